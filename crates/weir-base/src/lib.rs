@@ -1,0 +1,14 @@
+//! Vocabulary that every room shares: instants, generational slab, bounded queue, limits.
+//!
+//! Must not know: anything else of the project. No I/O, no clock, no randomness, no environment.
+//!
+//! Invariants: every collection here has a capacity that is fixed when it is made; reaching it is
+//! an answer that the caller sees, never growth.
+
+mod limits;
+mod slab;
+mod time;
+
+pub use limits::Limits;
+pub use slab::{Key, Slab};
+pub use time::Instant;

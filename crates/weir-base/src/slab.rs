@@ -1,0 +1,171 @@
+//! A fixed-capacity slab whose keys carry a generation, so that a stale key (an event for a socket
+//! that is already closed) finds nothing instead of somebody else.
+
+/// Names one entry of a [`Slab`]. It survives a round trip through a `u64` of at least 56 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    /// Generations are 24 bits wide: with the index they fit beside an 8-bit tag in a token.
+    const GENERATION_BITS: u32 = 24;
+    const GENERATION_MASK: u32 = (1 << Self::GENERATION_BITS) - 1;
+
+    /// The key as the low 56 bits of an integer.
+    pub const fn to_bits(self) -> u64 {
+        ((self.generation as u64) << 32) | self.index as u64
+    }
+
+    /// Undoes [`Key::to_bits`]; the top 8 bits are ignored.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 & Self::GENERATION_MASK }
+    }
+
+    /// Position in the slab; below its capacity.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+enum Slot<T> {
+    Free { next: u32, generation: u32 },
+    Used { value: T, generation: u32 },
+}
+
+/// At most `capacity` values, addressed by [`Key`].
+///
+/// Memory is reserved for all of them at once and touched only as entries are first used.
+pub struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    capacity: usize,
+    free: u32,
+    len: usize,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<T> Slab<T> {
+    /// A slab for `capacity` values.
+    ///
+    /// # Panics
+    /// When `capacity` does not fit 32 bits.
+    pub fn new(capacity: usize) -> Self {
+        assert!(capacity < NONE as usize, "slab capacity {capacity} does not fit 32 bits");
+        Self { slots: Vec::with_capacity(capacity), capacity, free: NONE, len: 0 }
+    }
+
+    /// Stores `value`, or gives it back when the slab is full.
+    pub fn insert(&mut self, value: T) -> Result<Key, T> {
+        let (index, generation) = if self.free != NONE {
+            let index = self.free;
+            let Slot::Free { next, generation } = self.slots[index as usize] else {
+                unreachable!("the free list names only free slots")
+            };
+            self.free = next;
+            self.slots[index as usize] = Slot::Used { value, generation };
+            (index, generation)
+        } else if self.slots.len() < self.capacity {
+            self.slots.push(Slot::Used { value, generation: 0 });
+            (self.slots.len() as u32 - 1, 0)
+        } else {
+            return Err(value);
+        };
+        self.len += 1;
+        Ok(Key { index, generation })
+    }
+
+    /// Takes the value out, if the key is still current.
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let slot = self.slots.get_mut(key.index())?;
+        if !matches!(slot, Slot::Used { generation, .. } if *generation == key.generation) {
+            return None;
+        }
+        let generation = (key.generation + 1) & Key::GENERATION_MASK;
+        let old = std::mem::replace(slot, Slot::Free { next: self.free, generation });
+        self.free = key.index;
+        self.len -= 1;
+        match old {
+            Slot::Used { value, .. } => Some(value),
+            Slot::Free { .. } => None,
+        }
+    }
+
+    /// The value of `key`, if it is still current.
+    pub fn get(&self, key: Key) -> Option<&T> {
+        match self.slots.get(key.index())? {
+            Slot::Used { value, generation } if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value of `key`, if it is still current.
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        match self.slots.get_mut(key.index())? {
+            Slot::Used { value, generation } if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Number of values stored.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// True when nothing more can be stored.
+    pub fn is_full(&self) -> bool {
+        self.len == self.capacity
+    }
+
+    /// Number of values that can be stored.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Every stored value with its key, by position.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.slots.iter().enumerate().filter_map(|(index, slot)| match slot {
+            Slot::Used { value, generation } => {
+                Some((Key { index: index as u32, generation: *generation }, value))
+            }
+            Slot::Free { .. } => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_key_finds_nothing() {
+        let mut slab = Slab::new(1);
+        let first = slab.insert("a").expect("room");
+        assert_eq!(slab.insert("b"), Err("b"));
+        assert_eq!(slab.remove(first), Some("a"));
+        let second = slab.insert("c").expect("room");
+        assert_eq!(first.index(), second.index());
+        assert_eq!(slab.get(first), None);
+        assert_eq!(slab.remove(first), None);
+        assert_eq!(slab.get(second), Some(&"c"));
+        assert_eq!(Key::from_bits(second.to_bits() | 0xff << 56), second);
+    }
+
+    #[test]
+    fn freed_slots_are_reused_before_fresh_ones() {
+        let mut slab = Slab::new(3);
+        let a = slab.insert(1).expect("room");
+        let b = slab.insert(2).expect("room");
+        slab.remove(a);
+        slab.remove(b);
+        assert_eq!(slab.insert(3).expect("room").index(), b.index());
+        assert_eq!(slab.iter().map(|(_, v)| *v).collect::<Vec<_>>(), [3]);
+        assert_eq!((slab.len(), slab.capacity(), slab.is_full()), (1, 3, false));
+    }
+}

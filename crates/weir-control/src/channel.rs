@@ -1,0 +1,98 @@
+//! The messages between main and a worker.
+//!
+//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped. Listening
+//! sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that announces
+//! them. The channel is trusted: both ends are the same binary.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use weir_base::Limits;
+
+use crate::order::Order;
+
+/// What main says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// The first message, once.
+    Start(Box<Settings>),
+    /// A listening socket for this worker's slot: one descriptor is attached.
+    Socket(SocketAddr),
+    /// Changes to apply at the next tick boundary, all at once.
+    Apply {
+        /// The epoch that holds when they are applied.
+        epoch: u64,
+        /// In order.
+        orders: Vec<Order>,
+    },
+    /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
+    Drain {
+        /// From reception.
+        deadline: Duration,
+    },
+    /// Answer with [`ToMain::Pong`].
+    Ping(u64),
+    /// Open log files again.
+    ReopenLogs,
+}
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToMain {
+    /// The orders of this epoch are in use. The first one means: accepting.
+    Applied {
+        /// The epoch in use.
+        epoch: u64,
+    },
+    /// Orders were refused; nothing of them is in use.
+    Refused {
+        /// The epoch they would have made.
+        epoch: u64,
+        /// A sentence.
+        reason: String,
+    },
+    /// Answer to a ping.
+    Pong(u64),
+    /// Draining is over: nothing is left. The worker exits now.
+    Drained {
+        /// Sessions that were cut because the deadline passed.
+        cut: usize,
+    },
+}
+
+/// What a worker is started with and keeps for its life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Slot, from 0; also the number in the log tag `WRK-00`.
+    pub worker: u16,
+    /// Core to pin the worker to.
+    pub core: Option<usize>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Longest wait of an accepted socket for a session.
+    pub accept_queue_timeout: Duration,
+    /// At the session limit, close the least recently active instead of waiting.
+    pub evict_on_queue_full: bool,
+    /// Period of the stuck-session sweep.
+    pub zombie_check_interval: Duration,
+    /// Largest decoded Basic credentials, in bytes.
+    pub basic_auth_max_credential_bytes: usize,
+    /// Logging.
+    pub logs: LogSettings,
+}
+
+/// Where and how log lines and access-log records are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSettings {
+    /// Filter directive, `level` or `module=level`, comma separated.
+    pub level: String,
+    /// Target of log lines: `stdout`, `file://…`, `udp://…`, `tcp://…`, `unix://…`.
+    pub target: String,
+    /// ANSI colours.
+    pub colored: bool,
+    /// Target of access-log records, when not the same.
+    pub access_target: Option<String>,
+    /// ANSI colours in access-log records.
+    pub access_colored: bool,
+}

@@ -1,0 +1,44 @@
+//! Changes to the desired state, in the form main sends them and a worker applies them.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::{Backend, Cluster, Frontend, FrontendId, Listener, State};
+
+/// One change. Adding something that exists replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Add or replace a listener. Its socket travels beside the order when it is new.
+    Listener(Listener),
+    /// Stop accepting on an address and forget its routes.
+    RemoveListener(SocketAddr),
+    /// Add or replace a cluster.
+    Cluster(Cluster),
+    /// Remove a cluster and its backends.
+    RemoveCluster(String),
+    /// Add or replace a frontend.
+    Frontend(Box<Frontend>),
+    /// Remove a frontend.
+    RemoveFrontend(FrontendId),
+    /// Add or replace a backend.
+    Backend(Backend),
+    /// Remove a backend; its requests in flight finish.
+    RemoveBackend {
+        /// Cluster id.
+        cluster: String,
+        /// Backend id.
+        id: String,
+    },
+}
+
+impl State {
+    /// The orders that build this state from nothing.
+    pub fn orders(&self) -> Vec<Order> {
+        let listeners = self.listeners.values().cloned().map(Order::Listener);
+        let clusters = self.clusters.values().cloned().map(Order::Cluster);
+        let frontends = self.frontends.iter().cloned().map(|f| Order::Frontend(Box::new(f)));
+        let backends = self.backends.iter().cloned().map(Order::Backend);
+        listeners.chain(clusters).chain(backends).chain(frontends).collect()
+    }
+}

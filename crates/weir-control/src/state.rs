@@ -1,0 +1,261 @@
+//! The desired state as plain data: what main keeps, what workers are told.
+//!
+//! Everything here is resolved: defaults are filled in, files have been read, names are checked.
+//! Invariants (kept by whoever builds it): one listener per address, cluster ids unique, every
+//! frontend on a known listener and, unless it denies, of a known cluster, every backend of a known
+//! cluster.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Full text of an answer template by status.
+pub type Answers = BTreeMap<u16, String>;
+
+/// An address the proxy accepts HTTP/1.1 on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Where it is bound; its identity.
+    pub address: SocketAddr,
+    /// What clients connect to, when that differs (`Forwarded: by=`, `X-Forwarded-Port`).
+    pub public_address: Option<SocketAddr>,
+    /// Longest inactivity of a client.
+    pub front_timeout: Duration,
+    /// Longest inactivity of a backend.
+    pub back_timeout: Duration,
+    /// Longest wait for a connection to a backend.
+    pub connect_timeout: Duration,
+    /// Longest wait for a complete request head.
+    pub request_timeout: Duration,
+    /// Name of the sticky-session cookie.
+    pub sticky_name: String,
+    /// Name of the correlation field.
+    pub sozu_id_header: String,
+    /// Remove `X-Real-IP` sent by the client.
+    pub elide_x_real_ip: bool,
+    /// Add `X-Real-IP`.
+    pub send_x_real_ip: bool,
+    /// Templates that replace the built-in answers.
+    pub answers: Answers,
+    /// Whether connections are accepted.
+    pub active: bool,
+}
+
+/// How a cluster chooses among its backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadBalancing {
+    /// In turn, in proportion to the weights.
+    #[default]
+    RoundRobin,
+    /// At random, in proportion to the weights.
+    Random,
+    /// The smallest load.
+    LeastLoaded,
+    /// The less loaded of two drawn at random.
+    PowerOfTwo,
+}
+
+/// What "load" counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadMetric {
+    /// Open connections.
+    #[default]
+    Connections,
+    /// Requests in flight.
+    Requests,
+    /// Peak-sensitive average of the connect time, times connections.
+    ConnectionTime,
+}
+
+/// A group of backends that serve the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Its identity.
+    pub id: String,
+    /// Policy.
+    pub load_balancing: LoadBalancing,
+    /// Metric of the policies that need one.
+    pub load_metric: LoadMetric,
+    /// Keep a client on one backend with a cookie.
+    pub sticky_session: bool,
+    /// Redirect requests on clear-text listeners to https.
+    pub https_redirect: bool,
+    /// Port in the redirect's location, when not 443.
+    pub https_redirect_port: Option<u16>,
+    /// Templates that replace the listener's.
+    pub answers: Answers,
+    /// `user:hex(sha256(password))` entries allowed by `required_auth`.
+    pub authorized_hashes: Vec<String>,
+    /// Value of `WWW-Authenticate` in a 401.
+    pub www_authenticate: Option<String>,
+}
+
+/// How a path is matched, without its query.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PathRule {
+    /// Starts with; the empty prefix matches everything.
+    Prefix(String),
+    /// Is exactly.
+    Equals(String),
+    /// Contains a match of this regular expression.
+    Regex(String),
+}
+
+/// Where a frontend stands in the routing table.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Position {
+    /// Before the tree, in order of declaration.
+    Pre,
+    /// In the tree: the most specific wins whatever the order.
+    #[default]
+    Tree,
+    /// After the tree, in order of declaration.
+    Post,
+}
+
+/// What a matched frontend does instead of forwarding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Redirect {
+    /// Forward the request.
+    #[default]
+    Forward,
+    /// 301
+    Permanent,
+    /// 302
+    Found,
+    /// 308
+    PermanentRedirect,
+    /// 401
+    Unauthorized,
+}
+
+/// The scheme of a redirect's location.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RedirectScheme {
+    /// As the request came.
+    #[default]
+    UseSame,
+    /// `http`
+    UseHttp,
+    /// `https`
+    UseHttps,
+}
+
+/// Which messages an edit applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EditPosition {
+    /// Requests.
+    Request,
+    /// Responses.
+    Response,
+    /// Both.
+    Both,
+}
+
+/// One field to add, or to delete when the value is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderEdit {
+    /// Which messages.
+    pub position: EditPosition,
+    /// Field name, an RFC 9110 token.
+    pub key: String,
+    /// Field value.
+    pub value: String,
+}
+
+/// A route: which requests of a listener go to which cluster, and what is done to them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frontend {
+    /// The listener.
+    pub address: SocketAddr,
+    /// Literal, `*.suffix`, `*`, or labels with `/regex/`; lower case.
+    pub hostname: String,
+    /// Path rule.
+    pub path: PathRule,
+    /// Method, or any.
+    pub method: Option<String>,
+    /// Section of the routing table.
+    pub position: Position,
+    /// The cluster; `None` denies with 401.
+    pub cluster: Option<String>,
+    /// Access-log tags.
+    pub tags: BTreeMap<String, String>,
+    /// Redirect policy.
+    pub redirect: Redirect,
+    /// Scheme of the location.
+    pub redirect_scheme: RedirectScheme,
+    /// Template of the redirect answer.
+    pub redirect_template: Option<String>,
+    /// Template of the new host.
+    pub rewrite_host: Option<String>,
+    /// Template of the new path and query.
+    pub rewrite_path: Option<String>,
+    /// Port of a redirect's location.
+    pub rewrite_port: Option<u16>,
+    /// Basic authentication needed.
+    pub required_auth: bool,
+    /// Field edits.
+    pub headers: Vec<HeaderEdit>,
+}
+
+/// The identity of a frontend.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FrontendId {
+    /// The listener.
+    pub address: SocketAddr,
+    /// Host pattern.
+    pub hostname: String,
+    /// Path rule.
+    pub path: PathRule,
+    /// Method, or any.
+    pub method: Option<String>,
+    /// Section of the routing table.
+    pub position: Position,
+}
+
+impl Frontend {
+    /// What names this frontend.
+    pub fn id(&self) -> FrontendId {
+        FrontendId {
+            address: self.address,
+            hostname: self.hostname.clone(),
+            path: self.path.clone(),
+            method: self.method.clone(),
+            position: self.position,
+        }
+    }
+}
+
+/// A server of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its cluster.
+    pub cluster: String,
+    /// Its identity in the cluster.
+    pub id: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Share under the weighted policies, 0..=255.
+    pub weight: u8,
+    /// Cookie value of sticky sessions; the id when absent.
+    pub sticky_id: Option<String>,
+    /// Used only when no primary is usable.
+    pub backup: bool,
+}
+
+/// Everything that workers are to serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// By address.
+    pub listeners: BTreeMap<SocketAddr, Listener>,
+    /// By id.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// In order of declaration.
+    pub frontends: Vec<Frontend>,
+    /// In order of declaration.
+    pub backends: Vec<Backend>,
+}

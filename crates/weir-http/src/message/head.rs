@@ -1,0 +1,102 @@
+//! Heads of requests and responses.
+
+use super::{Method, Span};
+
+/// The protocol version of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// How the length of a message body is known, RFC 9112 §6.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// No body at all: the message ends with its head.
+    None,
+    /// Exactly that many bytes (`Content-Length`); may be 0.
+    Length(u64),
+    /// The chunked transfer coding.
+    Chunked,
+    /// Until the connection closes; only responses.
+    UntilClose,
+}
+
+/// The four forms of a request target, RFC 9112 §3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetForm {
+    /// `/path?query`
+    Origin,
+    /// `http://authority/path?query`
+    Absolute,
+    /// `host:port`, only with CONNECT
+    Authority,
+    /// `*`, only with OPTIONS
+    Asterisk,
+}
+
+/// What a request is for. All spans lie in the buffer of the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The form it was written in.
+    pub form: TargetForm,
+    /// Host and optional port: of an absolute target, else of `Host`; as received.
+    pub authority: Span,
+    /// The host alone, brackets of an IPv6 literal included; as received, not lower-cased.
+    pub host: Span,
+    /// The port, when the authority has one.
+    pub port: Option<u16>,
+    /// Path and query as sent to an origin server. Empty for `http://host` without a path, which
+    /// encodes as `/` (or `*` for OPTIONS, RFC 9112 §3.2.4).
+    pub path_and_query: Span,
+    /// The path alone, without `?` and query.
+    pub path: Span,
+}
+
+/// A request head, checked. It is a view: the spans belong to the buffer it was parsed from and
+/// its field lines are in the [`super::Fields`] that was passed to the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The method.
+    pub method: Method,
+    /// Its text.
+    pub method_text: Span,
+    /// What it is for.
+    pub target: Target,
+    /// The version of the client.
+    pub version: Version,
+    /// How its body is delimited; never [`Framing::UntilClose`].
+    pub framing: Framing,
+    /// The client lets the connection be reused after this exchange.
+    pub keep_alive: bool,
+    /// `Connection: upgrade` with an `Upgrade` field, on HTTP/1.1.
+    pub upgrade: bool,
+    /// `Expect: 100-continue`, on HTTP/1.1.
+    pub expect_continue: bool,
+    /// `TE` contains `trailers`.
+    pub te_trailers: bool,
+    /// Bytes of the head, the empty line included.
+    pub len: usize,
+}
+
+/// A response head, checked. A view like [`RequestHead`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// 100..=999
+    pub status: u16,
+    /// Reason phrase; may be empty.
+    pub reason: Span,
+    /// The version of the backend.
+    pub version: Version,
+    /// How its body is delimited, with the request's method taken into account.
+    pub framing: Framing,
+    /// The `Content-Length` field of a message without a body (a response to HEAD, a 304), which is
+    /// forwarded though nothing follows.
+    pub declared_length: Option<u64>,
+    /// The backend lets its connection be reused after this exchange.
+    pub keep_alive: bool,
+    /// Bytes of the head, the empty line included.
+    pub len: usize,
+}
