@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Choosing a backend.
+
+mod policy;
+
+pub use policy::{LoadBalancing, LoadMetric};

@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+pub use weir_balance::{LoadBalancing, LoadMetric};
+pub use weir_route::{PathRule, Position};
 
 /// Full text of an answer template by status.
 pub type Answers = BTreeMap<u16, String>;
@@ -43,32 +45,6 @@ pub struct Listener {
     pub active: bool,
 }
 
-/// How a cluster chooses among its backends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LoadBalancing {
-    /// In turn, in proportion to the weights.
-    #[default]
-    RoundRobin,
-    /// At random, in proportion to the weights.
-    Random,
-    /// The smallest load.
-    LeastLoaded,
-    /// The less loaded of two drawn at random.
-    PowerOfTwo,
-}
-
-/// What "load" counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LoadMetric {
-    /// Open connections.
-    #[default]
-    Connections,
-    /// Requests in flight.
-    Requests,
-    /// Peak-sensitive average of the connect time, times connections.
-    ConnectionTime,
-}
-
 /// A group of backends that serve the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -90,31 +66,6 @@ pub struct Cluster {
     pub authorized_hashes: Vec<String>,
     /// Value of `WWW-Authenticate` in a 401.
     pub www_authenticate: Option<String>,
-}
-
-/// How a path is matched, without its query.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum PathRule {
-    /// Starts with; the empty prefix matches everything.
-    Prefix(String),
-    /// Is exactly.
-    Equals(String),
-    /// Contains a match of this regular expression.
-    Regex(String),
-}
-
-/// Where a frontend stands in the routing table.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub enum Position {
-    /// Before the tree, in order of declaration.
-    Pre,
-    /// In the tree: the most specific wins whatever the order.
-    #[default]
-    Tree,
-    /// After the tree, in order of declaration.
-    Post,
 }
 
 /// What a matched frontend does instead of forwarding.

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! The routing table of a listener.
+
+mod rule;
+
+pub use rule::{PathRule, Position, Rule};

@@ -92,3 +92,9 @@ impl Fields {
         self.lines.iter().find(|field| field.kind == kind)
     }
 }
+
+/// Where the field lines of an outgoing head go; each HTTP version has its own.
+pub trait FieldSink {
+    /// Emits one field line; its value is the concatenation of `value`.
+    fn field(&mut self, name: &[u8], value: &[&[u8]]);
+}

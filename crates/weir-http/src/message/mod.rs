@@ -10,7 +10,7 @@ mod head;
 mod method;
 mod span;
 
-pub use field::{Field, FieldName, Fields};
+pub use field::{Field, FieldName, FieldSink, Fields};
 pub use head::{Framing, RequestHead, ResponseHead, Target, TargetForm, Version};
 pub use method::Method;
 pub use span::Span;
