@@ -29,7 +29,7 @@ fn a_template_is_rendered_with_its_variables() {
     let text = render(&template, &variables);
     assert_eq!(
         text,
-        "HTTP/1.1 503 Busy\r\nX-Cluster: app\r\nSozu-Id: 01\r\nContent-Length: 34\r\n\r\n\
+        "HTTP/1.1 503 Busy\r\nX-Cluster: app\r\nSozu-Id: 01\r\nContent-Length: 32\r\n\r\n\
          GET h/&lt;b&gt;\r\n100% no backend"
     );
 }
