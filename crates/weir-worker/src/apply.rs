@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_balance::{Group, Spec};
-use weir_base::Key;
+use weir_base::{Instant, Key};
 use weir_control::order::Order;
 use weir_control::state::{self, EditPosition, Frontend, FrontendId};
 use weir_http::answers::{AnswerSet, Template};
@@ -85,8 +85,8 @@ fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String
 }
 
 fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
-    let answers = answer_set(&config.answers)
-        .map_err(|error| format!("cluster `{}`: {error}", config.id))?;
+    let answers =
+        answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     Ok(ClusterSettings { config, answers })
 }
 
@@ -158,18 +158,20 @@ fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: 
             let cluster = cluster_slot(tables, &backend.cluster);
             let Some(cluster) = tables.clusters.get_mut(cluster) else { return };
             let spec = Spec {
-                id: backend.id,
+                id: backend.id.into(),
                 address: backend.address,
                 weight: backend.weight,
-                sticky_id: backend.sticky_id,
+                sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
-            cluster.group.upsert(spec);
+            if let Err(error) = cluster.group.upsert(spec) {
+                log::error!("cluster `{}`: {error}", backend.cluster);
+            }
         }
         Prepared::RemoveBackend { cluster, id } => {
             let key = tables.by_id.get(&cluster).copied();
             if let Some(cluster) = key.and_then(|key| tables.clusters.get_mut(key)) {
-                changes.forgotten.extend(cluster.group.remove(&id));
+                changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
             }
         }
     }
@@ -231,7 +233,11 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
 fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
     let Some(key) = tables.by_id.get(id).copied() else { return };
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
-    changes.forgotten.extend(cluster.group.clear());
+    let ids: Vec<_> =
+        cluster.group.iter(Instant::default()).map(|view| view.spec.id.to_string()).collect();
+    for id in ids {
+        changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
+    }
     cluster.defined = false;
     if cluster.routes == 0 {
         tables.clusters.remove(key);

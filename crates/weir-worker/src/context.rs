@@ -12,7 +12,6 @@ use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
 use weir_http::message::{Fields, RequestHead};
 use weir_http::policy::RequestId;
-use weir_route::Scratch;
 use weir_sys::Epoll;
 
 use crate::buffers::{Buffer, Buffers};
@@ -48,7 +47,6 @@ pub(crate) struct Context {
     /// Field lines of the response head parsed last.
     pub(crate) response_fields: Fields,
     pub(crate) head_limits: HeadLimits,
-    pub(crate) route_scratch: Scratch,
     /// Where heads are encoded.
     pub(crate) scratch: Vec<u8>,
     /// When the drain ends, while draining.
@@ -64,7 +62,7 @@ impl Context {
         let mut seed = [0; 8];
         weir_sys::fill_random(&mut seed)?;
         let now = weir_sys::now();
-        let timers = 2 * (limits.sessions + limits.backend_connections);
+        let timers = 16 + 2 * (limits.sessions + limits.backend_connections);
         Ok(Self {
             now,
             epoll: Epoll::new(512)?,
@@ -83,7 +81,6 @@ impl Context {
                 head_bytes: limits.buffer_bytes,
                 target_bytes: limits.target_bytes,
             },
-            route_scratch: Scratch::default(),
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
             drain_until: None,
             ready: Vec::with_capacity(limits.sessions),
@@ -215,7 +212,7 @@ impl Context {
     /// An exchange begins to use a backend.
     pub(crate) fn bind(&mut self, cluster: Option<Key>, backend: BackendKey) {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
-            cluster.group.connection_opened(backend);
+            cluster.group.connection_opened(backend, self.now);
             cluster.group.request_started(backend);
         }
     }
@@ -223,8 +220,11 @@ impl Context {
     /// An exchange lets go of a backend.
     pub(crate) fn unbind(&mut self, cluster: Option<Key>, backend: BackendKey) {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
-            cluster.group.request_finished(backend);
-            cluster.group.connection_closed(backend);
+            let finished = cluster.group.request_finished(backend);
+            let removed = finished.or(cluster.group.connection_closed(backend));
+            if let Some(spec) = removed {
+                self.upstream.forget(spec.address);
+            }
         }
     }
 
@@ -233,12 +233,12 @@ impl Context {
         &mut self,
         cluster: Option<Key>,
         backend: BackendKey,
-        took: Duration,
+        begun: Instant,
     ) {
         let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else {
             return;
         };
-        let transition = cluster.group.handle_connect_success(backend, took, self.now);
+        let transition = cluster.group.handle_connect_success(backend, begun, self.now);
         if let Some(transition) = transition {
             self.observe.transition(&cluster.settings.config.id, &transition);
         }
@@ -250,18 +250,19 @@ impl Context {
         cluster: Option<Key>,
         backend: BackendKey,
         failure: BackFailure,
+        begun: Instant,
     ) {
         let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else {
             return;
         };
         let id = &cluster.settings.config.id;
-        self.observe.backend_failed(id, cluster.group.address(backend), failure);
+        let address = cluster.group.spec(backend).map(|spec| spec.address);
+        self.observe.backend_failed(id, address, failure);
         if !matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
             return;
         }
-        let rng = &mut self.rng;
-        let transition =
-            cluster.group.handle_connect_failure(backend, self.now, &mut || rng.u64(..));
+        let random = self.rng.u64(..);
+        let transition = cluster.group.handle_connect_failure(backend, begun, self.now, random);
         if let Some(transition) = transition {
             self.observe.transition(id, &transition);
         }

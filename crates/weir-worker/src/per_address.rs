@@ -1,8 +1,8 @@
 //! How many client connections of one source address have reached each cluster.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
 use weir_base::Key;
 
 /// Counts by cluster and address; bounded by the sessions that hold them.

@@ -70,9 +70,8 @@ impl Worker {
             return Some(std::time::Duration::ZERO);
         }
         let timers = self.cx.wheel.deadline().unwrap_or(Instant::FAR);
-        let deadline = timers
-            .min(self.cx.observe.deadline())
-            .min(self.cx.drain_until.unwrap_or(Instant::FAR));
+        let deadline =
+            timers.min(self.cx.observe.deadline()).min(self.cx.drain_until.unwrap_or(Instant::FAR));
         (deadline != Instant::FAR).then(|| deadline.since(weir_sys::now()))
     }
 
@@ -203,7 +202,8 @@ impl Worker {
     fn open(&mut self, waiting: Waiting) {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
-        let (cx, now) = (&mut self.cx, self.cx.now);
+        let now = self.cx.now;
+        let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
         let opened = self.sessions.insert_with(|key| {
             let socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
@@ -263,7 +263,9 @@ impl Worker {
                 self.settle(key, alive);
             }
         }
-        self.cx.note_buffers();
+        if self.cx.buffers.has_room() {
+            self.cx.observe.buffers_free();
+        }
     }
 
     /// Carries out what main asks.

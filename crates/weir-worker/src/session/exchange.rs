@@ -60,7 +60,7 @@ impl Session {
             return Ok(false);
         }
         active.exchange.handle_connected(false);
-        cx.connect_succeeded(active.cluster, bound.backend, cx.now - active.times.connect);
+        cx.connect_succeeded(active.cluster, bound.backend, active.times.connect);
         Ok(true)
     }
 
@@ -101,9 +101,10 @@ impl Session {
             Err(Stop::Truncated) => Err(Met::Front(FrontFailure::Truncated)),
             Err(Stop::Source(_)) => Err(Met::Front(FrontFailure::Gone)),
             Err(Stop::Malformed(error)) => {
-                cx.body_error(&error);
+                cx.observe.client_error(self, &error);
                 Err(Met::Front(FrontFailure::MalformedBody))
             }
+            Err(Stop::NoRoom) => Err(Met::Back(BackFailure::NoRoom)),
             // A backend that reads no more may have answered: what it said is read first.
             Err(Stop::Sink(_)) => {
                 active.request_cut = true;

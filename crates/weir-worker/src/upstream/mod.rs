@@ -93,7 +93,15 @@ impl Upstream {
         let key = self.backs.insert_with(|key| {
             let socket = Socket::connecting(stream, epoll, Token::Back(key))?;
             let owner = Some(owner);
-            Ok::<_, io::Error>(Back { socket, address, owner, reused: false, written: 0, expires, timer_at: expires })
+            Ok::<_, io::Error>(Back {
+                socket,
+                address,
+                owner,
+                reused: false,
+                written: 0,
+                expires,
+                timer_at: expires,
+            })
         });
         key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))
     }
