@@ -68,21 +68,14 @@ impl Group {
         }
     }
 
-<<<<<<< HEAD
-=======
     /// The first of the least burdened.
->>>>>>> balance
     fn least_burdened(
         &self,
         indices: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> Option<usize> {
         let burdens = indices.into_iter().filter_map(|i| Some((self.burden(i, now)?, i)));
-<<<<<<< HEAD
-        burdens.min().map(|(_, index)| index)
-=======
         burdens.min_by(|(a, _), (b, _)| a.compare(b)).map(|(_, index)| index)
->>>>>>> balance
     }
 
     fn burden(&self, index: usize, now: Instant) -> Option<Burden> {
@@ -107,37 +100,18 @@ fn two_of(len: usize, random: &mut impl FnMut() -> u64) -> [usize; 2] {
     [first as usize, (second + u64::from(second >= first)) as usize]
 }
 
-<<<<<<< HEAD
-/// How much a backend carries. Ordered by load per weight; equals take turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-=======
 /// How much a backend carries.
->>>>>>> balance
 struct Burden {
     load: u64,
     weight: u32,
     turn: u64,
 }
 
-<<<<<<< HEAD
-impl Ord for Burden {
-    fn cmp(&self, other: &Self) -> Ordering {
-=======
 impl Burden {
     /// By load per weight; equals take turns.
     fn compare(&self, other: &Self) -> Ordering {
->>>>>>> balance
         let scaled = u128::from(self.load) * u128::from(other.weight);
         let other_scaled = u128::from(other.load) * u128::from(self.weight);
         scaled.cmp(&other_scaled).then(self.turn.cmp(&other.turn))
     }
 }
-<<<<<<< HEAD
-
-impl PartialOrd for Burden {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-=======
->>>>>>> balance

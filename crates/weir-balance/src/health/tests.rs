@@ -4,11 +4,7 @@ use super::*;
 
 const TABLE: &str = "\
 state       success     failure     longest wait
-<<<<<<< HEAD
-Up          Up          Suspect(1)  0s
-=======
 Up          Up          Suspect(1)  0ns
->>>>>>> balance
 Suspect(1)  Up          Suspect(2)  2s
 Suspect(2)  Up          Suspect(3)  4s
 Suspect(3)  Up          Suspect(4)  8s
