@@ -60,7 +60,9 @@ pub(super) fn response(
 ) {
     let framing = front_framing(active, head);
     let upgraded = head.status == 101;
-    active.front_keep &= framing != Framing::UntilClose && !upgraded && !cx.draining();
+    // A backend that closes will not read what is still to come of the request.
+    let unread = !head.keep_alive && !active.request.is_done();
+    active.front_keep &= framing != Framing::UntilClose && !upgraded && !unread && !cx.draining();
     cx.scratch.clear();
     let reason = head.reason.of(bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);

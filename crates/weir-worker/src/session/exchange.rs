@@ -44,7 +44,10 @@ impl Session {
             return Ok(Met::Nothing);
         }
         self.run_request(cx)?;
-        self.run_response(cx)
+        let met = self.run_response(cx)?;
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(met) };
+        let unfinished = std::mem::take(&mut active.unfinished);
+        Ok(if unfinished && matches!(met, Met::Nothing) { Met::More } else { met })
     }
 
     /// Looks whether the connection is made.

@@ -41,11 +41,8 @@ impl Session {
         if turn.read > 0 {
             active.times.back = cx.now;
         }
-        let unfinished = std::mem::take(&mut active.unfinished) || turn.unfinished;
-        if self.is_over() {
-            return Ok(Met::End);
-        }
-        Ok(if unfinished { Met::More } else { Met::Nothing })
+        active.unfinished |= turn.unfinished;
+        Ok(if self.is_over() { Met::End } else { Met::Nothing })
     }
 
     /// An interim response that the client did not take at once goes before what follows.
@@ -138,6 +135,8 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return };
         if head.status == 101 {
             active.tunnel = true;
+            // What the client sent behind its head has its turn now.
+            active.unfinished = true;
             active.front_keep = false;
             active.back_keep = false;
             active.request.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
