@@ -107,7 +107,7 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
             table.values().for_each(|item| check_value(name, &kind, item, report));
         }
         (kind, found) => {
-            let message = format!("`{name}` is {}, not {}", wanted(kind), found.type_str());
+            let message = format!("`{name}` is {}, not a {}", wanted(kind), found.type_str());
             report.push(Diagnostic::error(span, message).label(format!("a {}", found.type_str())));
         }
     }
