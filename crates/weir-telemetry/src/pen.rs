@@ -58,25 +58,32 @@ impl Pen {
     /// instruction or two; that is why a short piece is better written as a block than as a text.
     #[inline]
     pub(crate) fn block<const N: usize>(&mut self, block: &[u8; N], len: usize) {
-        if let Some(place) = self.bytes[self.len..].first_chunk_mut() {
-            *place = *block;
+        if self.len <= CAPACITY - N {
+            self.bytes[self.len..self.len + N].copy_from_slice(block);
             self.len += len;
         }
     }
 
     /// Writes a number in decimal.
+    #[inline]
     pub(crate) fn number(&mut self, number: u64) {
-        match number {
-            ..1_000 => {
-                let zeros = usize::from(number < 100) + usize::from(number < 10);
-                let digits = u32::from_le_bytes(DIGITS[number as usize]) >> (8 * zeros);
-                self.block(&digits.to_le_bytes(), 3 - zeros);
-            }
-            ..1_000_000 => {
-                self.number(number / 1_000);
-                self.block(&DIGITS[(number % 1_000) as usize], 3);
-            }
-            _ => self.text(itoa::Buffer::new().format(number).as_bytes()),
+        if number < 1_000 { self.short_number(number) } else { self.long_number(number) }
+    }
+
+    #[inline]
+    fn short_number(&mut self, number: u64) {
+        let zeros = usize::from(number < 100) + usize::from(number < 10);
+        let digits = u32::from_le_bytes(DIGITS[number as usize]) >> (8 * zeros);
+        self.block(&digits.to_le_bytes(), 3 - zeros);
+    }
+
+    #[inline(never)]
+    fn long_number(&mut self, number: u64) {
+        if number < 1_000_000 {
+            self.short_number(number / 1_000);
+            self.block(&DIGITS[(number % 1_000) as usize], 3);
+        } else {
+            self.text(itoa::Buffer::new().format(number).as_bytes());
         }
     }
 
