@@ -92,13 +92,9 @@ events! {
     BackendDown {
         /// Which.
         backend: Backend<'a>,
-        /// Failures in a row.
-        failures: u32,
-        /// When it is tried again.
-        retry_in: Duration,
     }
-    Warn + BackendDown: "{backend} is down: it failed {failures} times in a row; the next try is \
-                         in {retry_in:.1?}"
+    Warn + BackendDown: "{backend} is down: one connection after the other failed; it is tried \
+                         again from time to time"
 
     /// A backend is chosen again.
     BackendUp {

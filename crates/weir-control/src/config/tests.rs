@@ -67,7 +67,8 @@ fn keys_of_later_versions_are_refused_and_their_neutral_values_are_not() {
 
 #[test]
 fn a_frontend_without_a_listener_gets_one() {
-    let checked = good(&SMALL.replace("address = \"127.0.0.1:8080\"\n\n", "address = \"127.0.0.1:1\"\n\n"));
+    let checked =
+        good(&SMALL.replace("address = \"127.0.0.1:8080\"\n\n", "address = \"127.0.0.1:1\"\n\n"));
     let ports: Vec<_> = checked.state.listeners.keys().map(|address| address.port()).collect();
     assert_eq!(ports, [1, 8080]);
 }
