@@ -10,8 +10,8 @@
 //! ```
 //!
 //! After the n-th failure in a row nobody is sent to the backend for a random 1 to 2^n seconds, n
-//! at most 6. Then it gets one new connection: making it starts the wait again, its success ends it.
-//! So a backend that lets connections time out delays one request per wait, not all of them.
+//! at most 6. Then it gets one new connection: making it starts the wait again, its success ends
+//! it. So a backend that lets connections time out delays one request per wait, not all of them.
 //!
 //! Connections that were begun before the last failure was known and fail after it are the same
 //! event seen again: a burst counts once.

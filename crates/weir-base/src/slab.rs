@@ -89,8 +89,8 @@ impl<T> Slab<T> {
         Ok(Key { index, generation })
     }
 
-    /// Stores the value that `make` makes for its own key. `None` when the slab is full; an error of
-    /// `make` leaves the slab as it was.
+    /// Stores the value that `make` makes for its own key. `None` when the slab is full; an error
+    /// of `make` leaves the slab as it was.
     pub fn insert_with<E>(
         &mut self,
         make: impl FnOnce(Key) -> Result<T, E>,

@@ -1,8 +1,8 @@
 //! The messages between main and a worker.
 //!
-//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped. Listening
-//! sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that announces
-//! them. The channel is trusted: both ends are the same binary.
+//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped.
+//! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
+//! announces them. The channel is trusted: both ends are the same binary.
 
 use std::net::SocketAddr;
 use std::time::Duration;

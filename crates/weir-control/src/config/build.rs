@@ -15,7 +15,9 @@ use super::read::Reader;
 use super::report::{Diagnostic, Report};
 use super::routes::{read_backend, read_frontend};
 use crate::channel::{LogSettings, Settings};
-use crate::state::{Answers, Cluster, Listener, LoadBalancing, LoadMetric, State};
+use crate::state::{
+    Answers, Backend, Cluster, Frontend, Listener, LoadBalancing, LoadMetric, State,
+};
 
 /// Bytes of a request target: what servers commonly accept.
 const TARGET_BYTES: usize = 8192;
@@ -78,7 +80,13 @@ pub(super) fn build(file: &Reader<'_>, report: &mut Report) -> (MainSettings, St
         read_listener(&table, &inherited, &mut state, &mut places, report);
     }
     for (id, table) in file.table_map("clusters") {
-        read_cluster(id, &table, &inherited, &mut state, &mut places, report);
+        state.clusters.insert(id.to_owned(), read_cluster(id, &table, &inherited, report));
+        for frontend in read_frontends(id, &table, &mut places, report) {
+            let address = frontend.address;
+            state.listeners.entry(address).or_insert_with(|| default_listener(address, &inherited));
+            state.frontends.push(frontend);
+        }
+        state.backends.extend(read_backends(id, &table, report));
     }
     (main, state, settings)
 }
@@ -255,13 +263,11 @@ fn read_cluster(
     id: &str,
     table: &Reader<'_>,
     inherited: &Inherited,
-    state: &mut State,
-    places: &mut Places,
     report: &mut Report,
-) {
+) -> Cluster {
     let limit = table.number("max_connections_per_ip").unwrap_or(inherited.max_connections_per_ip);
     let retry_after = table.number("retry_after").unwrap_or(inherited.retry_after);
-    let cluster = Cluster {
+    Cluster {
         id: id.to_owned(),
         load_balancing: load_balancing(table, report),
         load_metric: match table.text("load_metric") {
@@ -277,19 +283,24 @@ fn read_cluster(
         www_authenticate: field_value(table, "www_authenticate", report),
         max_connections_per_ip: Some(limit).filter(|limit| *limit > 0),
         retry_after: u32::try_from(retry_after).ok().filter(|seconds| *seconds > 0),
-    };
-    state.clusters.insert(id.to_owned(), cluster);
-    for frontend in table.tables("frontends") {
-        if let Some(frontend) = read_frontend(id, &frontend, places, report) {
-            let address = frontend.address;
-            state.listeners.entry(address).or_insert_with(|| default_listener(address, inherited));
-            state.frontends.push(frontend);
-        }
     }
+}
+
+fn read_frontends(
+    cluster: &str,
+    table: &Reader<'_>,
+    places: &mut Places,
+    report: &mut Report,
+) -> Vec<Frontend> {
+    let tables = table.tables("frontends");
+    tables.iter().filter_map(|table| read_frontend(cluster, table, places, report)).collect()
+}
+
+fn read_backends(cluster: &str, table: &Reader<'_>, report: &mut Report) -> Vec<Backend> {
     let mut ids = HashMap::new();
-    for (index, backend) in table.tables("backends").iter().enumerate() {
-        state.backends.extend(read_backend(id, index, backend, &mut ids, report));
-    }
+    let tables = table.tables("backends");
+    let backends = tables.iter().enumerate();
+    backends.filter_map(|(index, t)| read_backend(cluster, index, t, &mut ids, report)).collect()
 }
 
 fn load_balancing(table: &Reader<'_>, report: &mut Report) -> LoadBalancing {

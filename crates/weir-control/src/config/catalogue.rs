@@ -162,7 +162,8 @@ pub(super) static FILE: Section = Section {
             "max_connections_per_ip",
             Kind::Integer(0, 1 << 32),
             "0",
-            "Connections of one source address that may reach one cluster, per worker; 0 for no limit.",
+            "Connections of one source address that may reach one cluster, per worker; 0 for no \
+             limit.",
         ),
         key(
             "retry_after",

@@ -1,8 +1,8 @@
 //! The configuration file: TOML, checked as a whole.
 //!
-//! *As written* → held against the catalogue of keys ([`catalogue`], [`walk`]) → *checked*: resolved settings and
-//! the desired state ([`build`]). Every mistake is reported, with its place, in one go; a file with
-//! a mistake is not used at all.
+//! *As written* → held against the catalogue of keys ([`catalogue`], [`walk`]) → *checked*:
+//! resolved settings and the desired state ([`build`]). Every mistake is reported, with its place,
+//! in one go; a file with a mistake is not used at all.
 //!
 //! Must not know: processes, and what a worker makes of the state.
 

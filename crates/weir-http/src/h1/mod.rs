@@ -2,7 +2,8 @@
 //!
 //! Must not know: what a field means to a proxy beyond framing and the connection.
 //!
-//! * [`parse_request`], [`parse_response`]: a head in a buffer → a view of it, or the rule it breaks.
+//! * [`parse_request`], [`parse_response`]: a head in a buffer → a view of it, or the rule it
+//!   breaks.
 //! * [`Pump`]: one direction of a body: decoded from the buffer, framed anew, never copied.
 //! * [`HeadEncoder`]: a head from fields.
 //!

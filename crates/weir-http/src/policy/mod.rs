@@ -1,6 +1,7 @@
 //! What an intermediary changes in a message, RFC 9110 §7.
 //!
-//! Must not know: how a version encodes fields ([`FieldSink`](crate::message::FieldSink)), clusters, sockets.
+//! Must not know: how a version encodes fields ([`FieldSink`](crate::message::FieldSink)),
+//! clusters, sockets.
 //!
 //! Invariants: nothing is allocated for an ordinary message; what a client sends can neither forge
 //! nor remove what the proxy says about the connection.

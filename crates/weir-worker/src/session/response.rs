@@ -15,7 +15,8 @@ use crate::socket::Read;
 impl Session {
     /// Moves the response on.
     pub(super) fn run_response(&mut self, cx: &mut Context) -> Result<Met, Met> {
-        while matches!(&self.stage, Stage::Exchange(active) if active.exchange.phase() == Phase::Waiting)
+        while let Stage::Exchange(active) = &self.stage
+            && active.exchange.phase() == Phase::Waiting
         {
             if !self.flush_interim(cx)? {
                 return Ok(Met::Nothing);
