@@ -201,10 +201,10 @@ mod tests {
     #[test]
     fn a_value_may_know_its_key_before_it_is_stored() {
         let mut slab = Slab::new(2);
-        let first = slab.insert_with(|key| Ok::<_, ()>(key)).and_then(Result::ok).expect("room");
+        let first = slab.insert_with(Ok::<_, ()>).and_then(Result::ok).expect("room");
         assert_eq!(slab.remove(first), Some(first));
         assert_eq!(slab.insert_with(|_| Err::<Key, _>("refused")), Some(Err("refused")));
-        let second = slab.insert_with(|key| Ok::<_, ()>(key)).and_then(Result::ok).expect("room");
+        let second = slab.insert_with(Ok::<_, ()>).and_then(Result::ok).expect("room");
         assert_eq!(slab.get(second), Some(&second));
         assert_ne!(first, second);
     }

@@ -54,6 +54,7 @@ pub(crate) struct Context {
     pub(crate) drain_until: Option<Instant>,
     ready: Vec<Key>,
     starved: VecDeque<Key>,
+    #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
     actives: Vec<Box<Active>>,
 }
 

@@ -1,10 +1,12 @@
 //! Field edits of a frontend: deletions first, then additions.
 
+type Bytes = Box<[u8]>;
+
 /// The edits of one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
-    deleted: Vec<Box<[u8]>>,
-    added: Vec<(Box<[u8]>, Box<[u8]>)>,
+    deleted: Vec<Bytes>,
+    added: Vec<(Bytes, Bytes)>,
 }
 
 impl Edits {
@@ -12,7 +14,7 @@ impl Edits {
     pub fn new<'a>(edits: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut compiled = Self::default();
         for (name, value) in edits {
-            let name: Box<[u8]> = name.as_bytes().into();
+            let name: Bytes = name.as_bytes().into();
             if value.is_empty() {
                 compiled.deleted.push(name);
             } else {
