@@ -89,13 +89,11 @@ impl Group {
         self.retire(key)
     }
 
-    /// A connection to the backend is being made. It counts until [`Group::connection_closed`],
-    /// whether it succeeds or not.
-    pub fn connection_opened(&mut self, key: BackendKey, now: Instant) {
-        let Some(backend) = self.backends.get_mut(key.0) else { return };
-        backend.load.connections += 1;
-        if backend.health.handle_attempt(now) {
-            self.tier.expire();
+    /// A connection to the backend is in use or being made. It counts until
+    /// [`Group::connection_closed`].
+    pub fn connection_opened(&mut self, key: BackendKey) {
+        if let Some(backend) = self.backends.get_mut(key.0) {
+            backend.load.connections += 1;
         }
     }
 
@@ -122,6 +120,15 @@ impl Group {
         debug_assert!(*requests > 0, "a request was finished that had not been started");
         *requests = requests.saturating_sub(1);
         self.release(key.0)
+    }
+
+    /// A new connection is being made. Nobody else makes one to a backend that failed before,
+    /// until the outcome is known or another wait is over.
+    pub fn handle_connect_begun(&mut self, key: BackendKey, now: Instant) {
+        let Some(backend) = self.backends.get_mut(key.0) else { return };
+        if backend.health.handle_attempt(now) {
+            self.tier.expire();
+        }
     }
 
     /// The connection begun at `begun` was established.

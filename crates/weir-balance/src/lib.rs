@@ -5,8 +5,9 @@
 //! A [`Group`] is one cluster as one worker sees it. The shell asks it for a backend
 //! ([`Group::pick`], [`Group::pick_sticky`]) and tells it what happened: connections
 //! ([`Group::connection_opened`], [`Group::connection_closed`]), requests
-//! ([`Group::request_started`], [`Group::request_finished`]), the outcome of connecting
-//! ([`Group::handle_connect_success`], [`Group::handle_connect_failure`]).
+//! ([`Group::request_started`], [`Group::request_finished`]), attempts to connect
+//! ([`Group::handle_connect_begun`], [`Group::handle_connect_success`],
+//! [`Group::handle_connect_failure`]).
 //!
 //! * [`LoadBalancing`], [`LoadMetric`]: the policies by name.
 //! * [`State`]: what a backend's last connection attempts say about it.

@@ -214,7 +214,7 @@ impl Context {
     /// An exchange begins to use a backend.
     pub(crate) fn bind(&mut self, cluster: Option<Key>, backend: BackendKey) {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
-            cluster.group.connection_opened(backend, self.now);
+            cluster.group.connection_opened(backend);
             cluster.group.request_started(backend);
         }
     }
@@ -227,6 +227,13 @@ impl Context {
             if let Some(spec) = removed {
                 self.upstream.forget(spec.address);
             }
+        }
+    }
+
+    /// A new connection to a backend is being made.
+    pub(crate) fn connect_begun(&mut self, cluster: Option<Key>, backend: BackendKey) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.handle_connect_begun(backend, self.now);
         }
     }
 

@@ -31,7 +31,7 @@ fn bring_down(group: &mut Group, key: BackendKey) -> Option<Transition> {
 fn a_removed_backend_stays_until_its_last_release() {
     let mut group = group(&["a"]);
     let a = key(&group, "a");
-    group.connection_opened(a, at(0));
+    group.connection_opened(a);
     group.request_started(a);
     assert_eq!(group.remove("a"), None);
     assert!(group.is_removed(a));
@@ -54,7 +54,7 @@ fn a_stale_key_changes_nothing() {
     let stale = key(&group, "a");
     group.remove("a");
     group.upsert(spec("b")).expect("room");
-    group.connection_opened(stale, at(0));
+    group.connection_opened(stale);
     group.request_started(stale);
     assert_eq!(bring_down(&mut group, stale), None);
     assert_eq!(group.connection_closed(stale), None);
@@ -68,7 +68,7 @@ fn what_is_known_survives_a_change_of_weight_but_not_of_address() {
     let mut group = group(&["a"]);
     let a = key(&group, "a");
     bring_down(&mut group, a);
-    group.connection_opened(a, at(7));
+    group.connection_opened(a);
     group.upsert(Spec { weight: 1, ..spec("a") }).expect("room");
     let view = group.iter(at(7)).next().expect("a");
     assert_eq!((view.key, view.state, view.connections), (a, State::Down, 1));
@@ -100,7 +100,7 @@ fn transitions_tell_the_first_and_the_last() {
 fn a_removed_backend_causes_no_transition() {
     let mut group = group(&["a", "b"]);
     let a = key(&group, "a");
-    group.connection_opened(a, at(0));
+    group.connection_opened(a);
     group.remove("a");
     assert_eq!(bring_down(&mut group, a), None);
     assert!(!group.is_out());

@@ -98,7 +98,7 @@ fn load_is_compared_per_weight() {
         let mut counts = [0_usize; 3];
         for _ in 0..4_000 {
             let (id, pick) = pick(&mut group, &mut rng, at(0));
-            group.connection_opened(pick.key, at(0));
+            group.connection_opened(pick.key);
             counts[id] += 1;
         }
         for (count, expected) in counts.iter().zip([2_000, 1_000, 1_000]) {
@@ -111,7 +111,7 @@ fn load_is_compared_per_weight() {
 fn the_power_of_two_never_takes_the_most_loaded() {
     let mut group = weighted(LoadBalancing::PowerOfTwo, &[100; 5]);
     let busiest = key(&group, "3");
-    group.connection_opened(busiest, at(0));
+    group.connection_opened(busiest);
     let counts = shares(&mut group, 4_000);
     assert_eq!(counts[3], 0, "{counts:?}");
     assert!(counts.iter().filter(|count| **count > 500).count() == 4, "{counts:?}");
@@ -122,7 +122,7 @@ fn requests_and_connect_times_are_metrics_of_their_own() {
     let mut group = weighted(LoadBalancing::LeastLoaded, &[100, 100]);
     let (first, second) = (key(&group, "0"), key(&group, "1"));
     group.request_started(first);
-    group.connection_opened(second, at(0));
+    group.connection_opened(second);
     assert_eq!(shares(&mut group, 4), [4, 0]);
     group.set_policy(LoadBalancing::LeastLoaded, LoadMetric::Requests);
     assert_eq!(shares(&mut group, 4), [0, 4]);
@@ -169,7 +169,7 @@ fn a_backend_that_failed_is_tried_by_one_connection_after_its_wait() {
     let mut ids = |group: &mut Group, now, picks| -> Vec<usize> {
         let mut next = || {
             let (id, pick) = pick(group, &mut rng, now);
-            group.connection_opened(pick.key, now);
+            group.handle_connect_begun(pick.key, now);
             id
         };
         (0..picks).map(|_| next()).collect()
@@ -179,4 +179,20 @@ fn a_backend_that_failed_is_tried_by_one_connection_after_its_wait() {
     group.handle_connect_success(failed, at(1), at(2));
     let regained = ids(&mut group, at(2), 20).iter().filter(|id| **id == 0).count();
     assert!(regained.abs_diff(10) <= 1, "{regained} of 20");
+}
+
+#[test]
+fn connections_that_are_reused_hold_nobody_back() {
+    let mut group = weighted(LoadBalancing::RoundRobin, &[100, 100]);
+    let failed = key(&group, "0");
+    group.handle_connect_failure(failed, at(0), at(0), 0);
+    let mut rng = Rng::with_seed(5);
+    let mut reuse = || {
+        let (id, pick) = pick(&mut group, &mut rng, at(1));
+        group.connection_opened(pick.key);
+        group.connection_closed(pick.key);
+        id
+    };
+    let ids: Vec<_> = (0..6).map(|_| reuse()).collect();
+    assert_eq!(ids, [0, 1, 0, 1, 0, 1]);
 }

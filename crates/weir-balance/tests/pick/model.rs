@@ -13,6 +13,7 @@ enum Step {
     Upsert { id: u8, weight: u8, backup: bool },
     Remove { id: u8 },
     Pick { tried: Vec<u8> },
+    Connect { id: u8 },
     Open { id: u8 },
     Close { id: u8 },
     Fail { id: u8 },
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(id, weight, backup)| Step::Upsert { id, weight, backup }),
         id.clone().prop_map(|id| Step::Remove { id }),
         proptest::collection::vec(id.clone(), 0..3).prop_map(|tried| Step::Pick { tried }),
+        id.clone().prop_map(|id| Step::Connect { id }),
         id.clone().prop_map(|id| Step::Open { id }),
         id.clone().prop_map(|id| Step::Close { id }),
         id.clone().prop_map(|id| Step::Fail { id }),
@@ -75,6 +77,7 @@ impl World {
             Step::Upsert { id, weight, backup } => self.upsert(id, weight, backup),
             Step::Remove { id } => self.remove(id),
             Step::Pick { tried } => self.pick(&tried),
+            Step::Connect { id } => self.connect(id),
             Step::Open { id } => self.open(id),
             Step::Close { id } => self.close(id),
             Step::Fail { id } => self.fail(id),
@@ -107,14 +110,19 @@ impl World {
         self.known.retain(|(other, _)| *other != id);
     }
 
-    fn open(&mut self, id: u8) {
+    fn connect(&mut self, id: u8) {
         let now = self.now;
         let Some(known) = self.known(id) else { return };
         if known.failures > 0 && now >= known.held_until {
             known.held_until = now + Duration::from_secs(1 << known.failures.min(6));
         }
         let key = known.key;
-        self.group.connection_opened(key, now);
+        self.group.handle_connect_begun(key, now);
+    }
+
+    fn open(&mut self, id: u8) {
+        let Some(key) = self.known(id).map(|known| known.key) else { return };
+        self.group.connection_opened(key);
         self.open.push((id, key));
     }
 

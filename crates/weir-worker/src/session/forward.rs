@@ -55,8 +55,9 @@ impl Session {
         active.back = Some(Upstreamed { key, backend, address, written_before });
         active.served_by = active.back;
         cx.bind(active.cluster, backend);
-        if idle.is_some() {
-            active.exchange.handle_connected(true);
+        match idle {
+            Some(_) => active.exchange.handle_connected(true),
+            None => cx.connect_begun(active.cluster, backend),
         }
         Ok(())
     }
