@@ -32,8 +32,8 @@ macro_rules! events {
                 match self { $(Self::$name { .. } => Level::$level,)+ }
             }
 
-            /// What counts it. Events whose size matters more than their number (lines dropped,
-            /// sessions cut by a drain) are counted where that size is known.
+            /// What counts it. Events whose size matters more than their number (sessions evicted,
+            /// lines dropped) are counted where that size is known.
             pub fn counter(&self) -> Option<Counter> {
                 let counters: &[Counter] = match self {
                     $(Self::$name { .. } => &[$(Counter::$counter)?],)+
@@ -79,6 +79,33 @@ events! {
     }
     Info: "connections are accepted again, after {after:.1?}"
 
+    /// Accepting failed.
+    AcceptFailed {
+        /// What the kernel said.
+        error: &'a dyn fmt::Display,
+    }
+    Warn + AcceptErrors: "a connection could not be accepted: {error}"
+
+    /// Every buffer is in use: sessions wait.
+    BuffersExhausted {
+        /// How many there are.
+        limit: usize,
+    }
+    Warn + BuffersExhausted: "all {limit} buffers are in use: sessions wait for one; raise \
+                              max_buffers if this happens often"
+
+    /// No session waits for a buffer any more.
+    BuffersFree {}
+    Info: "buffers are free again"
+
+    /// A connection to a backend could not be begun, because something is missing here.
+    NoRoom {
+        /// What.
+        error: &'a dyn fmt::Display,
+    }
+    Warn + BackendNoRoom: "a request is answered 503 because this worker cannot connect to any \
+                           backend: {error}"
+
     /// A connection to a backend could not be made.
     BackendConnectFailed {
         /// Which.
@@ -92,13 +119,10 @@ events! {
     BackendDown {
         /// Which.
         backend: Backend<'a>,
-        /// Failures in a row.
-        failures: u32,
-        /// When it is tried again.
-        retry_in: Duration,
+        /// Why.
+        cause: &'a dyn fmt::Display,
     }
-    Warn + BackendDown: "{backend} is down: it failed {failures} times in a row; the next try is \
-                         in {retry_in:.1?}"
+    Warn + BackendDown: "{backend} is down: {cause}; it is tried again, less and less often"
 
     /// A backend is chosen again.
     BackendUp {
@@ -112,15 +136,16 @@ events! {
         /// The cluster.
         cluster: &'a str,
     }
-    Error + NoAvailableBackends: "cluster {cluster} has no available backend: requests for it are \
-                                  answered 503; check that its backends run and listen"
+    Error + NoAvailableBackends: "no backend of cluster {cluster} can be reached: its requests fail \
+                                  with 503 unless one answers all the same; check that its \
+                                  backends run and listen"
 
     /// A backend of the cluster can be chosen again.
     ClusterRecovered {
         /// The cluster.
         cluster: &'a str,
     }
-    Info + ClusterRecovered: "cluster {cluster} has an available backend again"
+    Info + ClusterRecovered: "a backend of cluster {cluster} can be reached again"
 
     /// A request breaks a rule of HTTP.
     ClientProtocolError {
@@ -154,7 +179,7 @@ events! {
     /// A session was cut in the middle of something because a deadline passed.
     SessionCut {
         /// Its id.
-        session: &'a str,
+        session: &'a dyn fmt::Display,
         /// The other end.
         client: SocketAddr,
         /// Which deadline.
@@ -165,7 +190,7 @@ events! {
     /// A session was closed because nothing had happened to it for very long.
     ZombieSession {
         /// Its id.
-        session: &'a str,
+        session: &'a dyn fmt::Display,
         /// The other end.
         client: SocketAddr,
         /// For how long.
@@ -174,17 +199,12 @@ events! {
     Warn + Zombies: "session {session} of client {client} is stuck and closed: nothing happened to \
                      it for {idle:.0?}; this is a defect of the proxy, please report it"
 
-    /// A session was closed to make room for a new one.
-    SessionEvicted {
-        /// Its id.
-        session: &'a str,
-        /// The other end.
-        client: SocketAddr,
-        /// How long nothing had happened to it.
-        idle: Duration,
+    /// Sessions were closed to make room for new ones.
+    SessionsEvicted {
+        /// How many.
+        count: usize,
     }
-    Debug + Evicted: "session {session} of client {client} is closed to make room: it was idle for \
-                      {idle:.1?} and max_connections is reached"
+    Debug: "max_connections is reached: the {count} sessions that were idle longest are closed"
 
     /// The worker accepts no more and finishes what it has.
     DrainBegun {
@@ -201,6 +221,14 @@ events! {
         cut: usize,
     }
     Info: "stopped: all sessions have ended, {cut} of them cut by the deadline"
+
+    /// The channel to main has ended.
+    MainGone {
+        /// How.
+        error: &'a dyn fmt::Display,
+    }
+    Error: "the main process is gone ({error}): this worker finishes its requests and \
+            ends"
 
     /// Lines were lost.
     LogLinesDropped {
@@ -228,8 +256,6 @@ impl Event<'_> {
 pub enum AcceptStop {
     /// `max_connections`.
     MaxConnections,
-    /// `max_buffers`.
-    NoBuffer,
     /// The process or the system has no file descriptor left.
     NoDescriptor,
 }
@@ -238,7 +264,6 @@ impl fmt::Display for AcceptStop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MaxConnections => "max_connections is reached; clients wait for a session to end",
-            Self::NoBuffer => "max_buffers are in use; clients wait for one to be free",
             Self::NoDescriptor => {
                 "no file descriptor is left; raise LimitNOFILE or lower max_connections"
             }
