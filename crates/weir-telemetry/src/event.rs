@@ -163,7 +163,7 @@ events! {
         /// Which rule.
         error: &'a dyn fmt::Display,
     }
-    Warn + BackendParseErrors: "{backend} sent a response that cannot be passed on: {error}"
+    Debug + BackendParseErrors: "{backend} sent a response that cannot be passed on: {error}"
 
     /// The proxy answered by itself.
     AnswerGiven {
