@@ -5,7 +5,10 @@
 
 /// Declares an enum whose variants are positions in an array and have a metric name.
 macro_rules! names {
-    ($(#[$doc:meta])* $enum:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
+    (
+        $(#[$doc:meta])*
+        $enum:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $enum { $($(#[$variant_doc])* $variant,)+ }

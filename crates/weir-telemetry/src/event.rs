@@ -136,8 +136,8 @@ events! {
         /// The cluster.
         cluster: &'a str,
     }
-    Error + NoAvailableBackends: "no backend of cluster {cluster} can be reached: its requests fail \
-                                  with 503 unless one answers all the same; check that its \
+    Error + NoAvailableBackends: "no backend of cluster {cluster} can be reached: its requests \
+                                  fail with 503 unless one answers all the same; check that its \
                                   backends run and listen"
 
     /// A backend of the cluster can be chosen again.

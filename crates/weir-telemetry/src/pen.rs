@@ -126,7 +126,9 @@ mod tests {
         }
 
         #[test]
-        fn a_line_never_exceeds_its_capacity(pieces in prop::collection::vec(0..9_000_usize, 0..20)) {
+        fn a_line_never_exceeds_its_capacity(
+            pieces in prop::collection::vec(0..9_000_usize, 0..20),
+        ) {
             let mut pen = Pen::new();
             for piece in pieces {
                 pen.text(&vec![b'x'; piece]);
