@@ -40,8 +40,6 @@ names! {
         AcceptSaturatedSeconds = "accept_queue.saturated_seconds",
         /// Times accepting was stopped because a limit was reached.
         AcceptClosed = "accept_queue.closed",
-        /// Attempts to accept that failed.
-        AcceptErrors = "listener.accept_errors",
         /// Times every buffer was in use.
         BuffersExhausted = "buffer.exhausted",
         /// Sessions closed because nothing had happened to them for too long.
@@ -169,8 +167,6 @@ names! {
         BackendFresh = "backend.pool.miss",
         /// Connections to backends that could not be made.
         BackendConnectErrors = "backend.connections.error",
-        /// Connections to backends that could not be begun, because something is missing here.
-        BackendNoRoom = "backend.connections.no_room",
         /// Requests sent to a backend that is down, because no other is left.
         BackendFailOpen = "backends.fail_open",
         /// Attempts to reach another backend for a request.

@@ -32,8 +32,7 @@ macro_rules! events {
                 match self { $(Self::$name { .. } => Level::$level,)+ }
             }
 
-            /// What counts it. Events whose size matters more than their number (sessions evicted,
-            /// lines dropped) are counted where that size is known.
+            /// What counts it. Lines dropped are counted where their number is known.
             pub fn counter(&self) -> Option<Counter> {
                 let counters: &[Counter] = match self {
                     $(Self::$name { .. } => &[$(Counter::$counter)?],)+
@@ -79,32 +78,14 @@ events! {
     }
     Info: "connections are accepted again, after {after:.1?}"
 
-    /// Accepting failed.
-    AcceptFailed {
-        /// What the kernel said.
-        error: &'a dyn fmt::Display,
-    }
-    Warn + AcceptErrors: "a connection could not be accepted: {error}"
-
     /// Every buffer is in use: sessions wait.
-    BuffersExhausted {
-        /// How many there are.
-        limit: usize,
-    }
-    Warn + BuffersExhausted: "all {limit} buffers are in use: sessions wait for one; raise \
-                              max_buffers if this happens often"
+    BuffersExhausted {}
+    Warn + BuffersExhausted: "all of max_buffers are in use: sessions wait for one; raise it if \
+                              this happens often"
 
     /// No session waits for a buffer any more.
     BuffersFree {}
     Info: "buffers are free again"
-
-    /// A connection to a backend could not be begun, because something is missing here.
-    NoRoom {
-        /// What.
-        error: &'a dyn fmt::Display,
-    }
-    Warn + BackendNoRoom: "a request is answered 503 because this worker cannot connect to any \
-                           backend: {error}"
 
     /// A connection to a backend could not be made.
     BackendConnectFailed {
@@ -119,10 +100,9 @@ events! {
     BackendDown {
         /// Which.
         backend: Backend<'a>,
-        /// Why.
-        cause: &'a dyn fmt::Display,
     }
-    Warn + BackendDown: "{backend} is down: {cause}; it is tried again, less and less often"
+    Warn + BackendDown: "{backend} is down: one connection after the other failed; it is tried \
+                         again from time to time"
 
     /// A backend is chosen again.
     BackendUp {
@@ -179,7 +159,7 @@ events! {
     /// A session was cut in the middle of something because a deadline passed.
     SessionCut {
         /// Its id.
-        session: &'a dyn fmt::Display,
+        session: &'a str,
         /// The other end.
         client: SocketAddr,
         /// Which deadline.
@@ -190,7 +170,7 @@ events! {
     /// A session was closed because nothing had happened to it for very long.
     ZombieSession {
         /// Its id.
-        session: &'a dyn fmt::Display,
+        session: &'a str,
         /// The other end.
         client: SocketAddr,
         /// For how long.
@@ -199,12 +179,17 @@ events! {
     Warn + Zombies: "session {session} of client {client} is stuck and closed: nothing happened to \
                      it for {idle:.0?}; this is a defect of the proxy, please report it"
 
-    /// Sessions were closed to make room for new ones.
-    SessionsEvicted {
-        /// How many.
-        count: usize,
+    /// A session was closed to make room for a new one.
+    SessionEvicted {
+        /// Its id.
+        session: &'a str,
+        /// The other end.
+        client: SocketAddr,
+        /// How long nothing had happened to it.
+        idle: Duration,
     }
-    Debug: "max_connections is reached: the {count} sessions that were idle longest are closed"
+    Debug + Evicted: "session {session} of client {client} is closed to make room: it was idle for \
+                      {idle:.1?} and max_connections is reached"
 
     /// The worker accepts no more and finishes what it has.
     DrainBegun {

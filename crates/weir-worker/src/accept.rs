@@ -93,7 +93,7 @@ impl Gate {
             cx.set_timer(self.retry_at, Token::Tick);
         }
         watch(cx, false);
-        cx.observe.gate_shut(cause, self.queue.len());
+        cx.observe.gate_shut(cause);
     }
 
     /// Opens the gate if there is room again: below 90 % of `limit` sessions.
@@ -142,7 +142,7 @@ impl Gate {
                 }
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    cx.observe.accept_failed(&error);
+                    cx.observe.internal("accepting a connection", &error);
                     self.shut(Shut::Descriptors, cx);
                     return Err(());
                 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 use weir_base::Limits;
 
 /// Room behind a head of the largest size, so that its body can always move.
-pub const BODY_ROOM: usize = 1024;
+pub(crate) const BODY_ROOM: usize = 1024;
 
 /// Reservations of one exchange: one buffer for each direction.
 const PER_EXCHANGE: usize = 2;
@@ -121,15 +121,10 @@ impl Buffers {
         self.spare_used -= 1;
         self.give(buffer);
     }
-
-    /// Buffers promised to exchanges.
-    pub(crate) fn in_use(&self) -> usize {
-        self.reserved
-    }
 }
 
 /// Spare buffers beside `buffers` reserved ones.
-pub fn spare(buffers: usize) -> usize {
+pub(crate) fn spare(buffers: usize) -> usize {
     (buffers / 16).max(4)
 }
 

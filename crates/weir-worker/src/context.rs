@@ -1,11 +1,12 @@
 //! What all sessions of a worker share: everything but the sessions themselves.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use weir_balance::BackendKey;
+use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
 use weir_control::channel::Settings;
 use weir_http::exchange::BackFailure;
@@ -18,7 +19,7 @@ use crate::buffers::{Buffer, Buffers};
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
-use crate::session::{Active, Session};
+use crate::session::{Active, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::token::Token;
 use crate::upstream::Upstream;
@@ -121,7 +122,7 @@ impl Context {
     pub(crate) fn starve(&mut self, session: &mut Session) {
         session.starved = true;
         self.starved.push_back(session.key);
-        self.observe.buffers_exhausted(self.settings.limits.buffers);
+        self.observe.buffers_exhausted();
     }
 
     /// Ends a reservation of buffers.
@@ -188,7 +189,7 @@ impl Context {
             match error.raw_os_error() {
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM and a full table are our lack, not the backend's.
                 Some(23 | 24 | 105 | 12) | None => {
-                    self.observe.no_room(&error);
+                    self.observe.internal("connecting to a backend", &error);
                     BackFailure::NoRoom
                 }
                 Some(_) => BackFailure::Refused,
@@ -235,13 +236,9 @@ impl Context {
         backend: BackendKey,
         begun: Instant,
     ) {
-        let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else {
-            return;
-        };
-        let transition = cluster.group.handle_connect_success(backend, begun, self.now);
-        if let Some(transition) = transition {
-            self.observe.transition(&cluster.settings.config.id, &transition);
-        }
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        let change = entry.group.handle_connect_success(backend, begun, self.now);
+        self.tell_transition(cluster, backend, change);
     }
 
     /// A backend failed an exchange.
@@ -252,19 +249,39 @@ impl Context {
         failure: BackFailure,
         begun: Instant,
     ) {
-        let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else {
-            return;
-        };
-        let id = &cluster.settings.config.id;
-        let address = cluster.group.spec(backend).map(|spec| spec.address);
-        self.observe.backend_failed(id, address, failure);
-        if !matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
-            return;
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        if let Some(spec) = entry.group.spec(backend) {
+            self.observe.backend_failed(&entry.settings.config.id, spec, failure);
         }
-        let random = self.rng.u64(..);
-        let transition = cluster.group.handle_connect_failure(backend, begun, self.now, random);
-        if let Some(transition) = transition {
-            self.observe.transition(id, &transition);
+        if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
+            let random = self.rng.u64(..);
+            let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            self.tell_transition(cluster, backend, change);
+        }
+    }
+
+    /// A backend's response breaks a rule.
+    pub(crate) fn backend_error(
+        &mut self,
+        cluster: Option<Key>,
+        back: Option<Upstreamed>,
+        error: &dyn Display,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
+        if let Some(spec) = back.and_then(|back| entry.group.spec(back.backend)) {
+            self.observe.backend_error(&entry.settings.config.id, spec, error);
+        }
+    }
+
+    fn tell_transition(
+        &mut self,
+        cluster: Option<Key>,
+        backend: BackendKey,
+        change: Option<Transition>,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
+        if let (Some(spec), Some(change)) = (entry.group.spec(backend), change) {
+            self.observe.transition(&entry.settings.config.id, spec, change);
         }
     }
 }

@@ -124,7 +124,7 @@ impl Control {
                 for address in changes.forgotten {
                     cx.upstream.forget(address);
                 }
-                cx.observe.set_epoch(epoch);
+                cx.observe.set_epoch(epoch, cx.tables.listeners.len());
                 self.say(&ToMain::Applied { epoch });
                 Some(Request::Watch(changes.opened))
             }

@@ -48,3 +48,21 @@ pub fn run(channel: Channel) -> io::Result<ExitCode> {
     let context = Context::new(settings, observe)?;
     Worker::new(context, control)?.run()
 }
+
+/// What a worker keeps for each thing that is limited, in bytes; for the worst-case memory of a
+/// configuration. `buffers` is `Limits::buffers`.
+pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
+    let key = size_of::<weir_base::Key>();
+    let timer = 2 * size_of::<(weir_base::Instant, token::Token, u32)>();
+    weir_control::config::Sizes {
+        session: size_of::<session::Session>() + timer + 3 * key,
+        exchange: size_of::<session::Active>() + size_of::<usize>(),
+        backend_connection: size_of::<upstream::Back>() + timer + 2 * key,
+        buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>(),
+        spare_buffers: buffers::spare(buffers),
+        fixed: FIXED_BYTES,
+    }
+}
+
+/// The program and its libraries, without any connection or route: measured 4 MiB, with a margin.
+const FIXED_BYTES: usize = 16 << 20;

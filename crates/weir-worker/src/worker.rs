@@ -248,9 +248,11 @@ impl Worker {
         }
         by_age.select_nth_unstable(count - 1);
         for (_, key) in &by_age[..count] {
+            if let Some(session) = self.sessions.get(*key) {
+                self.cx.observe.evicted(session);
+            }
             self.settle(*key, false);
         }
-        self.cx.observe.evicted(count);
         true
     }
 

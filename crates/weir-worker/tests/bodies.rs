@@ -110,9 +110,7 @@ fn interim_responses_are_passed_on() {
     let back = Backside::new();
     let proxy = Proxy::to(&[back.address]);
     let mut client = proxy.connect();
-    client.send(
-        "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
-    );
+    client.send("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     let mut server = back.accept();
     assert!(server.head().contains("\r\nExpect: 100-continue\r\n"));
     server.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
@@ -150,7 +148,8 @@ fn an_early_response_reaches_a_client_that_is_still_sending() {
     client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc");
     let mut server = back.accept();
     server.head();
-    server.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+    server
+        .send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
     drop(server);
     let all = client.rest();
     assert!(all.starts_with("HTTP/1.1 413 Content Too Large\r\n"), "{all}");

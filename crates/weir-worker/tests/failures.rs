@@ -115,7 +115,10 @@ fn refused_requests_say_why_and_close() {
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
         ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
         ("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", 400),
         ("\0\0\0\0", 400),

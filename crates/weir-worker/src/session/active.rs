@@ -7,7 +7,7 @@ use weir_balance::BackendKey;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::RequestHead;
+use weir_http::message::{RequestHead, Span};
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
@@ -55,6 +55,10 @@ pub(crate) struct Active {
     pub(crate) route: Option<Rc<Route>>,
     pub(crate) cluster: Option<Key>,
     pub(crate) back: Option<Upstreamed>,
+    /// The backend used last, for the record.
+    pub(crate) served_by: Option<Upstreamed>,
+    /// Where the client's `User-Agent` stands in the head.
+    pub(crate) user_agent: Span,
     /// Backends that failed for this request.
     pub(crate) tried: Vec<BackendKey>,
     /// The front → back direction; its buffer starts with the request head.
@@ -136,6 +140,8 @@ impl Active {
             route: None,
             cluster: None,
             back: None,
+            served_by: None,
+            user_agent: Span::default(),
             tried,
             request: Direction::new(pump, Some(buffer), head.len),
             response: Direction::idle(),

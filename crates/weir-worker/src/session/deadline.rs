@@ -39,10 +39,13 @@ impl Session {
     /// The deadline has passed. `false`: the connection is over.
     #[must_use]
     pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
-        cx.observe.deadline_passed(self);
         let step = match &self.stage {
             Stage::Idle | Stage::Head(_) => self.head_timed_out(cx),
-            Stage::Answering(_) | Stage::Lingering => Step::Close,
+            Stage::Answering(_) => {
+                cx.observe.deadline_passed(self, "front_timeout");
+                Step::Close
+            }
+            Stage::Lingering => Step::Close,
             Stage::Exchange(active) if active.tunnel => Step::Close,
             Stage::Exchange(active) => match self.patience(active).1 {
                 Late::Connect => self.back_failed(BackFailure::ConnectTimeout, cx),

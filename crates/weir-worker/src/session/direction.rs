@@ -7,7 +7,7 @@
 //! Invariants: nothing is read while the buffer is full of bytes that the sink does not take; a
 //! pipe is filled only when it is empty, so `EAGAIN` always means the socket.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 
 use weir_http::h1::{BodyError, Pump};
 use weir_http::message::Framing;
@@ -29,9 +29,9 @@ pub(crate) enum Stop {
     /// The source ended inside the message.
     Truncated,
     /// The source is broken.
-    Source(io::Error),
+    Source,
     /// The sink is broken.
-    Sink(io::Error),
+    Sink,
     /// There is no spare buffer for the rest of a head.
     NoRoom,
     /// What came from the source breaks a rule.
@@ -115,7 +115,7 @@ impl Direction {
         slices[0] = IoSlice::new(head);
         let body = self.buffer.as_ref().map_or(&[][..], |buffer| &buffer.bytes[..]);
         let count = 1 + self.pump.slices(body, &mut slices[1..]);
-        let written = sink.write(&slices[..count]).map_err(Stop::Sink)?;
+        let written = sink.write(&slices[..count]).map_err(|_| Stop::Sink)?;
         if written < head.len() {
             let rest = buffers.spill(&head[written..]);
             self.rest = Some(rest.ok_or(Stop::NoRoom)?);
@@ -150,7 +150,7 @@ impl Direction {
                 Read::Data(n) => turn.read += n as u64,
                 Read::Blocked => return Ok(turn),
                 Read::Closed => self.pump.handle_eof().map_err(|_| Stop::Truncated)?,
-                Read::Failed(error) => return Err(Stop::Source(error)),
+                Read::Failed(_) => return Err(Stop::Source),
             }
         }
         turn.unfinished = true;
@@ -161,7 +161,7 @@ impl Direction {
     pub(crate) fn flush(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
         if let Some(rest) = &mut self.rest {
-            let n = sink.write(&[IoSlice::new(rest.unread())]).map_err(Stop::Sink)?;
+            let n = sink.write(&[IoSlice::new(rest.unread())]).map_err(|_| Stop::Sink)?;
             rest.unread.start += n;
             total += n as u64;
             if !rest.unread.is_empty() {
@@ -173,7 +173,7 @@ impl Direction {
         }
         if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_empty()) {
             while !pipe.is_empty() && sink.is_writable() {
-                let n = sink.splice_out(pipe).map_err(Stop::Sink)?;
+                let n = sink.splice_out(pipe).map_err(|_| Stop::Sink)?;
                 self.pump.moved(n as u64);
                 total += n as u64;
             }
@@ -192,7 +192,7 @@ impl Direction {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.pump.slices(&buffer.bytes, &mut slices);
-            let n = sink.write(&slices[..count]).map_err(Stop::Sink)?;
+            let n = sink.write(&slices[..count]).map_err(|_| Stop::Sink)?;
             self.pump.advance(n);
             total += n as u64;
         }

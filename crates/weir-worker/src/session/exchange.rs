@@ -102,14 +102,14 @@ impl Session {
                 Ok(())
             }
             Err(Stop::Truncated) => Err(Met::Front(FrontFailure::Truncated)),
-            Err(Stop::Source(_)) => Err(Met::Front(FrontFailure::Gone)),
+            Err(Stop::Source) => Err(Met::Front(FrontFailure::Gone)),
             Err(Stop::Malformed(error)) => {
-                cx.observe.client_error(self, &error);
+                cx.observe.client_error(self.client, &error);
                 Err(Met::Front(FrontFailure::MalformedBody))
             }
             Err(Stop::NoRoom) => Err(Met::Back(BackFailure::NoRoom)),
             // A backend that reads no more may have answered: what it said is read first.
-            Err(Stop::Sink(_)) => {
+            Err(Stop::Sink) => {
                 active.request_cut = true;
                 active.front_keep = false;
                 active.back_keep = false;

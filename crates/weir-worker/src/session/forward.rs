@@ -53,6 +53,7 @@ impl Session {
         };
         let written_before = cx.upstream.back(key).map_or(0, |back| back.written);
         active.back = Some(Upstreamed { key, backend, address, written_before });
+        active.served_by = active.back;
         cx.bind(active.cluster, backend);
         if idle.is_some() {
             active.exchange.handle_connected(true);

@@ -8,6 +8,7 @@ use weir_http::message::RequestHead;
 use super::{Active, Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
+use crate::observe;
 use crate::socket::Read;
 
 impl Session {
@@ -63,13 +64,14 @@ impl Session {
         cx.parsed_for(self.key, self.requests);
         let mut active = cx.new_active(head, buffer, self.since);
         active.times.received = cx.now;
+        active.user_agent = observe::user_agent(&cx.request_fields);
         self.route(active, cx)
     }
 
     /// Answers a request that breaks a rule.
     fn refuse(&mut self, error: &RequestError, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
-        cx.observe.client_error(self, error);
+        cx.observe.client_error(self.client, error);
         let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
         self.answer(active, super::answer::Answer::refusal(error.status(), error), cx)
     }

@@ -38,7 +38,7 @@ use crate::context::Context;
 use crate::socket::Socket;
 use crate::tables::ListenerSettings;
 
-pub(crate) use active::Active;
+pub(crate) use active::{Active, Upstreamed};
 
 /// Requests of one client served in one turn when they come pipelined.
 const STEPS: usize = 32;

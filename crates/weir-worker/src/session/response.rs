@@ -73,8 +73,7 @@ impl Session {
                     Ok(Some(head)) => return Ok(Some(head)),
                     Ok(None) => {}
                     Err(error) => {
-                        let address = active.back.map(|back| back.address);
-                        cx.observe.backend_error(address, &error);
+                        cx.backend_error(active.cluster, active.back, &error);
                         return Err(Met::Back(BackFailure::Malformed));
                     }
                 }
@@ -111,7 +110,6 @@ impl Session {
         } else {
             active.times.responded = cx.now;
             active.status = head.status;
-            cx.observe.status(head.status);
             encode::response(active, &self.settings, &head, bytes, cx);
             self.begin_body(&head);
         }
@@ -172,9 +170,9 @@ impl Session {
 fn response_stopped(stop: &Stop) -> Met {
     match stop {
         Stop::NoRoom => Met::Front(FrontFailure::Gone),
-        Stop::Sink(_) => Met::Front(FrontFailure::Gone),
+        Stop::Sink => Met::Front(FrontFailure::Gone),
         Stop::Malformed(_) => Met::Back(BackFailure::Malformed),
-        Stop::Truncated | Stop::Source(_) => Met::Back(BackFailure::Closed { taken: true }),
+        Stop::Truncated | Stop::Source => Met::Back(BackFailure::Closed { taken: true }),
     }
 }
 

@@ -51,10 +51,6 @@ impl Idle {
             self.by_address.remove(&address);
         }
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
 }
 
 #[cfg(test)]
@@ -72,6 +68,6 @@ mod tests {
         assert_eq!(idle.take(other), None);
         assert_eq!(idle.take(address), Some(b));
         idle.remove(address, a);
-        assert_eq!((idle.len(), idle.take_any()), (0, None));
+        assert_eq!((idle.len, idle.take_any()), (0, None));
     }
 }

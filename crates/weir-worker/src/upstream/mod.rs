@@ -175,9 +175,4 @@ impl Upstream {
         self.backs.remove(key);
         None
     }
-
-    /// Connections open, and how many of them are idle.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.backs.len(), self.idle.len())
-    }
 }

@@ -53,7 +53,7 @@ pub fn settings(limits: Limits) -> Settings {
         basic_auth_max_credential_bytes: 4096,
         logs: LogSettings {
             level: "info".into(),
-            target: "stdout".into(),
+            target: "file:///dev/null".into(),
             colored: false,
             access_target: None,
             access_colored: false,
