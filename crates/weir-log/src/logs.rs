@@ -1,6 +1,6 @@
 //! The logger of a process: behind the macros of the `log` crate, and for access-log records.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use log::{Level, Log, Metadata, Record};
@@ -132,9 +132,14 @@ impl Logs {
         records.min(state.lines.deadline())
     }
 
-    /// Writes everything, waiting at most `patience` for each target. For the end of a process.
+    /// Writes everything, waiting at most `patience` for each target. For the end of a process, a
+    /// panic hook included: it does nothing if the panic began in here.
     pub fn flush_blocking(&self, patience: Duration) {
-        let state = &mut *self.state();
+        let mut state = match self.0.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         state.lines.flush_blocking(patience);
         if let Some(records) = &mut state.records {
             records.flush_blocking(patience);

@@ -55,9 +55,9 @@ impl Protocol {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AccessRecord<'a> {
     /// Id of the client connection.
-    pub session: &'a str,
+    pub session: &'a [u8],
     /// Id of the exchange.
-    pub request: &'a str,
+    pub request: &'a [u8],
     /// Id of the cluster.
     pub cluster: &'a str,
     /// Id of the backend.
@@ -135,9 +135,9 @@ impl AccessRecord<'_> {
 
     fn put_identity(&self, pen: &mut Pen) {
         pen.byte(b'[');
-        put_or_dash::<Tag>(self.session.as_bytes(), max::ID, pen);
+        put_or_dash::<Tag>(self.session, max::ID, pen);
         pen.byte(b' ');
-        put_or_dash::<Tag>(self.request.as_bytes(), max::ID, pen);
+        put_or_dash::<Tag>(self.request, max::ID, pen);
         pen.byte(b' ');
         put_or_dash::<Tag>(self.cluster.as_bytes(), max::ID, pen);
         pen.byte(b' ');

@@ -5,9 +5,10 @@
 
 /// Declares an enum whose variants are positions in an array and have a metric name.
 macro_rules! names {
-    ($(#[$doc:meta])* $enum:ident {
-        $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+
-    }) => {
+    (
+        $(#[$doc:meta])*
+        $enum:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $enum { $($(#[$variant_doc])* $variant,)+ }
@@ -39,6 +40,8 @@ names! {
         AcceptSaturatedSeconds = "accept_queue.saturated_seconds",
         /// Times accepting was stopped because a limit was reached.
         AcceptClosed = "accept_queue.closed",
+        /// Times every buffer was in use.
+        BuffersExhausted = "buffer.exhausted",
         /// Sessions closed because nothing had happened to them for too long.
         Zombies = "zombies",
         /// Sessions closed to make room for new ones.
@@ -164,6 +167,8 @@ names! {
         BackendFresh = "backend.pool.miss",
         /// Connections to backends that could not be made.
         BackendConnectErrors = "backend.connections.error",
+        /// Requests sent to a backend that is down, because no other is left.
+        BackendFailOpen = "backends.fail_open",
         /// Attempts to reach another backend for a request.
         BackendRetries = "backend.connect.retries",
         /// Requests given up after the last such attempt.

@@ -196,7 +196,7 @@ mod tests {
         }
 
         #[test]
-        fn a_word_has_no_space_and_a_tag_no_bracket(
+        fn words_have_no_space_and_tags_no_bracket(
             text in prop::collection::vec(any::<u8>(), 0..80),
         ) {
             prop_assert!(!escaped::<Word>(&text, 80).contains(' '));

@@ -32,8 +32,7 @@ macro_rules! events {
                 match self { $(Self::$name { .. } => Level::$level,)+ }
             }
 
-            /// What counts it. Events whose size matters more than their number (lines dropped,
-            /// sessions cut by a drain) are counted where that size is known.
+            /// What counts it. Lines dropped are counted where their number is known.
             pub fn counter(&self) -> Option<Counter> {
                 let counters: &[Counter] = match self {
                     $(Self::$name { .. } => &[$(Counter::$counter)?],)+
@@ -79,6 +78,15 @@ events! {
     }
     Info: "connections are accepted again, after {after:.1?}"
 
+    /// Every buffer is in use: sessions wait.
+    BuffersExhausted {}
+    Warn + BuffersExhausted: "all of max_buffers are in use: sessions wait for one; raise it if \
+                              this happens often"
+
+    /// No session waits for a buffer any more.
+    BuffersFree {}
+    Info: "buffers are free again"
+
     /// A connection to a backend could not be made.
     BackendConnectFailed {
         /// Which.
@@ -108,15 +116,16 @@ events! {
         /// The cluster.
         cluster: &'a str,
     }
-    Error + NoAvailableBackends: "cluster {cluster} has no available backend: requests for it are \
-                                  answered 503; check that its backends run and listen"
+    Error + NoAvailableBackends: "no backend of cluster {cluster} can be reached: its requests \
+                                  fail with 503 unless one answers all the same; check that its \
+                                  backends run and listen"
 
     /// A backend of the cluster can be chosen again.
     ClusterRecovered {
         /// The cluster.
         cluster: &'a str,
     }
-    Info + ClusterRecovered: "cluster {cluster} has an available backend again"
+    Info + ClusterRecovered: "a backend of cluster {cluster} can be reached again"
 
     /// A request breaks a rule of HTTP.
     ClientProtocolError {
@@ -134,7 +143,7 @@ events! {
         /// Which rule.
         error: &'a dyn fmt::Display,
     }
-    Warn + BackendParseErrors: "{backend} sent a response that cannot be passed on: {error}"
+    Debug + BackendParseErrors: "{backend} sent a response that cannot be passed on: {error}"
 
     /// The proxy answered by itself.
     AnswerGiven {
@@ -198,6 +207,14 @@ events! {
     }
     Info: "stopped: all sessions have ended, {cut} of them cut by the deadline"
 
+    /// The channel to main has ended.
+    MainGone {
+        /// How.
+        error: &'a dyn fmt::Display,
+    }
+    Error: "the main process is gone ({error}): this worker finishes its requests and \
+            ends"
+
     /// Lines were lost.
     LogLinesDropped {
         /// How many.
@@ -224,8 +241,6 @@ impl Event<'_> {
 pub enum AcceptStop {
     /// `max_connections`.
     MaxConnections,
-    /// `max_buffers`.
-    NoBuffer,
     /// The process or the system has no file descriptor left.
     NoDescriptor,
 }
@@ -234,7 +249,6 @@ impl fmt::Display for AcceptStop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MaxConnections => "max_connections is reached; clients wait for a session to end",
-            Self::NoBuffer => "max_buffers are in use; clients wait for one to be free",
             Self::NoDescriptor => {
                 "no file descriptor is left; raise LimitNOFILE or lower max_connections"
             }

@@ -1,7 +1,7 @@
 //! Where a line is written before it is passed on: a fixed buffer and a position.
 //!
-//! Invariants: [`CAPACITY`] is the longest line; what does not fit is left out, whole pieces at a
-//! time. The last byte is kept for the newline.
+//! Invariants: a line has at most [`CAPACITY`] bytes; a piece that does not fit is left out, and
+//! the newline takes the place of the last byte if it must.
 
 use std::fmt::{self, Write as _};
 

@@ -159,15 +159,14 @@ impl Observe {
     /// A session waits for buffers.
     pub(crate) fn buffers_exhausted(&mut self) {
         if !std::mem::replace(&mut self.starved, true) {
-            self.tell(Event::AcceptClosed { cause: AcceptStop::NoBuffer });
-            self.shut_since = self.now;
+            self.tell(Event::BuffersExhausted {});
         }
     }
 
     /// No session waits for buffers.
     pub(crate) fn buffers_free(&mut self) {
         if std::mem::replace(&mut self.starved, false) {
-            self.tell(Event::AcceptOpened { after: self.now.since(self.shut_since) });
+            self.tell(Event::BuffersFree {});
         }
     }
 
@@ -232,7 +231,7 @@ impl Observe {
     }
 
     pub(crate) fn main_gone(&mut self, error: &io::Error) {
-        log::error!("main is gone ({error}): this worker finishes what it has and ends");
+        self.tell(Event::MainGone { error });
     }
 
     /// Something that should not happen.
