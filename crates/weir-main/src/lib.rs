@@ -1,1 +1,2 @@
-//! Placeholder.
+//! x
+mod backoff; mod notify; mod pidfile;
