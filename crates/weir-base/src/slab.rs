@@ -76,6 +76,34 @@ impl<T> Slab<T> {
         Ok(Key { index, generation })
     }
 
+    /// Stores the value that `make` makes for its own key. `None` when the slab is full; an error of
+    /// `make` leaves the slab as it was.
+    pub fn insert_with<E>(
+        &mut self,
+        make: impl FnOnce(Key) -> Result<T, E>,
+    ) -> Option<Result<Key, E>> {
+        let key = self.next_key()?;
+        Some(make(key).map(|value| {
+            let stored = self.insert(value);
+            debug_assert!(stored.is_ok_and(|stored| stored == key));
+            key
+        }))
+    }
+
+    /// The key of the next value.
+    fn next_key(&self) -> Option<Key> {
+        match self.slots.get(self.free as usize) {
+            Some(Slot::Free { generation, .. }) => {
+                Some(Key { index: self.free, generation: *generation })
+            }
+            Some(Slot::Used { .. }) => None,
+            None if self.slots.len() < self.capacity => {
+                Some(Key { index: self.slots.len() as u32, generation: 0 })
+            }
+            None => None,
+        }
+    }
+
     /// Takes the value out, if the key is still current.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get_mut(key.index())?;
@@ -155,6 +183,17 @@ mod tests {
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.get(second), Some(&"c"));
         assert_eq!(Key::from_bits(second.to_bits() | 0xff << 56), second);
+    }
+
+    #[test]
+    fn a_value_may_know_its_key_before_it_is_stored() {
+        let mut slab = Slab::new(2);
+        let first = slab.insert_with(|key| Ok::<_, ()>(key)).and_then(Result::ok).expect("room");
+        assert_eq!(slab.remove(first), Some(first));
+        assert_eq!(slab.insert_with(|_| Err::<Key, _>("refused")), Some(Err("refused")));
+        let second = slab.insert_with(|key| Ok::<_, ()>(key)).and_then(Result::ok).expect("room");
+        assert_eq!(slab.get(second), Some(&second));
+        assert_ne!(first, second);
     }
 
     #[test]
