@@ -30,7 +30,7 @@ use weir_control::channel::Settings;
 use weir_control::state::State;
 
 pub use error::Error;
-pub use start::run;
+pub use start::{block_signals, run};
 
 type OnReady = Box<dyn FnOnce(&[SocketAddr])>;
 

@@ -13,17 +13,27 @@ use crate::{Ended, Error, Plan, limits, pidfile};
 /// Events taken from the kernel at once: what is left waits for the next turn.
 const EVENTS: usize = 64;
 
+/// Blocks the signals that main understands, to be read by [`run`]. Threads that are started later
+/// inherit this: call it first, or a signal that such a thread gets ends the process.
+///
+/// # Errors
+/// [`Error::Events`].
+pub fn block_signals() -> Result<Signals, Error> {
+    let understood = [Signal::Terminate, Signal::Interrupt, Signal::Hangup, Signal::User1];
+    Signals::block(&understood).map_err(Error::Events)
+}
+
 /// Runs the proxy in this process and its workers until it is stopped.
 ///
-/// `on_ready` is called once, when every worker serves, with the addresses listened on. Signals
-/// are those of the whole process: call this from the main thread, before it starts others.
+/// `on_ready` is called once, when every worker serves, with the addresses listened on.
 ///
 /// # Errors
 /// What keeps the proxy from starting or going on; no worker is left then.
-pub fn run(mut plan: Plan, on_ready: impl FnOnce(&[SocketAddr]) + 'static) -> Result<Ended, Error> {
-    let signals =
-        Signals::block(&[Signal::Terminate, Signal::Interrupt, Signal::Hangup, Signal::User1])
-            .map_err(Error::Events)?;
+pub fn run(
+    mut plan: Plan,
+    signals: Signals,
+    on_ready: impl FnOnce(&[SocketAddr]) + 'static,
+) -> Result<Ended, Error> {
     let now = weir_sys::now();
     let sockets = Sockets::bind(&mut plan.state, plan.worker_count)?;
     limits::allow(&plan.settings.limits, sockets.count(), plan.worker_count)?;

@@ -30,7 +30,8 @@ pub(crate) fn run(args: &[String]) {
             _ => panic!("unknown argument {arg}"),
         }
     }
-    let ended = weir_main::run(plan, |addresses| println!("ready on {addresses:?}"));
+    let signals = weir_main::block_signals().expect("blocked");
+    let ended = weir_main::run(plan, signals, |addresses| println!("ready on {addresses:?}"));
     println!("ended: {}", ended.as_ref().map_or_else(ToString::to_string, |e| format!("{e:?}")));
     std::process::exit(i32::from(ended.ok() != Some(Ended::Clean)));
 }

@@ -122,7 +122,9 @@ fn a_crash_loop_is_slowed_down() {
     main.line_with("ready on");
     main.line_with("ended with status 4; started again as pid");
     main.line_with("ended with status 4; started again as pid");
-    main.line_with("ended with status 4; workers here keep ending early: the next is started in 100ms");
+    main.line_with(
+        "ended with status 4; workers here keep ending early: the next is started in 100ms",
+    );
     main.line_with("worker 0 has waited 100ms; started again");
     main.line_with("the next is started in 200ms");
     main.line_with("the next is started in 400ms");
