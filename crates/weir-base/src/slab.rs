@@ -29,6 +29,7 @@ impl Key {
     }
 }
 
+#[derive(Debug)]
 enum Slot<T> {
     Free { next: u32, generation: u32 },
     Used { value: T, generation: u32 },
@@ -36,7 +37,9 @@ enum Slot<T> {
 
 /// At most `capacity` values, addressed by [`Key`].
 ///
-/// Memory is reserved for all of them at once and touched only as entries are first used.
+/// [`Slab::new`] reserves memory for all of them at once and touches it only as entries are first
+/// used; [`Slab::growing`] reserves as it fills.
+#[derive(Debug)]
 pub struct Slab<T> {
     slots: Vec<Slot<T>>,
     capacity: usize,
@@ -52,8 +55,18 @@ impl<T> Slab<T> {
     /// # Panics
     /// When `capacity` does not fit 32 bits.
     pub fn new(capacity: usize) -> Self {
+        let mut slab = Self::growing(capacity);
+        slab.slots.reserve_exact(capacity);
+        slab
+    }
+
+    /// A slab for `capacity` values, for where there are many of which few become large.
+    ///
+    /// # Panics
+    /// When `capacity` does not fit 32 bits.
+    pub fn growing(capacity: usize) -> Self {
         assert!(capacity < NONE as usize, "slab capacity {capacity} does not fit 32 bits");
-        Self { slots: Vec::with_capacity(capacity), capacity, free: NONE, len: 0 }
+        Self { slots: Vec::new(), capacity, free: NONE, len: 0 }
     }
 
     /// Stores `value`, or gives it back when the slab is full.
@@ -194,6 +207,13 @@ mod tests {
         let second = slab.insert_with(|key| Ok::<_, ()>(key)).and_then(Result::ok).expect("room");
         assert_eq!(slab.get(second), Some(&second));
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_growing_slab_stops_at_its_capacity() {
+        let mut slab = Slab::growing(2);
+        assert_eq!([slab.insert(1).is_ok(), slab.insert(2).is_ok()], [true, true]);
+        assert_eq!((slab.insert(3), slab.is_full()), (Err(3), true));
     }
 
     #[test]

@@ -75,11 +75,16 @@ impl Buffers {
     /// Reserves the buffers of one exchange; false when there are none.
     #[must_use]
     pub(crate) fn admit(&mut self) -> bool {
-        let room = self.reserved + PER_EXCHANGE <= self.limit;
+        let room = self.has_room();
         if room {
             self.reserved += PER_EXCHANGE;
         }
         room
+    }
+
+    /// Whether an exchange would be admitted.
+    pub(crate) fn has_room(&self) -> bool {
+        self.reserved + PER_EXCHANGE <= self.limit
     }
 
     /// Ends a reservation; its buffers have been given back.

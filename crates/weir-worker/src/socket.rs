@@ -39,7 +39,7 @@ impl Socket {
     /// Registers an accepted socket, which can be written to at once.
     pub(crate) fn accepted(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
         epoll.add_edge(stream.as_fd(), token.to_bits())?;
-        Ok(Self { stream, readable: true, writable: true, closing: false, broken: false })
+        Ok(Self { stream, readable: false, writable: true, closing: false, broken: false })
     }
 
     /// Registers a socket whose connection is being made.

@@ -3,16 +3,16 @@
 //! Tables change only between ticks, in place and by as much as an order says; a request keeps the
 //! [`Route`] and [`ListenerSettings`] that it started with.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use weir_balance::Group;
 use weir_base::{Key, Slab};
 use weir_control::state;
 use weir_http::answers::AnswerSet;
-use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
 use weir_http::answers::Template;
+use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
 use weir_route::Table;
 use weir_sys::TcpListener;
 
@@ -64,8 +64,6 @@ pub(crate) struct Cluster {
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.
     pub(crate) defined: bool,
-    /// No backend can be used; logged once per change.
-    pub(crate) dark: bool,
 }
 
 /// What an exchange keeps of its cluster.

@@ -33,6 +33,45 @@ pub enum FieldName {
     Other,
 }
 
+impl FieldName {
+    /// The field of that name.
+    pub fn recognise(name: &[u8]) -> Self {
+        use FieldName as F;
+        let (text, kind): (&[u8], Self) = match (name.len(), name.first().map(|b| b | 0x20)) {
+            (2, _) => (b"te", F::Te),
+            (4, Some(b'h')) => (b"host", F::Host),
+            (4, _) => (b"date", F::Date),
+            (6, Some(b'c')) => (b"cookie", F::Cookie),
+            (6, _) => (b"expect", F::Expect),
+            (7, Some(b't')) => (b"trailer", F::Trailer),
+            (7, _) => (b"upgrade", F::Upgrade),
+            (9, Some(b'f')) => (b"forwarded", F::Forwarded),
+            (9, _) => (b"x-real-ip", F::XRealIp),
+            (10, Some(b'c')) => (b"connection", F::Connection),
+            (10, Some(b'k')) => (b"keep-alive", F::KeepAlive),
+            (10, Some(b's')) => (b"set-cookie", F::SetCookie),
+            (10, _) => (b"user-agent", F::UserAgent),
+            (12, _) => (b"x-request-id", F::XRequestId),
+            (13, _) => (b"authorization", F::Authorization),
+            (14, _) => (b"content-length", F::ContentLength),
+            (15, _) => (b"x-forwarded-for", F::XForwardedFor),
+            (16, Some(b'p')) => (b"proxy-connection", F::ProxyConnection),
+            (16, _) if name[12] | 0x20 == b'h' => (b"x-forwarded-host", F::XForwardedHost),
+            (16, _) => (b"x-forwarded-port", F::XForwardedPort),
+            (17, Some(b't')) => (b"transfer-encoding", F::TransferEncoding),
+            (17, _) => (b"x-forwarded-proto", F::XForwardedProto),
+            _ => return F::Other,
+        };
+        if name.eq_ignore_ascii_case(text) { kind } else { F::Other }
+    }
+
+    /// Whether a trailer section may carry it: never what frames, routes or authenticates a message
+    /// or says who sent it (RFC 9110 §6.5.1).
+    pub fn may_trail(self) -> bool {
+        matches!(self, Self::Other | Self::Date)
+    }
+}
+
 /// One field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use weir_balance::BackendKey;
 use weir_base::{Instant, Key};
-use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange};
+use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::{Framing, RequestHead};
+use weir_http::message::RequestHead;
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
 use crate::buffers::Buffer;
-use crate::tables::Route;
+use crate::tables::{Route, Tables};
 
 /// When things happened.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,10 @@ pub(crate) struct Active {
     pub(crate) request_cut: bool,
     /// The next connection must be a fresh one.
     pub(crate) fresh: bool,
+    /// Our side of a pipe towards the client is closed.
+    pub(crate) front_shut: bool,
+    /// A turn was cut short.
+    pub(crate) unfinished: bool,
     /// The exchange has become a byte pipe (101).
     pub(crate) tunnel: bool,
     /// The client connection may serve another request.
@@ -96,63 +100,72 @@ pub(crate) struct Rewritten {
 impl Active {
     /// An exchange for the head at the start of `buffer`'s unread bytes.
     pub(crate) fn new(head: RequestHead, buffer: Buffer, started: Instant, id: RequestId) -> Self {
-        let mut active = Self::blank(id, started);
-        active.reset(head, buffer, started, id);
-        active
-    }
-
-    fn blank(id: RequestId, at: Instant) -> Self {
-        let none = || Direction::new(Pump::new(Framing::None, Framing::None), None, 0);
-        Self {
-            exchange: Exchange::new(RequestHead::UNREADABLE.method),
-            head: RequestHead::UNREADABLE,
-            id,
-            times: Times::at(at),
-            route: None,
-            cluster: None,
-            back: None,
-            tried: Vec::with_capacity(CONNECT_ATTEMPTS.into()),
-            request: none(),
-            response: none(),
-            head_sent: false,
-            request_cut: false,
-            fresh: false,
-            tunnel: false,
-            front_keep: false,
-            back_keep: false,
-            set_sticky: false,
-            rewritten: None,
-            status: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            message: "",
-            failed: false,
-        }
+        let tried = Vec::with_capacity(CONNECT_ATTEMPTS.into());
+        Self::with(tried, head, buffer, started, id)
     }
 
     /// Makes a used box ready for another exchange.
     pub(crate) fn reset(
         &mut self,
         head: RequestHead,
-        mut buffer: Buffer,
+        buffer: Buffer,
         started: Instant,
         id: RequestId,
     ) {
-        let tried = std::mem::take(&mut self.tried);
-        *self = Self { tried, ..Self::unallocated(id, started) };
-        self.tried.clear();
-        self.exchange = Exchange::new(head.method);
-        self.head = head;
-        self.bytes_in = head.len as u64;
-        // The head may follow an empty line: its spans count from the first unread byte.
+        let mut tried = std::mem::take(&mut self.tried);
+        tried.clear();
+        *self = Self::with(tried, head, buffer, started, id);
+    }
+
+    fn with(
+        tried: Vec<BackendKey>,
+        head: RequestHead,
+        mut buffer: Buffer,
+        at: Instant,
+        id: RequestId,
+    ) -> Self {
+        // The head's spans count from the first unread byte: it goes to the start of the buffer.
         buffer.compact(0);
         buffer.unread.start = head.len.min(buffer.unread.end);
         let pump = Pump::new(head.framing, head.framing);
-        self.request = Direction::new(pump, Some(buffer), head.len);
+        Self {
+            exchange: Exchange::new(head.method),
+            head,
+            id,
+            times: Times::at(at),
+            route: None,
+            cluster: None,
+            back: None,
+            tried,
+            request: Direction::new(pump, Some(buffer), head.len),
+            response: Direction::idle(),
+            head_sent: false,
+            request_cut: false,
+            fresh: false,
+            front_shut: false,
+            unfinished: false,
+            tunnel: false,
+            front_keep: head.keep_alive,
+            back_keep: false,
+            set_sticky: false,
+            rewritten: None,
+            status: 0,
+            bytes_in: head.len as u64,
+            bytes_out: 0,
+            message: "",
+            failed: false,
+        }
     }
 
-    fn unallocated(id: RequestId, at: Instant) -> Self {
-        Self { tried: Vec::new(), ..Self::blank(id, at) }
+    /// Both directions, for their buffers to be given back.
+    pub(crate) fn take_directions(&mut self) -> (Direction, Direction) {
+        let request = std::mem::replace(&mut self.request, Direction::idle());
+        (request, std::mem::replace(&mut self.response, Direction::idle()))
+    }
+
+    /// Only the end of the connection tells the client that the response is complete.
+    pub(crate) fn delimited_by_close(&self) -> bool {
+        !self.front_keep && self.exchange.phase() == Phase::Responding
     }
 
     /// The bytes that the head's spans lie in.
@@ -172,5 +185,13 @@ impl Times {
             front: at,
             back: at,
         }
+    }
+}
+
+impl Active {
+    /// The value of the sticky cookie, when it has to be set.
+    pub(super) fn sticky_value<'a>(&self, tables: &'a Tables) -> Option<&'a [u8]> {
+        let cluster = tables.clusters.get(self.cluster.filter(|_| self.set_sticky)?)?;
+        cluster.group.spec(self.back?.backend).map(|spec| spec.sticky_value().as_bytes())
     }
 }

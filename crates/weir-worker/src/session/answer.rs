@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use weir_http::answers::Variables;
+use weir_http::answers::{Template, Variables};
 use weir_http::exchange::Cause;
 use weir_http::message::{Framing, Method};
 
@@ -69,15 +69,14 @@ impl Session {
         answer: Answer,
         cx: &mut Context,
     ) -> Step {
-        let framed = self.render(&active, &answer, cx);
-        cx.counters.count_status(answer.status);
-        cx.counters.count_answer(answer.status);
+        cx.observe.answered(answer.status);
         active.status = answer.status;
         active.message = answer.word;
         active.failed = answer.status >= 400;
         // A body that was not read stands between this answer and the next request.
         let read = matches!(active.head.framing, Framing::None | Framing::Length(0));
-        let keep = framed && active.head.keep_alive && read && !cx.draining();
+        let wanted = active.head.keep_alive && read && !cx.draining();
+        let keep = self.render(&active, &answer, wanted, cx);
         let sent = self.socket.write(&[IoSlice::new(&cx.scratch)]);
         active.bytes_out += cx.scratch.len() as u64;
         self.active_at = cx.now;
@@ -105,7 +104,7 @@ impl Session {
     }
 
     /// Writes the answer into the scratch. Whether it lets the connection be reused.
-    fn render(&self, active: &Active, answer: &Answer, cx: &mut Context) -> bool {
+    fn render(&self, active: &Active, answer: &Answer, keep_alive: bool, cx: &mut Context) -> bool {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
         let cluster = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let template = active
@@ -114,7 +113,9 @@ impl Session {
             .and_then(|route| route.redirect_template.as_ref())
             .filter(|_| !answer.location.is_empty())
             .or_else(|| cluster.as_ref().and_then(|c| c.answers.template(answer.status)))
-            .unwrap_or_else(|| self.settings.answers.or_builtin(answer.status));
+            .or_else(|| self.settings.answers.template(answer.status))
+            .unwrap_or_else(|| Template::builtin(answer.status));
+        let retry_after = answer.retry_after.map(|s| s.to_string()).unwrap_or_default();
         let bytes = active.head_bytes();
         let target = &active.head.target;
         let variables = Variables {
@@ -122,7 +123,7 @@ impl Session {
             authority: target.authority.of(bytes),
             path: target.path_and_query.of(bytes),
             request_id: active.id.as_str(),
-            correlation_name: &self.settings.config.sozu_id_header,
+            correlation: &self.settings.config.sozu_id_header,
             redirect_location: &answer.location,
             cluster_id: cluster.as_ref().map_or("", |c| &c.config.id),
             message: &answer.sentence,
@@ -130,12 +131,12 @@ impl Session {
                 .as_ref()
                 .and_then(|c| c.config.www_authenticate.as_deref())
                 .unwrap_or_default(),
-            retry_after: answer.retry_after,
+            retry_after: &retry_after,
             ..Variables::default()
         };
         cx.scratch.clear();
         let head_only = active.head.method == Method::Head;
-        template.render(&variables, head_only, &mut cx.scratch).keep_alive
+        template.render(&variables, head_only, keep_alive, &mut cx.scratch).keep_alive
     }
 
     /// `Answering`: writes what is left.

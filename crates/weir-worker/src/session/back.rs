@@ -1,5 +1,7 @@
 //! What a failure does to an exchange, and letting go of a backend.
 
+use std::time::Duration;
+
 use weir_http::exchange::{BackFailure, Cause, FrontFailure, Verdict};
 
 use super::answer::Answer;
@@ -12,12 +14,10 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
         let verdict = active.exchange.handle_back_failure(failure);
         if let Some(back) = active.back {
-            cx.backend_failed(active.cluster, back.backend, failure);
+            cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);
-        } else if failure == BackFailure::NoBackend {
-            cx.no_backend(active.cluster);
         }
-        detach(active, false, cx);
+        detach(active, None, cx);
         self.resolve(verdict, cx)
     }
 
@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn front_failed(&mut self, failure: FrontFailure, cx: &mut Context) -> Step {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
         let verdict = active.exchange.handle_front_failure(failure);
-        detach(active, false, cx);
+        detach(active, None, cx);
         self.resolve(verdict, cx)
     }
 
@@ -58,7 +58,7 @@ impl Session {
 
     /// The session goes while an exchange is under way.
     pub(super) fn abandon(&mut self, mut active: Box<Active>, cx: &mut Context) {
-        detach(&mut active, false, cx);
+        detach(&mut active, None, cx);
         if active.message.is_empty() {
             active.message = "cut";
             active.failed = !active.tunnel;
@@ -69,12 +69,12 @@ impl Session {
     }
 }
 
-/// Lets go of the backend: its connection is kept for the next exchange or closed.
-pub(super) fn detach(active: &mut Active, keep: bool, cx: &mut Context) {
+/// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed.
+pub(super) fn detach(active: &mut Active, keep: Option<Duration>, cx: &mut Context) {
     if let Some(back) = active.back.take() {
         cx.unbind(active.cluster, back.backend);
-        if keep {
-            cx.release(back.key, active.back_timeout);
+        if let Some(timeout) = keep {
+            cx.release(back.key, timeout);
         } else {
             cx.upstream.close(back.key);
         }

@@ -39,7 +39,7 @@ impl Session {
     /// The deadline has passed. `false`: the connection is over.
     #[must_use]
     pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
-        cx.deadline_passed(self);
+        cx.observe.deadline_passed(self);
         let step = match &self.stage {
             Stage::Idle | Stage::Head(_) => self.head_timed_out(cx),
             Stage::Answering(_) | Stage::Lingering => Step::Close,

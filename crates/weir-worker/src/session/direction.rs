@@ -10,6 +10,7 @@
 use std::io::{self, IoSlice};
 
 use weir_http::h1::{BodyError, Pump};
+use weir_http::message::Framing;
 use weir_sys::Pipe;
 
 use crate::buffers::{Buffer, Buffers};
@@ -31,6 +32,8 @@ pub(crate) enum Stop {
     Source(io::Error),
     /// The sink is broken.
     Sink(io::Error),
+    /// There is no spare buffer for the rest of a head.
+    NoRoom,
     /// What came from the source breaks a rule.
     Malformed(BodyError),
 }
@@ -65,6 +68,11 @@ pub(crate) struct Direction {
 impl Direction {
     pub(crate) fn new(pump: Pump, buffer: Option<Buffer>, base: usize) -> Self {
         Self { pump, buffer, base, spent: false, rest: None, pipe: None, bulk: false }
+    }
+
+    /// A direction in which nothing is to move.
+    pub(crate) fn idle() -> Self {
+        Self::new(Pump::new(Framing::None, Framing::None), None, 0)
     }
 
     /// Everything of the message has been written.
@@ -110,7 +118,7 @@ impl Direction {
         let written = sink.write(&slices[..count]).map_err(Stop::Sink)?;
         if written < head.len() {
             let rest = buffers.spill(&head[written..]);
-            self.rest = Some(rest.ok_or_else(|| Stop::Sink(io::ErrorKind::OutOfMemory.into()))?);
+            self.rest = Some(rest.ok_or(Stop::NoRoom)?);
         } else {
             self.pump.advance(written - head.len());
         }
@@ -150,7 +158,7 @@ impl Direction {
     }
 
     /// Writes what waits: the rest of the head, the pipe, the decoded body.
-    fn flush(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
+    pub(crate) fn flush(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
         if let Some(rest) = &mut self.rest {
             let n = sink.write(&[IoSlice::new(rest.unread())]).map_err(Stop::Sink)?;
@@ -209,7 +217,9 @@ impl Direction {
         let read = source.splice_into(pipe, usize::try_from(run).unwrap_or(usize::MAX));
         if !matches!(read, Read::Data(_)) {
             self.bulk = false;
-            self.pipe.take().map(|pipe| pipes.give(pipe));
+            if let Some(pipe) = self.pipe.take() {
+                pipes.give(pipe);
+            }
         }
         Some(read)
     }

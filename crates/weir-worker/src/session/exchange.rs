@@ -44,7 +44,10 @@ impl Session {
             return Ok(Met::Nothing);
         }
         self.run_request(cx)?;
-        self.run_response(cx)
+        let met = self.run_response(cx)?;
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(met) };
+        let unfinished = std::mem::take(&mut active.unfinished);
+        Ok(if unfinished && matches!(met, Met::Nothing) { Met::More } else { met })
     }
 
     /// Looks whether the connection is made.
@@ -60,7 +63,7 @@ impl Session {
             return Ok(false);
         }
         active.exchange.handle_connected(false);
-        cx.connect_succeeded(active.cluster, bound.backend, cx.now - active.times.connect);
+        cx.connect_succeeded(active.cluster, bound.backend, active.times.connect);
         Ok(true)
     }
 
@@ -101,9 +104,10 @@ impl Session {
             Err(Stop::Truncated) => Err(Met::Front(FrontFailure::Truncated)),
             Err(Stop::Source(_)) => Err(Met::Front(FrontFailure::Gone)),
             Err(Stop::Malformed(error)) => {
-                cx.body_error(&error);
+                cx.observe.client_error(self, &error);
                 Err(Met::Front(FrontFailure::MalformedBody))
             }
+            Err(Stop::NoRoom) => Err(Met::Back(BackFailure::NoRoom)),
             // A backend that reads no more may have answered: what it said is read first.
             Err(Stop::Sink(_)) => {
                 active.request_cut = true;

@@ -11,7 +11,8 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
         // Bytes behind a response belong to no request: that backend cannot be trusted again.
         let stray = active.response.buffer.as_ref().is_some_and(|b| !b.unread.is_empty());
-        detach(active, active.back_keep && !stray, cx);
+        let kept = active.back_keep && !stray && active.request.is_done();
+        detach(active, kept.then_some(self.settings.config.back_timeout), cx);
         let keep = active.front_keep;
         let piped = active.tunnel;
         let Some(active) = self.take_active() else { return Step::Close };
@@ -34,6 +35,6 @@ impl Session {
 
     /// Counts an exchange and writes its access-log record.
     pub(super) fn record(&self, active: &Active, cx: &mut Context) {
-        cx.record(self, active);
+        cx.observe.record(self, active);
     }
 }

@@ -6,6 +6,7 @@ use weir_balance::BackendKey;
 use weir_base::Key;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
+use weir_http::policy;
 
 use super::active::Upstreamed;
 use super::direction::Stop;
@@ -61,12 +62,7 @@ impl Session {
 
     /// An idle connection. One that is to carry a request that could not be repeated is looked at
     /// once more before.
-    fn reusable(
-        &self,
-        active: &Active,
-        address: SocketAddr,
-        cx: &mut Context,
-    ) -> Option<Key> {
+    fn reusable(&self, active: &Active, address: SocketAddr, cx: &mut Context) -> Option<Key> {
         loop {
             let key = cx.upstream.reuse(address, self.key)?;
             if active.head.method.is_idempotent() || cx.upstream.is_quiet(key) {
@@ -99,12 +95,16 @@ impl Session {
         active: &mut Active,
         cx: &mut Context,
     ) -> Result<(BackendKey, SocketAddr), BackFailure> {
+        cx.parse_again(self.key, self.requests, active.head_bytes());
         let key = active.cluster.ok_or(BackFailure::NoBackend)?;
         let cluster = cx.tables.clusters.get_mut(key).ok_or(BackFailure::NoBackend)?;
         let rng = &mut cx.rng;
         let mut random = || rng.u64(..);
         let sticky = cluster.settings.config.sticky_session;
-        let wanted = sticky.then(|| cx.sticky_cookie(active)).flatten();
+        let name = self.settings.config.sticky_name.as_bytes();
+        let wanted = sticky
+            .then(|| policy::sticky_cookie(&cx.request_fields, active.head_bytes(), name))
+            .flatten();
         let pick = match wanted.and_then(|id| cluster.group.pick_sticky(cx.now, id)) {
             Some(pick) if !active.tried.contains(&pick.key) => Some(pick),
             _ => {

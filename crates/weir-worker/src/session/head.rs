@@ -60,6 +60,7 @@ impl Session {
     fn begin(&mut self, head: RequestHead, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
         self.requests += 1;
+        cx.parsed_for(self.key, self.requests);
         let mut active = cx.new_active(head, buffer, self.since);
         active.times.received = cx.now;
         self.route(active, cx)
@@ -68,7 +69,7 @@ impl Session {
     /// Answers a request that breaks a rule.
     fn refuse(&mut self, error: &RequestError, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
-        cx.client_error(self, error);
+        cx.observe.client_error(self, error);
         let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
         self.answer(active, super::answer::Answer::refusal(error.status(), error), cx)
     }

@@ -23,6 +23,7 @@ mod exchange;
 mod finish;
 mod forward;
 mod head;
+mod limit;
 mod linger;
 mod response;
 mod route;

@@ -17,6 +17,9 @@ impl Session {
     pub(super) fn run_response(&mut self, cx: &mut Context) -> Result<Met, Met> {
         while matches!(&self.stage, Stage::Exchange(active) if active.exchange.phase() == Phase::Waiting)
         {
+            if !self.flush_interim(cx)? {
+                return Ok(Met::Nothing);
+            }
             match self.receive_response(cx)? {
                 Some(head) => self.take_response(head, cx)?,
                 None => return Ok(Met::Nothing),
@@ -38,11 +41,18 @@ impl Session {
         if turn.read > 0 {
             active.times.back = cx.now;
         }
-        let unfinished = std::mem::take(&mut active.unfinished) || turn.unfinished;
-        if self.is_over() {
-            return Ok(Met::End);
+        active.unfinished |= turn.unfinished;
+        Ok(if self.is_over() { Met::End } else { Met::Nothing })
+    }
+
+    /// An interim response that the client did not take at once goes before what follows.
+    fn flush_interim(&mut self, cx: &mut Context) -> Result<bool, Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
+        if active.response.is_blocked() {
+            let flushed = active.response.flush(&mut self.socket, &mut cx.buffers);
+            active.bytes_out += flushed.map_err(|stop| response_stopped(&stop))?;
         }
-        Ok(if unfinished { Met::More } else { Met::Nothing })
+        Ok(!active.response.is_blocked())
     }
 
     /// Reads until a response head is complete. `None`: not yet.
@@ -59,11 +69,12 @@ impl Session {
             if !buffer.unread.is_empty() {
                 let method = active.head.method;
                 let fields = &mut cx.response_fields;
-                match parse_response(buffer.unread(), &cx.response_limits, fields, method) {
+                match parse_response(buffer.unread(), &cx.head_limits, fields, method) {
                     Ok(Some(head)) => return Ok(Some(head)),
                     Ok(None) => {}
                     Err(error) => {
-                        cx.response_error(active.cluster, active.back, &error);
+                        let address = active.back.map(|back| back.address);
+                        cx.observe.backend_error(address, &error);
                         return Err(Met::Back(BackFailure::Malformed));
                     }
                 }
@@ -96,12 +107,12 @@ impl Session {
         let interim = active.exchange.phase() == Phase::Waiting;
         let silent = interim && active.head.version < Version::Http11;
         if interim {
-            encode::interim(active, &head, bytes, cx);
+            encode::interim(&head, bytes, cx);
         } else {
             active.times.responded = cx.now;
             active.status = head.status;
-            cx.counters.count_status(head.status);
-            encode::response(active, &head, bytes, cx);
+            cx.observe.status(head.status);
+            encode::response(active, &self.settings, &head, bytes, cx);
             self.begin_body(&head);
         }
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
@@ -124,6 +135,8 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return };
         if head.status == 101 {
             active.tunnel = true;
+            // What the client sent behind its head has its turn now.
+            active.unfinished = true;
             active.front_keep = false;
             active.back_keep = false;
             active.request.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
@@ -158,6 +171,7 @@ impl Session {
 
 fn response_stopped(stop: &Stop) -> Met {
     match stop {
+        Stop::NoRoom => Met::Front(FrontFailure::Gone),
         Stop::Sink(_) => Met::Front(FrontFailure::Gone),
         Stop::Malformed(_) => Met::Back(BackFailure::Malformed),
         Stop::Truncated | Stop::Source(_) => Met::Back(BackFailure::Closed { taken: true }),

@@ -20,7 +20,7 @@ impl Session {
             return self.answer(active, Answer::message(400, "CONNECT is not supported"), cx);
         }
         let Some(route) = self.lookup(&mut active, cx) else {
-            cx.counters.add(weir_telemetry::Counter::NoRoute, 1);
+            cx.observe.no_route();
             return self.answer(active, Answer::plain(404), cx);
         };
         active.cluster = route.cluster;
@@ -41,16 +41,18 @@ impl Session {
         };
         let method = active.head.method_text.of(bytes);
         let request = Request { host: target.host.of(bytes), path, method };
-        let found = listener.routes.lookup(&request, &mut cx.route_scratch)?;
-        let route = Rc::clone(found.value);
+        let found = listener.routes.lookup(&request)?;
+        let route = Rc::clone(found.value());
         if route.rewrite_host.is_some() || route.rewrite_path.is_some() {
             let captures = found.captures(&request);
             let mut rewritten = Box::<Rewritten>::default();
+            let host = |at: usize| captures.host.get(at).copied().unwrap_or_default();
+            let path = |at: usize| captures.path.get(at).copied().unwrap_or_default();
             if let Some(template) = &route.rewrite_host {
-                template.render(captures.host(), captures.path(), &mut rewritten.host);
+                template.render(host, path, &mut rewritten.host);
             }
             if let Some(template) = &route.rewrite_path {
-                template.render(captures.host(), captures.path(), &mut rewritten.path);
+                template.render(host, path, &mut rewritten.path);
             }
             active.rewritten = Some(rewritten);
         }
@@ -68,8 +70,7 @@ impl Session {
             Redirect::Unauthorized => return Some(Answer::plain(401)),
         };
         let Some(cluster) = route.cluster.and_then(|key| cx.tables.clusters.get(key)) else {
-            let status = if redirect.is_some() { redirect } else { None };
-            return Some(match status {
+            return Some(match redirect {
                 Some(status) => Answer::redirect(status, self.location(active, route, None)),
                 None => Answer::plain(401),
             });

@@ -29,6 +29,8 @@ pub(crate) struct Back {
     pub(crate) written: u64,
     /// While idle: when it is closed.
     expires: Instant,
+    /// When its timer fires.
+    timer_at: Instant,
 }
 
 /// What an event on a backend connection calls for.
@@ -91,21 +93,41 @@ impl Upstream {
         let key = self.backs.insert_with(|key| {
             let socket = Socket::connecting(stream, epoll, Token::Back(key))?;
             let owner = Some(owner);
-            Ok::<_, io::Error>(Back { socket, address, owner, reused: false, written: 0, expires })
+            Ok::<_, io::Error>(Back {
+                socket,
+                address,
+                owner,
+                reused: false,
+                written: 0,
+                expires,
+                timer_at: expires,
+            })
         });
         key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))
     }
 
-    /// Keeps a connection for the next exchange until `now + timeout`; true when it is kept.
-    pub(crate) fn release(&mut self, key: Key, now: Instant, timeout: Duration) -> bool {
-        let Some(back) = self.backs.get_mut(key) else { return false };
+    /// Keeps a connection for the next exchange until `now + timeout`; closes it when it cannot be
+    /// kept. Returns when it expires, if no timer of it was set for that or earlier.
+    pub(crate) fn release(&mut self, key: Key, now: Instant, timeout: Duration) -> Option<Instant> {
+        let back = self.backs.get_mut(key)?;
         back.owner = None;
         back.expires = now + timeout;
-        let kept = !back.socket.is_closing() && self.idle.keep(back.address, key);
-        if !kept {
+        if back.socket.is_closing() || !self.idle.keep(back.address, key) {
             self.backs.remove(key);
+            return None;
         }
-        kept
+        (back.expires < back.timer_at).then(|| {
+            back.timer_at = back.expires;
+            back.expires
+        })
+    }
+
+    /// Nothing has come on an idle connection that was just taken: not even its end.
+    pub(crate) fn is_quiet(&self, key: Key) -> bool {
+        self.backs.get(key).is_some_and(|back| {
+            let peeked = back.socket.stream().peek(&mut [0]);
+            peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        })
     }
 
     /// Closes a connection that is lent out.
@@ -137,10 +159,16 @@ impl Upstream {
         }
     }
 
-    /// A timer of this connection fired: closes it if its time as idle is over, else tells when.
+    /// A timer of this connection fired: closes it if its time as idle is over, else tells when
+    /// that is.
     pub(crate) fn expire(&mut self, key: Key, now: Instant) -> Option<Instant> {
-        let back = self.backs.get(key).filter(|back| back.owner.is_none())?;
+        let back = self.backs.get_mut(key)?;
+        back.timer_at = Instant::FAR;
+        if back.owner.is_some() {
+            return None;
+        }
         if back.expires > now {
+            back.timer_at = back.expires;
             return Some(back.expires);
         }
         self.idle.remove(back.address, key);
