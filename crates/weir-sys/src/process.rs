@@ -1,5 +1,6 @@
 //! Processes of the same image, and where they run.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -19,6 +20,23 @@ pub enum ExitReason {
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
+}
+
+impl fmt::Display for ExitReason {
+    /// A predicate: "the worker *was killed by SIGSEGV*".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "ended with status {code}"),
+            Self::Killed(libc::SIGABRT) => write!(f, "was killed by SIGABRT"),
+            Self::Killed(libc::SIGBUS) => write!(f, "was killed by SIGBUS"),
+            Self::Killed(libc::SIGILL) => write!(f, "was killed by SIGILL"),
+            Self::Killed(libc::SIGKILL) => write!(f, "was killed by SIGKILL"),
+            Self::Killed(libc::SIGSEGV) => write!(f, "was killed by SIGSEGV"),
+            Self::Killed(libc::SIGSYS) => write!(f, "was killed by SIGSYS"),
+            Self::Killed(libc::SIGTERM) => write!(f, "was killed by SIGTERM"),
+            Self::Killed(number) => write!(f, "was killed by signal {number}"),
+        }
+    }
 }
 
 /// A child process. It is not killed when this is dropped.
