@@ -17,6 +17,9 @@ use crate::socket::Socket;
 use crate::token::Token;
 use crate::upstream::Wake;
 
+/// While draining: how long until connections that still wait in the kernel are looked at again.
+const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// One worker process.
 pub(crate) struct Worker {
     cx: Context,
@@ -68,6 +71,9 @@ impl Worker {
     fn timeout(&self) -> Option<std::time::Duration> {
         if !self.cx.is_quiet() || (self.gate.len() > 0 && self.gate.is_open()) {
             return Some(std::time::Duration::ZERO);
+        }
+        if self.cx.draining() && !self.listeners_closed() {
+            return Some(DRAIN_PAUSE);
         }
         let timers = self.cx.wheel.deadline().unwrap_or(Instant::FAR);
         let deadline =
@@ -303,11 +309,16 @@ impl Worker {
         for key in keys {
             self.queue(key);
         }
+        self.accept();
+    }
+
+    fn listeners_closed(&self) -> bool {
+        self.cx.tables.listeners.iter().all(|(_, listener)| listener.socket.is_none())
     }
 
     fn is_over(&self) -> bool {
         let Some(until) = self.cx.drain_until else { return false };
-        let closed = self.cx.tables.listeners.iter().all(|(_, l)| l.socket.is_none());
+        let closed = self.listeners_closed();
         until <= self.cx.now || (closed && self.sessions.is_empty() && self.gate.len() == 0)
     }
 

@@ -260,3 +260,10 @@ fn a_drain_deadline_cuts_what_is_left() {
     assert_eq!(client.rest(), "");
     assert_eq!(proxy.drained(), 1);
 }
+
+#[test]
+fn a_quiet_worker_drains_at_once() {
+    let mut proxy = Proxy::to(&[]);
+    proxy.start_drain(Duration::from_secs(3600));
+    assert_eq!(proxy.drained(), 0);
+}
