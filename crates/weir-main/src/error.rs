@@ -29,8 +29,8 @@ pub enum Error {
     /// The limit of one process.
     #[error(
         "this configuration can use {needed} open files in one process, and the system allows \
-         {hard}: raise the hard limit (LimitNOFILE= in the unit, `ulimit -Hn` in a shell), or lower \
-         max_connections"
+         {hard}: raise the hard limit (LimitNOFILE= in the unit, `ulimit -Hn` in a shell), or \
+         lower max_connections"
     )]
     Descriptors {
         /// What one process can use.

@@ -26,7 +26,8 @@ pub fn block_signals() -> Result<Signals, Error> {
 
 /// Runs the proxy in this process and its workers until it is stopped.
 ///
-/// `logs` are written once per turn. `on_ready` is called once, when every worker serves, with the addresses listened on.
+/// `logs` are written once per turn. `on_ready` is called once, when every worker serves, with the
+/// addresses listened on.
 ///
 /// # Errors
 /// What keeps the proxy from starting or going on; no worker is left then.

@@ -114,7 +114,7 @@ impl WorkerProcess {
         }
     }
 
-    /// Sends what waits, as far as the kernel takes it, and watches for room when something is left.
+    /// Sends what waits, as far as the kernel takes it, and watches for room for the rest.
     pub(crate) fn flush(&mut self, epoll: &Epoll) {
         if !self.listens() {
             return;
@@ -167,7 +167,7 @@ impl WorkerProcess {
         }
     }
 
-    /// When [`WorkerProcess::attend`] has something to do. `patience` is how long an answer may take.
+    /// When [`WorkerProcess::attend`] has something to do. `patience`: how long an answer may take.
     pub(crate) fn deadline(&self, patience: Duration) -> Instant {
         match self.phase {
             Phase::Starting => self.started + patience,

@@ -28,6 +28,8 @@ pub(crate) struct Args {
 
 /// Runs until Ctrl-C.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    // Before the backends' threads exist: they inherit what is blocked.
+    let signals = weir_main::block_signals()?;
     let demo = Demo::start().map_err(Failure::DemoBackends)?;
     let text = demo.configuration(args.port);
     if args.print_config {
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             print(&demo.welcome(*address));
         }
     };
-    serve(checked, DRAIN, welcome).map_err(|failure| match failure {
+    serve(checked, signals, DRAIN, welcome).map_err(|failure| match failure {
         Failure::Main(weir_main::Error::AddressInUse { .. }) => {
             Failure::DemoPort { port: args.port }
         }

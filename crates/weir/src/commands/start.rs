@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use weir_control::config::{self, Checked};
 use weir_main::{Ended, Plan};
+use weir_sys::Signals;
 
 use crate::failure::Failure;
 use crate::output::{is_colored, print_error};
@@ -25,7 +26,8 @@ pub(crate) fn run(path: &Path, args: &Args) -> Result<ExitCode, Failure> {
     if !checked.warnings.diagnostics().is_empty() {
         print_error(&checked.warnings.render(is_colored()));
     }
-    serve(checked, Duration::from_secs(args.drain_timeout), |_| {})
+    let signals = weir_main::block_signals()?;
+    serve(checked, signals, Duration::from_secs(args.drain_timeout), |_| {})
 }
 
 /// The report of a file that cannot be used.
@@ -36,10 +38,10 @@ pub(crate) fn refused(report: &config::Report) -> Failure {
 /// Runs main with what was checked; `on_ready` is told the addresses listened on.
 pub(crate) fn serve(
     checked: Checked,
+    signals: Signals,
     drain_timeout: Duration,
     on_ready: impl FnOnce(&[SocketAddr]) + 'static,
 ) -> Result<ExitCode, Failure> {
-    let signals = weir_main::block_signals()?;
     let logs = open_logs(&checked)?;
     let plan = Plan {
         state: checked.state,

@@ -187,7 +187,8 @@ mod tests {
     fn it_counts_bodies_of_both_kinds_on_one_connection() {
         let answer = talk(
             b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc\
-              POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nabcd\r\n1\r\ne\r\n0\r\nT: t\r\n\r\n\
+              POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\
+              4;x=y\r\nabcd\r\n1\r\ne\r\n0\r\nT: t\r\n\r\n\
               HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n",
         );
         assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answer}");
