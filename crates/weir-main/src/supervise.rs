@@ -52,9 +52,7 @@ impl Supervisor {
         loop {
             let now = weir_sys::now();
             self.attend(now);
-            if let Some(logs) = self.logs {
-                logs.flush(now);
-            }
+            self.flush_logs(now);
             if let Stage::Ending { verdict, .. } = &mut self.stage
                 && self.slots.iter().all(|slot| slot.worker.is_none())
             {
@@ -65,6 +63,12 @@ impl Supervisor {
             for index in 0..events {
                 self.handle(self.epoll.event(index).token.into(), weir_sys::now());
             }
+        }
+    }
+
+    fn flush_logs(&self, now: Instant) {
+        if let Some(logs) = self.logs {
+            logs.flush(now);
         }
     }
 
@@ -138,6 +142,8 @@ impl Supervisor {
         }
         info!("all workers are ready: {}", self.plan.worker_count);
         self.notify.ready(now);
+        // What it prints comes after the lines above.
+        self.flush_logs(now);
         on_ready(&addresses);
     }
 }

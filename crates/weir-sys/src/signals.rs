@@ -33,11 +33,13 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks `signals` for this thread and those it starts, and reads them from now on.
+    /// Blocks `signals` for this thread and those it starts, and reads them from now on, even those
+    /// that the parent made this process ignore, as a shell does to what it runs behind it.
     ///
     /// # Errors
     /// Of `signalfd(2)`.
     pub fn block(signals: &[Signal]) -> io::Result<Self> {
+        stop_ignoring(signals);
         let set = set_of(signals);
         // SAFETY: `set` is initialised; the old mask is not asked for.
         let masked = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
@@ -78,6 +80,14 @@ impl Signals {
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// A signal that is ignored is dropped even while it is blocked.
+fn stop_ignoring(signals: &[Signal]) {
+    for (_, number) in ALL.iter().filter(|(signal, _)| signals.contains(signal)) {
+        // SAFETY: SIG_DFL is a valid disposition of these signals, and no handler of ours is lost.
+        unsafe { libc::signal(*number, libc::SIG_DFL) };
     }
 }
 
