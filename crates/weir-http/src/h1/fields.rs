@@ -22,6 +22,9 @@ pub enum FieldError {
     /// Limit.
     #[error("the head has too many field lines")]
     TooMany,
+    /// RFC 9110 §7.6.1
+    #[error("Connection lists something that is not a name")]
+    BadOption,
     /// RFC 9112 §6.3
     #[error("Content-Length is not a number")]
     BadLength,
@@ -140,7 +143,9 @@ pub(super) fn examine(
         let value = field.value.of(bytes);
         match field.kind {
             FieldName::ContentLength => {
-                let length = super::chars::decimal(value).ok_or(FieldError::BadLength)?;
+                // Beyond 63 bits another implementation may see a negative number.
+                let length = super::chars::decimal(value).filter(|n| *n <= i64::MAX as u64);
+                let length = length.ok_or(FieldError::BadLength)?;
                 if facts.length.replace(length).is_some() {
                     return Err(FieldError::RepeatedLength);
                 }
@@ -151,7 +156,7 @@ pub(super) fn examine(
                 }
                 coded = true;
             }
-            FieldName::Connection => connection_options(value, &mut facts),
+            FieldName::Connection => connection_options(value, &mut facts)?,
             FieldName::Upgrade => facts.upgrade_field = true,
             FieldName::Te => {
                 let trailers = |coding: &[u8]| coding.eq_ignore_ascii_case(b"trailers");
@@ -177,7 +182,7 @@ pub(super) fn examine(
     Ok(facts)
 }
 
-fn connection_options(value: &[u8], facts: &mut Facts) {
+fn connection_options(value: &[u8], facts: &mut Facts) -> Result<(), FieldError> {
     for option in list(value) {
         if option.eq_ignore_ascii_case(b"close") {
             facts.close = true;
@@ -185,10 +190,13 @@ fn connection_options(value: &[u8], facts: &mut Facts) {
             facts.keep_alive = true;
         } else if option.eq_ignore_ascii_case(b"upgrade") {
             facts.upgrade_option = true;
-        } else {
+        } else if option.iter().all(|byte| is_token(*byte)) {
             facts.names_fields = true;
+        } else {
+            return Err(FieldError::BadOption);
         }
     }
+    Ok(())
 }
 
 /// Marks the fields that `Connection` names, but for those that delimit the message, say what it is

@@ -1,0 +1,7 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Err(report) = weir_control::config::check(text, std::path::Path::new("fuzz.toml")) {
+        report.render(false);
+    }
+});
