@@ -1,3 +1,5 @@
+//! Fuzzes config: what must hold for any bytes. Must not know: anything but the public API.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

@@ -1,3 +1,5 @@
+//! Fuzzes h1_body: what must hold for any bytes. Must not know: anything but the public API.
+
 #![no_main]
 
 #[path = "../invariants.rs"]
