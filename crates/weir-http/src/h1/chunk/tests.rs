@@ -1,8 +1,11 @@
 use super::*;
 use crate::{h1::BodyDecoder, message::Framing};
 
-/// The payload of a chunked body and the rest after it; fed at once.
-fn decode(text: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, BodyError> {
+/// Payload and what follows the message.
+type Decoded = (Vec<u8>, Vec<u8>);
+
+/// A chunked body, fed at once.
+fn decode(text: &[u8]) -> Result<Option<Decoded>, BodyError> {
     let mut decoder = BodyDecoder::new(Framing::Chunked);
     let mut unread = 0..text.len();
     let mut payload = Vec::new();

@@ -86,7 +86,7 @@ fn relay(from: Framing, to: Framing, input: &[u8], sizes: &[usize], eof: bool) -
 #[test]
 fn every_reframing_gives_the_expected_bytes() {
     use Framing::{Chunked, Length, None as Nothing, UntilClose};
-    let cases: &[(Framing, Framing, &[u8], &[u8], bool)] = &[
+    let cases: [(_, _, &[u8], &[u8], _); 9] = [
         (Chunked, Chunked, CHUNKED, REFRAMED, false),
         (Chunked, UntilClose, CHUNKED, PAYLOAD, false),
         (Chunked, Nothing, CHUNKED, b"", false),
@@ -98,7 +98,7 @@ fn every_reframing_gives_the_expected_bytes() {
         (UntilClose, Chunked, PAYLOAD, b"13\r\nhello0123456789abc.\r\n0\r\n\r\n", true),
     ];
     for (from, to, input, output, eof) in cases {
-        let done = relay(*from, *to, input, &[1000], *eof);
+        let done = relay(from, to, input, &[1000], eof);
         assert_eq!(done.output.escape_ascii().to_string(), output.escape_ascii().to_string());
         assert!(done.pump.is_decoded() && done.pump.is_done(), "{from:?} to {to:?}");
         assert_eq!(done.pump.body_bytes(), PAYLOAD.len() as u64);
