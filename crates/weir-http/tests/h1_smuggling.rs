@@ -5,11 +5,11 @@ use weir_http::{
     message::{Fields, Framing, Method},
 };
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 16_384, target_bytes: 8192, fields: 100 };
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 16_384, target_bytes: 8192 };
 
 /// What the codec says to a vector, at once and byte by byte.
 fn verdict(kind: &str, bytes: &[u8]) -> String {
-    let mut fields = Fields::with_capacity(LIMITS.fields);
+    let mut fields = Fields::with_capacity(100);
     let mut read = |bytes: &[u8]| match kind {
         "request" => shown(parse_request(bytes, &LIMITS, &mut fields)),
         "response" => shown(parse_response(bytes, &LIMITS, &mut fields, Method::Get)),

@@ -36,13 +36,18 @@ impl Control {
     /// Takes notice of the next field.
     #[inline]
     pub(super) fn note(&mut self, bytes: &[u8], field: &mut Field) -> Result<(), HeadError> {
-        if field.kind == FieldName::Other {
-            return Ok(());
+        use FieldName::*;
+        match field.kind {
+            Connection | ContentLength | Expect | Host | KeepAlive | ProxyConnection | Te
+            | Trailer | TransferEncoding | Upgrade => {
+                self.note_control(field.value.of(bytes), field)
+            }
+            _ => Ok(()),
         }
-        self.note_known(field.value.of(bytes), field)
     }
 
-    fn note_known(&mut self, value: &[u8], field: &mut Field) -> Result<(), HeadError> {
+    #[inline(never)] // Most fields do not get here.
+    fn note_control(&mut self, value: &[u8], field: &mut Field) -> Result<(), HeadError> {
         field.hop = field.kind.is_connection_specific();
         match field.kind {
             FieldName::Host if self.host.is_some() => return Err(HeadError::HostRepeated),
@@ -90,21 +95,24 @@ impl Control {
     }
 
     fn note_options(&mut self, value: &[u8]) -> Result<(), HeadError> {
-        for option in list::elements(value) {
-            self.options += 1;
-            if self.options > OPTIONS {
-                return Err(HeadError::TooManyOptions);
-            }
-            if bytes::token_end(option, 0) != option.len() {
-                return Err(HeadError::OptionSyntax);
-            }
-            match option.len() {
-                10 if bytes::token_is(option, b"keep-alive") => self.keep_alive = true,
-                5 if bytes::token_is(option, b"close") => self.close = true,
-                7 if bytes::token_is(option, b"upgrade") => self.upgrade = true,
-                2 if bytes::token_is(option, b"te") => {}
-                _ => self.names_fields = true,
-            }
+        if !value.is_empty() && !value.contains(&b',') {
+            return self.note_option(value);
+        }
+        list::elements(value).try_for_each(|option| self.note_option(option))
+    }
+
+    fn note_option(&mut self, option: &[u8]) -> Result<(), HeadError> {
+        self.options += 1;
+        if self.options > OPTIONS {
+            return Err(HeadError::TooManyOptions);
+        }
+        match option.len() {
+            10 if bytes::token_is(option, b"keep-alive") => self.keep_alive = true,
+            5 if bytes::token_is(option, b"close") => self.close = true,
+            7 if bytes::token_is(option, b"upgrade") => self.upgrade = true,
+            2 if bytes::token_is(option, b"te") => {}
+            _ if bytes::token_end(option, 0) == option.len() => self.names_fields = true,
+            _ => return Err(HeadError::OptionSyntax),
         }
         Ok(())
     }
@@ -140,11 +148,11 @@ impl Control {
     /// Fields that the proxy acts on cannot be removed by naming them: a client would else strip
     /// the forwarding and framing fields that others on the way rely on.
     #[inline]
-    pub(super) fn mark_hops(&self, bytes: &[u8], fields: &mut Fields) {
+    pub(super) fn mark_hops(&self, bytes: &[u8], fields: &mut Fields, framing: Framing) {
         if self.names_fields {
             mark_named(bytes, fields);
         }
-        if self.has_trailer && !self.chunked {
+        if self.has_trailer && framing != Framing::Chunked {
             let lines = fields.as_mut_slice().iter_mut();
             lines
                 .filter(|field| field.kind == FieldName::Trailer)

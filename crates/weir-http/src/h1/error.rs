@@ -33,7 +33,7 @@ pub enum HeadError {
     /// RFC 9110 §5.5.
     #[error("a field value contains a control character")]
     ValueByte,
-    /// More than [`super::HeadLimits::fields`].
+    /// More than the capacity of [`crate::message::Fields`].
     #[error("the head has too many fields")]
     TooManyFields,
     /// More than [`super::HeadLimits::head_bytes`].
@@ -131,6 +131,9 @@ pub enum RequestError {
     /// RFC 9112 §3.2: Host has to be the authority of the target.
     #[error("Host differs from the authority of the target")]
     HostMismatch,
+    /// RFC 9112 §8: told by whoever reads the connection, not by the parser.
+    #[error("the connection closed inside the head")]
+    Truncated,
 }
 
 impl RequestError {

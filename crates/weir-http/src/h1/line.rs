@@ -5,21 +5,19 @@ use memchr::memchr;
 use super::HeadError;
 use crate::message::{Field, FieldName, Fields, Span, bytes};
 
-/// What bounds a head.
+/// What bounds a head, besides the capacity of its [`Fields`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
     /// Bytes of a head, its empty line included.
     pub head_bytes: usize,
     /// Bytes of a request target.
     pub target_bytes: usize,
-    /// Field lines.
-    pub fields: usize,
 }
 
 /// Whether parsing a head again can find more than last time: the bytes from `fresh` on are new.
 ///
 /// A head that trickles in byte by byte is then parsed once per line, and the number of lines is
-/// bounded by [`HeadLimits::fields`].
+/// bounded by the capacity of [`Fields`].
 pub fn is_worth_parsing(buf: &[u8], fresh: usize, limits: &HeadLimits) -> bool {
     fresh == 0
         || buf.len() >= limits.head_bytes
@@ -87,14 +85,13 @@ pub(super) fn line_end<E: From<HeadError>>(
     }
 }
 
-/// Reads field lines from `at` through the empty line into `fields`, at most `limit` of them, and
-/// shows each to `note`. Answers the offset after the empty line.
+/// Reads field lines from `at` through the empty line into `fields`, and shows each to `note`.
+/// Answers the offset after the empty line.
 #[inline]
 pub(super) fn section(
     bytes: &[u8],
     mut at: usize,
     fields: &mut Fields,
-    limit: usize,
     mut note: impl FnMut(&mut Field) -> Result<(), HeadError>,
 ) -> Result<usize, Halt<HeadError>> {
     loop {
@@ -104,7 +101,7 @@ pub(super) fn section(
             Some(_) => {
                 let (mut field, next) = field_line(bytes, at)?;
                 note(&mut field)?;
-                if fields.as_slice().len() >= limit || !fields.push(field) {
+                if !fields.push(field) {
                     return Err(HeadError::TooManyFields.into());
                 }
                 at = next;
@@ -122,19 +119,28 @@ pub(super) fn field_line(bytes: &[u8], at: usize) -> Result<(Field, usize), Halt
         other => return Err(name_fault(bytes, at, colon, other.copied())),
     }
     let start = skip_blanks(bytes, colon + 1);
-    let mut end = bytes::find_control(bytes, start);
-    while bytes.get(end) == Some(&b'\t') {
-        end = bytes::find_control(bytes, end + 1);
-    }
-    let next = line_end(bytes, end, HeadError::ValueByte)?;
+    let end = bytes::find_control(bytes, start);
+    let (end, next) = match bytes.get(end..end + 2) {
+        Some(b"\r\n") => (end, end + 2),
+        _ => value_end(bytes, end)?,
+    };
     let name = Span::new(at, colon);
     let field = Field {
-        kind: FieldName::from_name(name.of(bytes)),
+        kind: FieldName::recognise(name.of(bytes)),
         hop: false,
         name,
         value: Span::new(start, trim_blanks(bytes, start, end)),
     };
     Ok((field, next))
+}
+
+/// The end of a value that has a control at `at`, and the offset of the next line.
+#[cold]
+fn value_end(bytes: &[u8], mut at: usize) -> Result<(usize, usize), Halt<HeadError>> {
+    while bytes.get(at) == Some(&b'\t') {
+        at = bytes::find_control(bytes, at + 1);
+    }
+    Ok((at, line_end(bytes, at, HeadError::ValueByte)?))
 }
 
 /// The rule that the name of a field breaks; it starts at `at` and its token ends at `end`.

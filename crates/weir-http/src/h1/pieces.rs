@@ -88,11 +88,6 @@ impl Pieces {
         }
     }
 
-    /// Bytes that wait.
-    pub(super) fn len(&self) -> usize {
-        self.waiting().iter().map(Piece::len).sum()
-    }
-
     fn waiting(&self) -> &[Piece] {
         &self.pieces[self.first as usize..self.end as usize]
     }

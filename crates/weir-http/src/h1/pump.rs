@@ -3,7 +3,7 @@
 //!
 //! The shell reads into a buffer, calls [`Pump::handle`], writes [`Pump::slices`], tells
 //! [`Pump::advance`], and repeats while bytes are unread. Ranges of the buffer wait in the pump:
-//! **its bytes may be moved or overwritten only when nothing is [`Pump::pending`]**.
+//! **its bytes may be moved or overwritten only while not [`Pump::has_pending`]**.
 //!
 //! Chunks keep their sizes and lose their extensions; a chunk whose size line is already canonical
 //! goes out as the very bytes that came in, in one piece with what precedes and follows it.
@@ -88,9 +88,9 @@ impl Pump {
         self.pieces.advance(written);
     }
 
-    /// Bytes of pending output.
-    pub fn pending(&self) -> usize {
-        self.pieces.len()
+    /// Some output is pending.
+    pub const fn has_pending(&self) -> bool {
+        !self.pieces.is_empty()
     }
 
     /// The end of the message has been seen.

@@ -34,10 +34,10 @@ fn head(
     let line = request_line(bytes, limits)?;
     let mut control = Control::default();
     let note = |field: &mut _| control.note(bytes, field);
-    let len = line::section(bytes, line.next, fields, limits.fields, note).map_err(Halt::lift)?;
+    let len = line::section(bytes, line.next, fields, note).map_err(Halt::lift)?;
     let target = line.location.at_host(bytes, control.host)?;
     let framing = control.framing(line.version, Framing::None).map_err(RequestError::from)?;
-    control.mark_hops(bytes, fields);
+    control.mark_hops(bytes, fields, framing);
     let is_http11 = line.version == Version::Http11;
     Ok(RequestHead {
         method: line.method,

@@ -17,21 +17,19 @@ pub fn parse_response(
     request_method: Method,
 ) -> Result<Option<ResponseHead>, ResponseError> {
     fields.clear();
-    line::settle(head(line::window(buf, limits), limits, fields, request_method), buf, limits)
+    line::settle(head(line::window(buf, limits), fields, request_method), buf, limits)
 }
 
 #[inline]
 fn head(
     bytes: &[u8],
-    limits: &HeadLimits,
     fields: &mut Fields,
     request_method: Method,
 ) -> Result<ResponseHead, Halt<ResponseError>> {
     let StatusLine { version, status, reason, next } = status_line(bytes)?;
     let mut control = Control::default();
     let note = |field: &mut _| control.note(bytes, field);
-    let len = line::section(bytes, next, fields, limits.fields, note).map_err(Halt::lift)?;
-    control.mark_hops(bytes, fields);
+    let len = line::section(bytes, next, fields, note).map_err(Halt::lift)?;
     let said = control.framing(version, Framing::UntilClose)?;
     let never_has_body = status < 200 || status == 204;
     if never_has_body && said == Framing::Chunked {
@@ -40,6 +38,7 @@ fn head(
     let only_describes = request_method == Method::Head || status == 304;
     let has_body = !never_has_body && !only_describes;
     let framing = if has_body { said } else { Framing::None };
+    control.mark_hops(bytes, fields, framing);
     Ok(ResponseHead {
         status,
         reason,

@@ -50,7 +50,7 @@ fn next_line(bytes: &[u8], at: usize) -> Result<(Part, usize), Halt<HeadError>> 
 /// routes, authenticates or describes a message has been acted on by then; a proxy behind this one
 /// may merge trailers into the head, so such a field is dropped.
 fn may_follow(kind: FieldName, name: &[u8]) -> bool {
-    kind == FieldName::Other
+    kind.may_trail()
         && !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
         && !HEAD_ONLY.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -36,7 +36,7 @@ pub enum FieldName {
 impl FieldName {
     /// Recognises a name, which is a token; case does not matter.
     #[inline]
-    pub fn from_name(name: &[u8]) -> Self {
+    pub fn recognise(name: &[u8]) -> Self {
         match name.len() {
             2 if token_is(name, b"te") => Self::Te,
             4 if token_is(name, b"host") => Self::Host,
@@ -62,6 +62,12 @@ impl FieldName {
             17 if token_is(name, b"transfer-encoding") => Self::TransferEncoding,
             _ => Self::Other,
         }
+    }
+
+    /// Whether a trailer section may carry it: never what frames, routes or authenticates a message
+    /// or says who sent it (RFC 9110 §6.5.1).
+    pub const fn may_trail(self) -> bool {
+        matches!(self, Self::Other | Self::Date)
     }
 
     /// Connection-specific, RFC 9110 §7.6.1: for the next peer only, whatever `Connection` says.
@@ -180,16 +186,16 @@ mod tests {
             ("X-Request-Id", XRequestId),
         ];
         for (name, kind) in known {
-            assert_eq!(FieldName::from_name(name.as_bytes()), kind);
-            assert_eq!(FieldName::from_name(name.to_ascii_lowercase().as_bytes()), kind);
-            assert_eq!(FieldName::from_name(name.to_ascii_uppercase().as_bytes()), kind);
+            assert_eq!(FieldName::recognise(name.as_bytes()), kind);
+            assert_eq!(FieldName::recognise(name.to_ascii_lowercase().as_bytes()), kind);
+            assert_eq!(FieldName::recognise(name.to_ascii_uppercase().as_bytes()), kind);
             for at in 0..name.len() {
                 let mut other = name.as_bytes().to_vec();
                 other[at] = b'_';
-                assert_eq!(FieldName::from_name(&other), Other, "{name} changed at {at}");
+                assert_eq!(FieldName::recognise(&other), Other, "{name} changed at {at}");
             }
-            assert_eq!(FieldName::from_name(&name.as_bytes()[1..]), Other);
+            assert_eq!(FieldName::recognise(&name.as_bytes()[1..]), Other);
         }
-        assert_eq!(FieldName::from_name(b""), Other);
+        assert_eq!(FieldName::recognise(b""), Other);
     }
 }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::message::{AuthorityError, Field, FieldName, TargetForm};
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, target_bytes: 64, fields: 8 };
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, target_bytes: 64 };
 
 fn parse(text: &[u8]) -> Result<Option<(RequestHead, Vec<Field>)>, RequestError> {
-    let mut fields = Fields::with_capacity(64);
+    let mut fields = Fields::with_capacity(8);
     let head = parse_request(text, &LIMITS, &mut fields)?;
     Ok(head.map(|head| (head, fields.as_slice().to_vec())))
 }

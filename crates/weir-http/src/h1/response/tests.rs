@@ -1,6 +1,6 @@
 use super::*;
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, target_bytes: 64, fields: 8 };
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, target_bytes: 64 };
 
 fn parse_for(method: Method, text: &str) -> Result<Option<ResponseHead>, ResponseError> {
     parse_response(text.as_bytes(), &LIMITS, &mut Fields::with_capacity(8), method)
