@@ -1,5 +1,34 @@
-//! Choosing a backend.
+//! Choosing a backend: the policies, what is known about each backend's health and load.
+//!
+//! Must not know: sockets, HTTP, clocks and randomness (both are arguments).
+//!
+//! A [`Group`] is one cluster as one worker sees it. The shell asks it for a backend
+//! ([`Group::pick`], [`Group::pick_sticky`]) and tells it what happened: connections
+//! ([`Group::connection_opened`], [`Group::connection_closed`]), requests
+//! ([`Group::request_started`], [`Group::request_finished`]), attempts to connect
+//! ([`Group::handle_connect_begun`], [`Group::handle_connect_success`],
+//! [`Group::handle_connect_failure`]).
+//!
+//! * [`LoadBalancing`], [`LoadMetric`]: the policies by name.
+//! * [`State`]: what a backend's last connection attempts say about it.
+//! * [`Spec`]: a backend as the configuration describes it.
+//!
+//! Invariants: at most [`Group::CAPACITY`] backends; a removed backend is never picked, and the
+//! counts behind its key stay right until its last release; picking does not allocate once the
+//! group has settled. There is no deadline to watch: a back-off ends by being looked at.
 
+mod backend;
+mod draw;
+mod group;
+mod health;
+mod load;
+mod pick;
 mod policy;
+mod sticky;
+mod tier;
 
+pub use backend::{BackendKey, Spec, View};
+pub use group::{Group, GroupFull, Transition};
+pub use health::State;
+pub use pick::Pick;
 pub use policy::{LoadBalancing, LoadMetric};

@@ -8,7 +8,9 @@
 mod limits;
 mod slab;
 mod time;
+mod wheel;
 
 pub use limits::Limits;
 pub use slab::{Key, Slab};
 pub use time::Instant;
+pub use wheel::Wheel;

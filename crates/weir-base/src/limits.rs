@@ -28,6 +28,7 @@ pub struct Limits {
     pub pipes: usize,
     /// Bytes of one such pipe (`splice_pipe_capacity_bytes`).
     pub pipe_bytes: usize,
-    /// Bytes of log and access-log lines waiting for a slow sink. Beyond: lines are dropped and counted.
+    /// Bytes of log and access-log lines waiting for a slow sink. Beyond: lines are dropped and
+    /// counted.
     pub log_bytes: usize,
 }

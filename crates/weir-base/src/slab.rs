@@ -29,6 +29,7 @@ impl Key {
     }
 }
 
+#[derive(Debug)]
 enum Slot<T> {
     Free { next: u32, generation: u32 },
     Used { value: T, generation: u32 },
@@ -36,7 +37,9 @@ enum Slot<T> {
 
 /// At most `capacity` values, addressed by [`Key`].
 ///
-/// Memory is reserved for all of them at once and touched only as entries are first used.
+/// [`Slab::new`] reserves memory for all of them at once and touches it only as entries are first
+/// used; [`Slab::growing`] reserves as it fills.
+#[derive(Debug)]
 pub struct Slab<T> {
     slots: Vec<Slot<T>>,
     capacity: usize,
@@ -52,8 +55,18 @@ impl<T> Slab<T> {
     /// # Panics
     /// When `capacity` does not fit 32 bits.
     pub fn new(capacity: usize) -> Self {
+        let mut slab = Self::growing(capacity);
+        slab.slots.reserve_exact(capacity);
+        slab
+    }
+
+    /// A slab for `capacity` values, for where there are many of which few become large.
+    ///
+    /// # Panics
+    /// When `capacity` does not fit 32 bits.
+    pub fn growing(capacity: usize) -> Self {
         assert!(capacity < NONE as usize, "slab capacity {capacity} does not fit 32 bits");
-        Self { slots: Vec::with_capacity(capacity), capacity, free: NONE, len: 0 }
+        Self { slots: Vec::new(), capacity, free: NONE, len: 0 }
     }
 
     /// Stores `value`, or gives it back when the slab is full.
@@ -74,6 +87,34 @@ impl<T> Slab<T> {
         };
         self.len += 1;
         Ok(Key { index, generation })
+    }
+
+    /// Stores the value that `make` makes for its own key. `None` when the slab is full; an error
+    /// of `make` leaves the slab as it was.
+    pub fn insert_with<E>(
+        &mut self,
+        make: impl FnOnce(Key) -> Result<T, E>,
+    ) -> Option<Result<Key, E>> {
+        let key = self.next_key()?;
+        Some(make(key).map(|value| {
+            let stored = self.insert(value);
+            debug_assert!(stored.is_ok_and(|stored| stored == key));
+            key
+        }))
+    }
+
+    /// The key of the next value.
+    fn next_key(&self) -> Option<Key> {
+        match self.slots.get(self.free as usize) {
+            Some(Slot::Free { generation, .. }) => {
+                Some(Key { index: self.free, generation: *generation })
+            }
+            Some(Slot::Used { .. }) => None,
+            None if self.slots.len() < self.capacity => {
+                Some(Key { index: self.slots.len() as u32, generation: 0 })
+            }
+            None => None,
+        }
     }
 
     /// Takes the value out, if the key is still current.
@@ -155,6 +196,24 @@ mod tests {
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.get(second), Some(&"c"));
         assert_eq!(Key::from_bits(second.to_bits() | 0xff << 56), second);
+    }
+
+    #[test]
+    fn a_value_may_know_its_key_before_it_is_stored() {
+        let mut slab = Slab::new(2);
+        let first = slab.insert_with(Ok::<_, ()>).and_then(Result::ok).expect("room");
+        assert_eq!(slab.remove(first), Some(first));
+        assert_eq!(slab.insert_with(|_| Err::<Key, _>("refused")), Some(Err("refused")));
+        let second = slab.insert_with(Ok::<_, ()>).and_then(Result::ok).expect("room");
+        assert_eq!(slab.get(second), Some(&second));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_growing_slab_stops_at_its_capacity() {
+        let mut slab = Slab::growing(2);
+        assert_eq!([slab.insert(1).is_ok(), slab.insert(2).is_ok()], [true, true]);
+        assert_eq!((slab.insert(3), slab.is_full()), (Err(3), true));
     }
 
     #[test]

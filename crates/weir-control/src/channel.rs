@@ -1,23 +1,42 @@
 //! The messages between main and a worker.
 //!
-//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped. Listening
-//! sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that announces
-//! them. The channel is trusted: both ends are the same binary.
+//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped.
+//! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
+//! announces them. The channel is trusted: both ends are the same binary.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use weir_base::Limits;
 
 use crate::order::Order;
+
+/// The frame that carries `message`, a [`ToWorker`] or [`ToMain`].
+///
+/// # Errors
+/// None that a message of this module can cause.
+pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(message)?)
+}
+
+/// The message that a frame carries.
+///
+/// # Errors
+/// `InvalidData` or `UnexpectedEof` when the frame is none of ours.
+pub fn decode<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
+    Ok(serde_json::from_slice(frame)?)
+}
 
 /// What main says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// The first message, once.
     Start(Box<Settings>),
-    /// A listening socket for this worker's slot: one descriptor is attached.
+    /// A listening socket to accept from as well: one descriptor is attached. An address can come
+    /// more than once: a worker is also lent the sockets of a slot that has no worker.
     Socket(SocketAddr),
     /// Changes to apply at the next tick boundary, all at once.
     Apply {

@@ -66,6 +66,10 @@ pub struct Cluster {
     pub authorized_hashes: Vec<String>,
     /// Value of `WWW-Authenticate` in a 401.
     pub www_authenticate: Option<String>,
+    /// Connections of one source address that may reach it, per worker; `None`: no limit.
+    pub max_connections_per_ip: Option<u64>,
+    /// Seconds in `Retry-After` of a 429; `None` or 0: no field.
+    pub retry_after: Option<u32>,
 }
 
 /// What a matched frontend does instead of forwarding.

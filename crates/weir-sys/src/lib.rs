@@ -1,1 +1,27 @@
-//! Placeholder.
+//! All system calls and all `unsafe` of the project: epoll, sockets, pipes, descriptor passing,
+//! processes, signals, clock and randomness. Linux only.
+//!
+//! Must not know: policy; what bytes mean; who calls.
+//!
+//! Invariants: every descriptor is owned by exactly one value and closes with it; every descriptor
+//! is made close-on-exec and non-blocking; errors are `io::Error`s as the kernel gave them.
+
+mod channel;
+mod clock;
+mod epoll;
+mod limits;
+mod pipe;
+mod process;
+mod random;
+mod signals;
+mod tcp;
+
+pub use channel::Channel;
+pub use clock::{now, unix_time};
+pub use epoll::{Epoll, Event};
+pub use limits::{nofile, raise_nofile, resident_bytes, system_file_max};
+pub use pipe::Pipe;
+pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core, spawn_self};
+pub use random::fill as fill_random;
+pub use signals::{Signal, Signals};
+pub use tcp::{TcpListener, TcpStream, is_bound};

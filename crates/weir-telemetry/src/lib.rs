@@ -1,1 +1,30 @@
-//! Placeholder.
+//! What the proxy tells: log lines, access-log records, events, counters.
+//!
+//! Must not know: who emits, where lines go, what time it is. Everything is formatted in
+//! own, fixed buffers; the instant, the process id and the tag are arguments.
+//!
+//! Invariants: a line is one line: whatever a peer sends, the only control bytes in it are the tab
+//! behind the prefix and the newline at its end (and our own colours, when asked for). Every
+//! structure here has a size that is fixed when it is made.
+
+mod access;
+mod counter;
+mod escape;
+mod event;
+mod filter;
+mod histogram;
+mod line;
+mod pen;
+mod ring;
+mod target;
+mod time;
+
+pub use access::{AccessRecord, Protocol, tags_text};
+pub use counter::{Counter, Counters, Gauge, Gauges};
+pub use event::{AcceptStop, Backend, Event};
+pub use filter::{Filter, FilterError};
+pub use histogram::Histogram;
+pub use line::LineFormat;
+pub use ring::Ring;
+pub use target::{Target, TargetError};
+pub use time::Stamp;

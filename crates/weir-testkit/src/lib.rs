@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What tests share: programs under test.
+//!
+//! For tests only: waits in vain panic.
+
+pub mod process;

@@ -1,1 +1,68 @@
-//! Placeholder.
+//! A worker: one thread, one epoll loop, all of its share of the traffic.
+//!
+//! Must not know: how state is stored, who its siblings are, where configuration comes from. It is
+//! told what to serve by numbered orders on a channel and lent its listening sockets.
+//!
+//! One turn of the loop ([`worker`]): wait → note what became possible → drive the sessions that
+//! can move → fire timers → accept → obey main → write logs.
+//!
+//! Invariants: everything is sized at start from `Limits` and nothing grows beyond it; a session
+//! that cannot get what it needs waits, is answered or is closed, and the loop goes on.
+
+mod accept;
+mod apply;
+mod buffers;
+mod context;
+mod control;
+mod observe;
+mod per_address;
+mod pipes;
+mod session;
+mod socket;
+mod tables;
+mod token;
+mod upstream;
+mod worker;
+
+use std::io;
+use std::process::ExitCode;
+
+use weir_sys::Channel;
+
+use crate::context::Context;
+use crate::control::Control;
+use crate::observe::Observe;
+use crate::worker::Worker;
+
+/// Runs a worker until it has drained.
+///
+/// # Errors
+/// When main is gone before it said what to do, or the kernel refuses what the loop needs.
+pub fn run(channel: Channel) -> io::Result<ExitCode> {
+    let mut control = Control::new(channel);
+    let settings = control.settings()?;
+    let observe = Observe::start(&settings)?;
+    if let Some(core) = settings.core {
+        weir_sys::pin_to_core(core)?;
+    }
+    let context = Context::new(settings, observe)?;
+    Worker::new(context, control)?.run()
+}
+
+/// What a worker keeps for each thing that is limited, in bytes; for the worst-case memory of a
+/// configuration. `buffers` is `Limits::buffers`.
+pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
+    let key = size_of::<weir_base::Key>();
+    let timer = 2 * size_of::<(weir_base::Instant, token::Token, u32)>();
+    weir_control::config::Sizes {
+        session: size_of::<session::Session>() + timer + 3 * key,
+        exchange: size_of::<session::Active>() + size_of::<usize>(),
+        backend_connection: size_of::<upstream::Back>() + timer + 2 * key,
+        buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>(),
+        spare_buffers: buffers::spare(buffers),
+        fixed: FIXED_BYTES,
+    }
+}
+
+/// The program and its libraries, without any connection or route: measured 4 MiB, with a margin.
+const FIXED_BYTES: usize = 16 << 20;

@@ -1,1 +1,162 @@
-//! Placeholder.
+//! One request and its response: which phase it is in, and what a failure means there.
+//!
+//! The machine decides; it moves no bytes and knows no sockets. Its owner reports what happened
+//! ([`BackFailure`], [`FrontFailure`], a response head) and carries out the [`Verdict`].
+//!
+//! ```text
+//!             connected            final head              both ends decoded
+//! Connecting ───────────▶ Waiting ───────────▶ Responding ──────────────────▶ (over)
+//!     ▲  │ failed            │ closed, safe        │ failed
+//!     └──┘ retry             └──▶ Connecting       └──▶ cut
+//! ```
+//!
+//! Invariants: a request is sent again only when nothing of a response was seen and either no byte
+//! of it was taken, or it is idempotent and met the end of a reused connection (RFC 9110 §9.2.2,
+//! RFC 9112 §9.3.1); there are at most [`CONNECT_ATTEMPTS`] connection attempts; once a final
+//! response has begun, the only way out of a failure is to cut the connection, so that the client
+//! sees a truncation and never a mixture.
+
+mod cause;
+
+#[cfg(test)]
+mod tests;
+
+pub use cause::{BackFailure, Cause, FrontFailure};
+
+use crate::message::Method;
+
+/// Attempts to connect to a backend for one request; each chooses again.
+pub const CONNECT_ATTEMPTS: u8 = 3;
+
+/// How far an exchange has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A connection to a backend is wanted or being made.
+    Connecting,
+    /// The backend is connected; nothing of a final response was seen.
+    Waiting,
+    /// The final response head was seen.
+    Responding,
+}
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Choose a backend again and send the request from its start, on a fresh connection.
+    Retry,
+    /// Answer the client with this status.
+    Answer(u16, Cause),
+    /// Close the client connection: it has part of a response, or is gone.
+    Cut(Cause),
+}
+
+/// The state of one exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    phase: Phase,
+    idempotent: bool,
+    /// Connection attempts that failed.
+    attempts: u8,
+    /// The connection in use had served before.
+    reused: bool,
+    /// An interim response was passed on.
+    interim: bool,
+    /// Bytes of the request are gone from the buffer: it cannot be sent again.
+    spent: bool,
+}
+
+impl Exchange {
+    /// A request with this method is to be forwarded.
+    pub fn new(method: Method) -> Self {
+        Self {
+            phase: Phase::Connecting,
+            idempotent: method.is_idempotent(),
+            attempts: 0,
+            reused: false,
+            interim: false,
+            spent: false,
+        }
+    }
+
+    /// How far it has come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Connection attempts that failed so far.
+    pub fn attempts(&self) -> u8 {
+        self.attempts
+    }
+
+    /// A backend connection is ready for the request; `reused` when it had served before.
+    pub fn handle_connected(&mut self, reused: bool) {
+        debug_assert_eq!(self.phase, Phase::Connecting);
+        self.phase = Phase::Waiting;
+        self.reused = reused;
+    }
+
+    /// Bytes of the request body have left the buffer for good.
+    pub fn handle_spent(&mut self) {
+        self.spent = true;
+    }
+
+    /// A response head came from the backend.
+    pub fn handle_response(&mut self, status: u16) {
+        match status {
+            100 | 102..200 => self.interim = true,
+            _ => self.phase = Phase::Responding,
+        }
+    }
+
+    /// The backend side failed. A retry is granted at most
+    /// [`CONNECT_ATTEMPTS`] − 1 times.
+    pub fn handle_back_failure(&mut self, failure: BackFailure) -> Verdict {
+        let cause = Cause::Back(failure);
+        if self.phase == Phase::Responding {
+            return Verdict::Cut(cause);
+        }
+        match failure {
+            BackFailure::NoBackend | BackFailure::NoRoom => Verdict::Answer(503, cause),
+            BackFailure::Refused | BackFailure::ConnectTimeout => {
+                self.attempts += 1;
+                if self.attempts < CONNECT_ATTEMPTS {
+                    self.retry()
+                } else {
+                    Verdict::Answer(503, cause)
+                }
+            }
+            BackFailure::Closed { taken } => {
+                let safe = !taken || (self.idempotent && self.reused);
+                self.attempts += 1;
+                if safe && !self.interim && !self.spent && self.attempts < CONNECT_ATTEMPTS {
+                    self.retry()
+                } else {
+                    Verdict::Answer(502, cause)
+                }
+            }
+            BackFailure::Malformed => Verdict::Answer(502, cause),
+            BackFailure::Silent => Verdict::Answer(504, cause),
+        }
+    }
+
+    /// The client side failed.
+    pub fn handle_front_failure(&self, failure: FrontFailure) -> Verdict {
+        let cause = Cause::Front(failure);
+        let answer = match failure {
+            FrontFailure::Gone => None,
+            FrontFailure::Truncated | FrontFailure::MalformedBody => Some(400),
+            FrontFailure::SlowBody => Some(408),
+            FrontFailure::Stalled => Some(504),
+        };
+        match answer {
+            Some(status) if self.phase != Phase::Responding => Verdict::Answer(status, cause),
+            _ => Verdict::Cut(cause),
+        }
+    }
+
+    fn retry(&mut self) -> Verdict {
+        self.phase = Phase::Connecting;
+        self.reused = false;
+        Verdict::Retry
+    }
+}

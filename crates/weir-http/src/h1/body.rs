@@ -118,6 +118,11 @@ impl BodyDecoder {
         }
     }
 
+    /// It comes in chunks, and its end has not been seen.
+    pub const fn is_chunked(&self) -> bool {
+        matches!(self.state, State::Chunked(_))
+    }
+
     /// The body is complete.
     pub fn is_end(&self) -> bool {
         self.state == State::End

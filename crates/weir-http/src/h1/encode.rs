@@ -62,7 +62,7 @@ impl<'a> HeadEncoder<'a> {
             Connection::KeepAlive => put(self.0, &[b"Connection: keep-alive\r\n"]),
             Connection::Te => put(self.0, &[b"Connection: TE\r\nTE: trailers\r\n"]),
             Connection::Upgrade(protocols) => {
-                put(self.0, &[b"Connection: upgrade\r\nUpgrade: ", protocols, b"\r\n"]);
+                put(self.0, &[b"Connection: Upgrade\r\nUpgrade: ", protocols, b"\r\n"]);
             }
         }
     }

@@ -142,7 +142,6 @@ impl RequestError {
         match self {
             Self::Head(HeadError::TooManyFields | HeadError::TooLarge) => 431,
             Self::TargetTooLong => 414,
-            Self::MethodTooLong | Self::Connect => 501,
             Self::Version => 505,
             _ => 400,
         }

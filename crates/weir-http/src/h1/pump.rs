@@ -104,12 +104,12 @@ impl Pump {
     }
 
     /// How many of the next bytes can go from socket to socket as they are, without passing
-    /// through the buffer; `u64::MAX` until the sender closes, `None` when none can. Within a
-    /// chunk that goes on as it came, its data.
+    /// through the buffer; `u64::MAX` until the sender closes. `None` when none can: chunks on
+    /// either side, output pending, or the end.
     pub fn raw_run(&self) -> Option<u64> {
-        let passes = matches!(self.output, Output::Raw | Output::SameChunks);
+        let is_raw = self.output == Output::Raw && !self.decoder.is_chunked();
         let run = self.decoder.data_left();
-        (passes && run > 0 && self.pieces.is_empty()).then_some(run)
+        (is_raw && run > 0 && self.pieces.is_empty()).then_some(run)
     }
 
     /// So many bytes, at most [`Self::raw_run`], went that way.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::message::{Fields, Framing, Method, RequestHead, Span, Version, bytes};
 
-/// Bytes of a method; a longer one cannot be meant for any server (RFC 9112 §3: 501).
+/// Bytes of a method; a longer one cannot be meant for any server.
 const METHOD_BYTES: usize = 32;
 
 /// Parses the request head that `buf` begins with; `None` when it is not complete yet. The spans

@@ -93,6 +93,29 @@ pub struct RequestHead {
     pub len: usize,
 }
 
+impl RequestHead {
+    /// Stands for a request that could not be read.
+    pub const UNREADABLE: Self = Self {
+        method: Method::Other,
+        method_text: Span { start: 0, len: 0 },
+        target: Target {
+            form: TargetForm::Origin,
+            authority: Span { start: 0, len: 0 },
+            host: Span { start: 0, len: 0 },
+            port: None,
+            path_and_query: Span { start: 0, len: 0 },
+            path: Span { start: 0, len: 0 },
+        },
+        version: Version::Http11,
+        framing: Framing::None,
+        keep_alive: false,
+        upgrade: false,
+        expect_continue: false,
+        te_trailers: false,
+        len: 0,
+    };
+}
+
 /// A response head, checked. A view like [`RequestHead`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseHead {

@@ -315,7 +315,7 @@ fn statuses_follow_the_rule_that_is_broken() {
     assert_eq!(RequestError::Head(HeadError::TooLarge).status(), 431);
     assert_eq!(RequestError::Head(HeadError::TooManyFields).status(), 431);
     assert_eq!(RequestError::Version.status(), 505);
-    assert_eq!(RequestError::Connect.status(), 501);
+    assert_eq!(RequestError::Connect.status(), 400);
     assert_eq!(RequestError::Head(HeadError::LengthAndCoding).status(), 400);
     assert_eq!(RequestError::HostMissing.to_string(), "Host is missing");
 }

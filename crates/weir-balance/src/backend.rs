@@ -1,0 +1,83 @@
+//! One backend of a group: what was configured, and what is known.
+
+use std::net::SocketAddr;
+
+use weir_base::{Instant, Key};
+
+use crate::health::{Health, State};
+use crate::load::Load;
+
+/// Names a backend of one [`crate::Group`]. Once the backend is removed and released, the key finds
+/// nothing: calls with it have no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BackendKey(pub(crate) Key);
+
+/// A backend as the configuration describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Its identity in the group.
+    pub id: Box<str>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Share of the traffic, relative to the others. 0: only when no other is left.
+    pub weight: u8,
+    /// Cookie value of sticky sessions; the id when absent.
+    pub sticky_id: Option<Box<str>>,
+    /// Used only when no primary is usable.
+    pub backup: bool,
+}
+
+impl Spec {
+    /// The cookie value that keeps a client on this backend.
+    pub fn sticky_value(&self) -> &str {
+        self.sticky_id.as_deref().unwrap_or(&self.id)
+    }
+}
+
+/// A backend for display.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Its name for calls.
+    pub key: BackendKey,
+    /// What was configured.
+    pub spec: &'a Spec,
+    /// What is thought of it.
+    pub state: State,
+    /// When it is tried again, if it is being left alone.
+    pub held_until: Option<Instant>,
+    /// Open connections, those being made included.
+    pub connections: u32,
+    /// Requests in flight.
+    pub requests: u32,
+    /// Removed; only what is in flight is left.
+    pub removed: bool,
+}
+
+/// What the group keeps about a backend.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) spec: Spec,
+    pub(crate) health: Health,
+    pub(crate) load: Load,
+    /// Place in the weighted order, see [`crate::tier`].
+    pub(crate) turn: u64,
+    pub(crate) removed: bool,
+}
+
+impl Backend {
+    pub(crate) fn new(spec: Spec, turn: u64) -> Self {
+        Self { spec, health: Health::default(), load: Load::default(), turn, removed: false }
+    }
+
+    pub(crate) fn view(&self, key: Key, now: Instant) -> View<'_> {
+        View {
+            key: BackendKey(key),
+            spec: &self.spec,
+            state: self.health.state(),
+            held_until: self.health.held_until(now),
+            connections: self.load.connections,
+            requests: self.load.requests,
+            removed: self.removed,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The backends of one cluster, as one worker sees them: who belongs to it and what happened.
+
+use weir_base::{Instant, Key, Slab};
+
+use crate::backend::{Backend, BackendKey, Spec, View};
+use crate::health::State;
+use crate::policy::{LoadBalancing, LoadMetric};
+use crate::sticky::StickyIndex;
+use crate::tier::Tier;
+
+/// The backends of one cluster.
+#[derive(Debug)]
+pub struct Group {
+    pub(crate) policy: LoadBalancing,
+    pub(crate) metric: LoadMetric,
+    /// Removed ones stay until their last release.
+    pub(crate) backends: Slab<Backend>,
+    pub(crate) sticky: StickyIndex,
+    pub(crate) tier: Tier,
+}
+
+/// A backend was refused: the group holds [`Group::CAPACITY`] already, removed ones that still
+/// have something in flight included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the cluster has {} backends already, the most that it can have: remove one first",
+    Group::CAPACITY
+)]
+pub struct GroupFull;
+
+/// A change of health that is worth an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// The backend counts as down from now on.
+    BackendDown {
+        /// It was the last one: every backend of the group is down.
+        last: bool,
+    },
+    /// The backend was down and answers again.
+    BackendUp {
+        /// It is the first one: every backend of the group was down.
+        first: bool,
+    },
+}
+
+impl Group {
+    /// The most backends a group can hold.
+    pub const CAPACITY: usize = 16_384;
+
+    /// A group without backends.
+    pub fn new(policy: LoadBalancing, metric: LoadMetric) -> Self {
+        Self {
+            policy,
+            metric,
+            backends: Slab::growing(Self::CAPACITY),
+            sticky: StickyIndex::default(),
+            tier: Tier::default(),
+        }
+    }
+
+    /// Changes how backends are chosen from the next pick on.
+    pub fn set_policy(&mut self, policy: LoadBalancing, metric: LoadMetric) {
+        self.policy = policy;
+        self.metric = metric;
+        self.tier.expire();
+    }
+
+    /// Adds a backend, or changes the one of the same id.
+    ///
+    /// What is known of a backend survives a change of everything but its address: at another
+    /// address it is another backend, and the old one is removed.
+    pub fn upsert(&mut self, spec: Spec) -> Result<(), GroupFull> {
+        match self.find(&spec.id) {
+            Some((_, old)) if old.spec == spec => Ok(()),
+            Some((key, old)) if old.spec.address == spec.address => {
+                self.update(key, spec);
+                Ok(())
+            }
+            Some((key, _)) => self.insert(spec).map(|()| drop(self.retire(key))),
+            None => self.insert(spec),
+        }
+    }
+
+    /// Removes a backend: it gets no more requests, what is in flight goes on.
+    ///
+    /// Gives its description back when nothing is in flight; otherwise the last release does.
+    pub fn remove(&mut self, id: &str) -> Option<Spec> {
+        let (key, _) = self.find(id)?;
+        self.retire(key)
+    }
+
+    /// A connection to the backend is in use or being made. It counts until
+    /// [`Group::connection_closed`].
+    pub fn connection_opened(&mut self, key: BackendKey) {
+        if let Some(backend) = self.backends.get_mut(key.0) {
+            backend.load.connections += 1;
+        }
+    }
+
+    /// A connection to the backend is gone. The description of a removed backend comes back with
+    /// its last release: the key is stale from then on.
+    pub fn connection_closed(&mut self, key: BackendKey) -> Option<Spec> {
+        let connections = &mut self.backends.get_mut(key.0)?.load.connections;
+        debug_assert!(*connections > 0, "a connection was closed that had not been opened");
+        *connections = connections.saturating_sub(1);
+        self.release(key.0)
+    }
+
+    /// A request was given to the backend. It counts until [`Group::request_finished`].
+    pub fn request_started(&mut self, key: BackendKey) {
+        if let Some(backend) = self.backends.get_mut(key.0) {
+            backend.load.requests += 1;
+        }
+    }
+
+    /// A request to the backend is over. As in [`Group::connection_closed`], the last release gives
+    /// the description of a removed backend back.
+    pub fn request_finished(&mut self, key: BackendKey) -> Option<Spec> {
+        let requests = &mut self.backends.get_mut(key.0)?.load.requests;
+        debug_assert!(*requests > 0, "a request was finished that had not been started");
+        *requests = requests.saturating_sub(1);
+        self.release(key.0)
+    }
+
+    /// A new connection is being made. Nobody else makes one to a backend that failed before,
+    /// until the outcome is known or another wait is over.
+    pub fn handle_connect_begun(&mut self, key: BackendKey, now: Instant) {
+        let Some(backend) = self.backends.get_mut(key.0) else { return };
+        if backend.health.handle_attempt(now) {
+            self.tier.expire();
+        }
+    }
+
+    /// The connection begun at `begun` was established.
+    pub fn handle_connect_success(
+        &mut self,
+        key: BackendKey,
+        begun: Instant,
+        now: Instant,
+    ) -> Option<Transition> {
+        let backend = self.backends.get_mut(key.0)?;
+        backend.load.handle_connect_time(now - begun, now);
+        if backend.health.state() == State::Up {
+            return None;
+        }
+        self.change_health(key, |backend| backend.health.handle_success())
+    }
+
+    /// The connection begun at `begun` could not be established. `random` chooses for how long the
+    /// backend is left alone.
+    pub fn handle_connect_failure(
+        &mut self,
+        key: BackendKey,
+        begun: Instant,
+        now: Instant,
+        random: u64,
+    ) -> Option<Transition> {
+        self.change_health(key, |backend| backend.health.handle_failure(begun, now, random))
+    }
+
+    /// What was configured for a backend.
+    pub fn spec(&self, key: BackendKey) -> Option<&Spec> {
+        self.backends.get(key.0).map(|backend| &backend.spec)
+    }
+
+    /// True when a backend was removed: its idle connections are of no use any more.
+    pub fn is_removed(&self, key: BackendKey) -> bool {
+        self.backends.get(key.0).is_none_or(|backend| backend.removed)
+    }
+
+    /// True when there are backends and all of them are down.
+    pub fn is_out(&self) -> bool {
+        let mut backends = self.members().peekable();
+        backends.peek().is_some() && backends.all(|(_, b)| b.health.state() == State::Down)
+    }
+
+    /// Every backend, removed ones with something in flight included.
+    pub fn iter(&self, now: Instant) -> impl Iterator<Item = View<'_>> {
+        self.backends.iter().map(move |(key, backend)| backend.view(key, now))
+    }
+
+    fn members(&self) -> impl Iterator<Item = (Key, &Backend)> {
+        self.backends.iter().filter(|(_, backend)| !backend.removed)
+    }
+
+    fn find(&self, id: &str) -> Option<(Key, &Backend)> {
+        self.members().find(|(_, backend)| *backend.spec.id == *id)
+    }
+
+    fn insert(&mut self, spec: Spec) -> Result<(), GroupFull> {
+        let turn = self.tier.first_turn(spec.weight);
+        let key = self.backends.insert(Backend::new(spec, turn)).map_err(|_| GroupFull)?;
+        self.sticky.insert(&self.backends, key);
+        self.tier.expire();
+        Ok(())
+    }
+
+    fn update(&mut self, key: Key, spec: Spec) {
+        self.sticky.remove(key);
+        if let Some(backend) = self.backends.get_mut(key) {
+            backend.spec = spec;
+        }
+        self.sticky.insert(&self.backends, key);
+        self.tier.expire();
+    }
+
+    fn retire(&mut self, key: Key) -> Option<Spec> {
+        self.sticky.remove(key);
+        self.tier.expire();
+        self.backends.get_mut(key)?.removed = true;
+        self.release(key)
+    }
+
+    /// Forgets a removed backend once nothing is in flight.
+    fn release(&mut self, key: Key) -> Option<Spec> {
+        let backend = self.backends.get(key)?;
+        if backend.removed && backend.load.is_idle() {
+            return self.backends.remove(key).map(|backend| backend.spec);
+        }
+        None
+    }
+
+    /// Applies `change` and says what it meant for the backend and for the group.
+    fn change_health(
+        &mut self,
+        key: BackendKey,
+        change: impl FnOnce(&mut Backend),
+    ) -> Option<Transition> {
+        let was_out = self.is_out();
+        let backend = self.backends.get_mut(key.0)?;
+        let before = backend.health.state();
+        change(backend);
+        let after = backend.health.state();
+        self.tier.expire();
+        if self.is_removed(key) {
+            return None;
+        }
+        match (before == State::Down, after == State::Down) {
+            (false, true) => Some(Transition::BackendDown { last: self.is_out() }),
+            (true, false) => Some(Transition::BackendUp { first: was_out }),
+            (true, true) | (false, false) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Which of the backends that may be chosen is chosen.
+
+use std::cmp::Ordering;
+use std::net::SocketAddr;
+
+use weir_base::{Instant, Key};
+
+use crate::backend::{Backend, BackendKey};
+use crate::draw::below;
+use crate::group::Group;
+use crate::policy::LoadBalancing;
+
+/// The backend chosen for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Its name for calls.
+    pub key: BackendKey,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// No backend could be tried, so one of those that cannot was chosen.
+    pub fail_open: bool,
+}
+
+impl Group {
+    /// Chooses a backend for a request that the backends in `tried` have failed already.
+    ///
+    /// Primaries that are not being left alone come first, then backups, then anybody who was not
+    /// tried, then anybody. `None` only without backends. `random` gives 64 random bits per call.
+    pub fn pick(
+        &mut self,
+        now: Instant,
+        random: &mut impl FnMut() -> u64,
+        tried: &[BackendKey],
+    ) -> Option<Pick> {
+        if !tried.is_empty() || !self.tier.is_current(now) {
+            self.tier.rebuild(&self.backends, now, tried);
+        }
+        let index = self.choose(now, random)?;
+        let key = self.tier.members.get(index)?.key;
+        let backend = self.backends.get_mut(key)?;
+        self.tier.take_turn(index, backend);
+        let pick = backend.pick(key, self.tier.fails_open());
+        if !tried.is_empty() {
+            self.tier.expire();
+        }
+        Some(pick)
+    }
+
+    /// The backend that a client's sticky-session cookie names, if it can be tried.
+    pub fn pick_sticky(&self, now: Instant, cookie: &[u8]) -> Option<Pick> {
+        self.sticky
+            .matching(&self.backends, cookie)
+            .find(|(_, backend)| backend.health.held_until(now).is_none())
+            .map(|(key, backend)| backend.pick(key, false))
+    }
+
+    /// Index of a member of the tier.
+    fn choose(&self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<usize> {
+        let members = &self.tier.members;
+        match self.policy {
+            LoadBalancing::RoundRobin => self.tier.next_in_turn(),
+            LoadBalancing::Random => {
+                let draw = below(random(), members.last()?.reach);
+                Some(members.partition_point(|member| member.reach <= draw))
+            }
+            LoadBalancing::LeastLoaded => self.least_burdened(0..members.len(), now),
+            LoadBalancing::PowerOfTwo => self.least_burdened(two_of(members.len(), random), now),
+        }
+    }
+
+    /// The first of the least burdened.
+    fn least_burdened(
+        &self,
+        indices: impl IntoIterator<Item = usize>,
+        now: Instant,
+    ) -> Option<usize> {
+        let burdens = indices.into_iter().filter_map(|i| Some((self.burden(i, now)?, i)));
+        burdens.min_by(|(a, _), (b, _)| a.compare(b)).map(|(_, index)| index)
+    }
+
+    fn burden(&self, index: usize, now: Instant) -> Option<Burden> {
+        let member = self.tier.members.get(index)?;
+        let backend = self.backends.get(member.key)?;
+        let load = backend.load.cost(self.metric, now);
+        Some(Burden { load, weight: member.weight, turn: backend.turn })
+    }
+}
+
+impl Backend {
+    fn pick(&self, key: Key, fail_open: bool) -> Pick {
+        Pick { key: BackendKey(key), address: self.spec.address, fail_open }
+    }
+}
+
+/// Two distinct indices below `len`; without two of them, some lie beyond.
+fn two_of(len: usize, random: &mut impl FnMut() -> u64) -> [usize; 2] {
+    let len = len as u64;
+    let first = below(random(), len);
+    let second = below(random(), len.saturating_sub(1));
+    [first as usize, (second + u64::from(second >= first)) as usize]
+}
+
+/// How much a backend carries.
+struct Burden {
+    load: u64,
+    weight: u32,
+    turn: u64,
+}
+
+impl Burden {
+    /// By load per weight; equals take turns.
+    fn compare(&self, other: &Self) -> Ordering {
+        let scaled = u128::from(self.load) * u128::from(other.weight);
+        let other_scaled = u128::from(other.load) * u128::from(self.weight);
+        scaled.cmp(&other_scaled).then(self.turn.cmp(&other.turn))
+    }
+}

@@ -1,0 +1,96 @@
+//! The most memory that a configuration can come to use.
+
+use weir_base::Limits;
+
+/// Bytes of the things a worker keeps, which only the worker knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// A session, its timers and queue places included.
+    pub session: usize,
+    /// An exchange under way.
+    pub exchange: usize,
+    /// A connection to a backend, its timers included.
+    pub backend_connection: usize,
+    /// What a buffer takes beyond `buffer_size`.
+    pub buffer_extra: usize,
+    /// Buffers beside `max_buffers` for a given `max_buffers`.
+    pub spare_buffers: usize,
+    /// The program itself, without any connection.
+    pub fixed: usize,
+}
+
+/// Bytes by what holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Message buffers.
+    pub buffers: usize,
+    /// Client connections.
+    pub sessions: usize,
+    /// Exchanges under way.
+    pub exchanges: usize,
+    /// Connections to backends.
+    pub backend_connections: usize,
+    /// Lines that wait for a log sink.
+    pub logs: usize,
+    /// The program itself.
+    pub fixed: usize,
+    /// Number of workers.
+    pub workers: u16,
+}
+
+impl Memory {
+    /// The worst case of these limits.
+    pub(super) fn worst_case(limits: &Limits, sizes: &Sizes, workers: u16) -> Self {
+        let buffers = limits.buffers + sizes.spare_buffers;
+        Self {
+            buffers: buffers * (limits.buffer_bytes + sizes.buffer_extra),
+            sessions: limits.sessions * sizes.session,
+            exchanges: limits.buffers.div_ceil(2) * sizes.exchange,
+            backend_connections: limits.backend_connections * sizes.backend_connection,
+            logs: 2 * limits.log_bytes,
+            fixed: sizes.fixed,
+            workers,
+        }
+    }
+
+    /// Of one worker.
+    pub fn per_worker(&self) -> usize {
+        self.buffers
+            + self.sessions
+            + self.exchanges
+            + self.backend_connections
+            + self.logs
+            + self.fixed
+    }
+
+    /// Of all workers.
+    pub fn total(&self) -> usize {
+        self.per_worker() * usize::from(self.workers)
+    }
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "worst-case memory of a worker, without routes and kernel buffers:")?;
+        for (bytes, what) in [
+            (self.buffers, "buffers"),
+            (self.sessions, "client connections"),
+            (self.exchanges, "exchanges"),
+            (self.backend_connections, "backend connections"),
+            (self.logs, "log lines"),
+            (self.fixed, "the program"),
+        ] {
+            writeln!(f, "  {:>10}  {what}", human(bytes))?;
+        }
+        writeln!(f, "  {:>10}  together", human(self.per_worker()))?;
+        write!(f, "  {:>10}  for {} workers", human(self.total()), self.workers)
+    }
+}
+
+fn human(bytes: usize) -> String {
+    match bytes {
+        0..=9_999 => format!("{bytes} B"),
+        10_000..=10_238_976 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
+    }
+}

@@ -1,0 +1,195 @@
+//! The logger of a process: behind the macros of the `log` crate, and for access-log records.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use log::{Level, Log, Metadata, Record};
+use weir_base::Instant;
+use weir_telemetry::{AccessRecord, Event, Filter, FilterError, LineFormat, Target, TargetError};
+
+use crate::writer::{OpenError, Writer};
+
+/// Where lines of a process go and what they look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Filter directives; see [`Filter`].
+    pub level: &'a str,
+    /// Target of log lines; see [`Target`].
+    pub target: &'a str,
+    /// ANSI colours.
+    pub colored: bool,
+    /// Target of access-log records, when not the same.
+    pub access_target: Option<&'a str>,
+    /// ANSI colours in access-log records.
+    pub access_colored: bool,
+    /// What the process is called in its lines: `MAIN`, `WRK-00`.
+    pub tag: &'a str,
+    /// Bytes of lines that may wait, in all.
+    pub ring_bytes: usize,
+    /// The time, in nanoseconds since the Unix epoch.
+    pub clock: fn() -> u64,
+}
+
+/// What is wrong with [`Settings`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The filter.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A target as it is written.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A target as it is.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The process has a logger already.
+    #[error("the process has a logger already; install one only once")]
+    Installed,
+}
+
+/// The logger of a process. Its owner calls [`Logs::flush`] once per turn of its loop.
+///
+/// The lock is for the `log` crate's sake: the processes have one thread.
+pub struct Logs(Mutex<State>);
+
+struct State {
+    filter: Filter,
+    clock: fn() -> u64,
+    line_format: LineFormat,
+    record_format: LineFormat,
+    lines: Writer,
+    /// None when access-log records go where lines go.
+    records: Option<Writer>,
+}
+
+impl Logs {
+    /// Opens the targets.
+    ///
+    /// # Errors
+    /// When a setting is not understood or a file cannot be opened.
+    pub fn open(settings: &Settings<'_>) -> Result<Self, Error> {
+        let target: Target = settings.target.parse()?;
+        let access_target = settings.access_target.map(str::parse::<Target>).transpose()?;
+        let access_target = access_target.filter(|access| *access != target);
+        let ring_bytes = settings.ring_bytes / (1 + usize::from(access_target.is_some()));
+        let format = |colored| LineFormat::new(std::process::id(), settings.tag, colored);
+        Ok(Self(Mutex::new(State {
+            filter: settings.level.parse()?,
+            clock: settings.clock,
+            line_format: format(settings.colored),
+            record_format: format(settings.access_colored),
+            lines: Writer::open(&target, ring_bytes)?,
+            records: access_target.map(|target| Writer::open(&target, ring_bytes)).transpose()?,
+        })))
+    }
+
+    /// Makes it the logger of the process, for its whole life.
+    ///
+    /// # Errors
+    /// When the process has one already.
+    pub fn install(self) -> Result<&'static Self, Error> {
+        let max_level = self.state().filter.max_level();
+        let logs: &'static Self = Box::leak(Box::new(self));
+        log::set_logger(logs).map_err(|_| Error::Installed)?;
+        log::set_max_level(max_level);
+        Ok(logs)
+    }
+
+    /// Replaces the filter.
+    pub fn set_filter(&self, filter: Filter) {
+        log::set_max_level(filter.max_level());
+        self.state().filter = filter;
+    }
+
+    /// Keeps an access-log record, if the filter wants it: `true` when it does.
+    pub fn access(&self, record: &AccessRecord<'_>) -> bool {
+        let state = &mut *self.state();
+        if !state.filter.enabled(record.level(), AccessRecord::MODULE) {
+            return false;
+        }
+        let line = record.encode_ascii(&mut state.record_format, (state.clock)());
+        state.records.as_mut().unwrap_or(&mut state.lines).push_line(line);
+        true
+    }
+
+    /// Writes what can be written at once.
+    pub fn flush(&self, now: Instant) {
+        let state = &mut *self.state();
+        for writer in [Some(&mut state.lines), state.records.as_mut()].into_iter().flatten() {
+            writer.flush(now);
+            if let Some(lines) = writer.take_untold() {
+                let event = Event::LogLinesDropped { lines };
+                let (unix_ns, text) = ((state.clock)(), event.to_string());
+                writer.push_line(state.line_format.message(unix_ns, event.level(), &text));
+            }
+        }
+    }
+
+    /// When [`Logs::flush`] is to be called again though nothing else happens.
+    pub fn deadline(&self) -> Instant {
+        let state = self.state();
+        let records = state.records.as_ref().map_or(Instant::FAR, Writer::deadline);
+        records.min(state.lines.deadline())
+    }
+
+    /// Writes everything, waiting at most `patience` for each target. For the end of a process, a
+    /// panic hook included: it does nothing if the panic began in here.
+    pub fn flush_blocking(&self, patience: Duration) {
+        let mut state = match self.0.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        state.lines.flush_blocking(patience);
+        if let Some(records) = &mut state.records {
+            records.flush_blocking(patience);
+        }
+    }
+
+    /// Opens log files again, so that files that were moved away are let go.
+    ///
+    /// # Errors
+    /// When one cannot be opened; the old one stays in use.
+    pub fn reopen(&self) -> Result<(), OpenError> {
+        let state = &mut *self.state();
+        state.lines.reopen()?;
+        state.records.as_mut().map_or(Ok(()), Writer::reopen)
+    }
+
+    /// Lines and records dropped so far.
+    pub fn dropped(&self) -> u64 {
+        let state = self.state();
+        state.lines.dropped() + state.records.as_ref().map_or(0, Writer::dropped)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log for Logs {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.state().filter.enabled(metadata.level(), metadata.target())
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        // Before the lock is taken: writing a value may log something itself.
+        let message = if record.level() >= Level::Debug {
+            format!("{} {}", record.target(), record.args())
+        } else {
+            record.args().to_string()
+        };
+        let state = &mut *self.state();
+        let line = state.line_format.message((state.clock)(), record.level(), &message);
+        state.lines.push_line(line);
+    }
+
+    /// Does nothing: lines leave with [`Logs::flush`], so that no statement waits for a sink.
+    fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The other end of a target. Every write returns at once.
+
+mod stdout;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use weir_sys::TcpStream;
+use weir_telemetry::Target;
+
+pub(crate) use stdout::Stdout;
+
+/// An open target.
+pub(crate) enum Sink {
+    Stdout(Stdout),
+    File(File),
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+    Unix(UnixDatagram),
+}
+
+impl Sink {
+    /// Opens a target. A TCP connection is only begun; writes wait until it is made.
+    pub(crate) fn open(target: &Target) -> io::Result<Self> {
+        Ok(match target {
+            Target::Stdout => Self::Stdout(Stdout::new(rustix::stdio::stdout())?),
+            Target::File(path) => Self::File(open_file(path)?),
+            Target::Udp(address) => Self::Udp(udp_socket(*address)?),
+            Target::Tcp(address) => Self::Tcp(TcpStream::connect(*address)?),
+            Target::Unix(path) => Self::Unix(unix_socket(path)?),
+        })
+    }
+
+    /// Takes the first of `lines`: how many bytes were taken. `WouldBlock` when none can be now.
+    pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(stdout) => stdout.write(lines),
+            Self::File(file) => file.write(lines),
+            Self::Tcp(stream) => stream.write(lines),
+            // A datagram is taken whole or not at all.
+            Self::Udp(socket) => socket.send(first_line(lines)),
+            Self::Unix(socket) => socket.send(first_line(lines)),
+        }
+    }
+}
+
+impl AsFd for Sink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Stdout(stdout) => stdout.as_fd(),
+            Self::File(file) => file.as_fd(),
+            Self::Udp(socket) => socket.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Up to the first newline, which belongs to the line.
+pub(crate) fn first_line(lines: &[u8]) -> &[u8] {
+    lines.split_inclusive(|&byte| byte == b'\n').next().unwrap_or(lines)
+}
+
+/// Opens for appending. Non-blocking, so that a named pipe without a reader is an error instead of
+/// a wait; regular files ignore it.
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(address)?;
+    Ok(socket)
+}
+
+fn unix_socket(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(socket)
+}

@@ -1,0 +1,225 @@
+//! A target with the lines that wait for it.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant as Clock};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use weir_base::Instant;
+use weir_telemetry::{Ring, Target};
+
+use crate::sink::{Sink, first_line};
+
+/// Writes per flush, at most: a long queue is written over several turns of the loop.
+const WRITES: usize = 64;
+/// A sink that takes nothing is tried again after that.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
+/// A sink that fails is tried again after that, then after twice that, and so on.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Writes lines to one target without waiting for it.
+pub struct Writer {
+    target: Target,
+    ring: Ring,
+    /// None while a network target cannot be reached.
+    sink: Option<Sink>,
+    /// Nothing is tried before.
+    retry_at: Instant,
+    /// Pause after the next failure.
+    pause: Duration,
+    /// The first pending byte is not the first of its line.
+    inside_line: bool,
+}
+
+/// A target cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the log target {target} cannot be opened ({source}); check that the directory exists and \
+         that this user may write there"
+)]
+pub struct OpenError {
+    target: Target,
+    source: io::Error,
+}
+
+/// How far writing came.
+enum Progress {
+    /// Everything is written.
+    Done,
+    /// There is more, and it may be written later.
+    More,
+    /// The sink takes nothing now.
+    Full,
+    /// The sink is broken.
+    Broken,
+}
+
+impl Writer {
+    /// Opens a target, with room for `ring_bytes` of lines.
+    ///
+    /// # Errors
+    /// When a file cannot be opened. A collector that cannot be reached is no error: it is tried
+    /// again and again, and lines wait.
+    pub fn open(target: &Target, ring_bytes: usize) -> Result<Self, OpenError> {
+        let sink = match Sink::open(target) {
+            Ok(sink) => Some(sink),
+            Err(source) if is_local(target) => {
+                return Err(OpenError { target: target.clone(), source });
+            }
+            Err(_) => None,
+        };
+        Ok(Self {
+            target: target.clone(),
+            ring: Ring::new(ring_bytes),
+            sink,
+            retry_at: Instant::default(),
+            pause: FIRST_PAUSE,
+            inside_line: false,
+        })
+    }
+
+    /// Keeps a line, with its newline, until it can be written; drops and counts it when the ring
+    /// is full.
+    pub fn push_line(&mut self, line: &[u8]) {
+        self.ring.push(line);
+    }
+
+    /// Writes what can be written at once.
+    pub fn flush(&mut self, now: Instant) {
+        if self.ring.is_empty() || now < self.retry_at {
+            return;
+        }
+        match self.write_some() {
+            Progress::Done | Progress::More => {}
+            Progress::Full => self.retry_at = now + FULL_PAUSE,
+            Progress::Broken => {
+                self.retry_at = now + self.pause;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// When [`Writer::flush`] can do something: far away when nothing waits, in the past when it
+    /// can now.
+    pub fn deadline(&self) -> Instant {
+        if self.ring.is_empty() { Instant::FAR } else { self.retry_at }
+    }
+
+    /// Opens the file again, so that one that was moved away is let go. Other targets stay as they
+    /// are.
+    ///
+    /// # Errors
+    /// When it cannot be opened; the old one stays in use.
+    pub fn reopen(&mut self) -> Result<(), OpenError> {
+        if matches!(self.target, Target::File(_)) {
+            let sink = Sink::open(&self.target)
+                .map_err(|source| OpenError { target: self.target.clone(), source })?;
+            self.sink = Some(sink);
+            self.retry_at = Instant::default();
+        }
+        Ok(())
+    }
+
+    /// Writes everything, waiting at most `patience`. For the end of a process.
+    pub fn flush_blocking(&mut self, patience: Duration) {
+        let end = Clock::now() + patience;
+        loop {
+            match self.write_some() {
+                Progress::Done | Progress::Broken => return,
+                Progress::More => {}
+                Progress::Full => {
+                    let left = end.saturating_duration_since(Clock::now());
+                    if left.is_zero() || !self.wait_until_writable(left) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.ring.dropped()
+    }
+
+    /// See [`Ring::take_untold`].
+    pub(crate) fn take_untold(&mut self) -> Option<u64> {
+        self.ring.take_untold()
+    }
+
+    fn write_some(&mut self) -> Progress {
+        for _ in 0..WRITES {
+            if self.ring.is_empty() {
+                return Progress::Done;
+            }
+            let sink = match &mut self.sink {
+                Some(sink) => sink,
+                none => match Sink::open(&self.target) {
+                    Ok(sink) => none.insert(sink),
+                    Err(_) => return Progress::Broken,
+                },
+            };
+            match sink.write(self.ring.pending()) {
+                Ok(n) => self.consume(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Full,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_too_long(&error) => self.drop_line(),
+                Err(_) => {
+                    self.disconnect();
+                    return Progress::Broken;
+                }
+            }
+        }
+        Progress::More
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.inside_line = self.ring.pending()[..n].last().is_some_and(|&byte| byte != b'\n');
+        self.ring.consume(n);
+        self.pause = FIRST_PAUSE;
+    }
+
+    fn drop_line(&mut self) {
+        self.ring.consume(first_line(self.ring.pending()).len());
+        self.ring.count_dropped(1);
+        self.inside_line = false;
+    }
+
+    /// Gives a broken connection up. Its successor must not begin inside a line.
+    fn disconnect(&mut self) {
+        if is_local(&self.target) {
+            return;
+        }
+        self.sink = None;
+        if self.inside_line {
+            self.drop_line();
+        }
+    }
+
+    /// `false` when that cannot be known or does not come true.
+    fn wait_until_writable(&self, patience: Duration) -> bool {
+        let Some(sink) = &self.sink else { return false };
+        let mut fds = [PollFd::from_borrowed_fd(sink.as_fd(), PollFlags::OUT)];
+        match (patience.try_into().ok()).map(|timeout| poll(&mut fds, Some(&timeout))) {
+            Some(Ok(ready)) => ready > 0,
+            Some(Err(Errno::INTR)) => true,
+            Some(Err(_)) | None => false,
+        }
+    }
+}
+
+/// Files and standard output: they are there or not, and nobody makes them come back.
+fn is_local(target: &Target) -> bool {
+    matches!(target, Target::Stdout | Target::File(_))
+}
+
+/// A datagram that the network does not carry would stand in the way for ever.
+fn is_too_long(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MSGSIZE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Why the proxy did not start, or could not go on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// One variant per thing that can go wrong; the text says what to do.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Somebody listens there already.
+    #[error(
+        "{address} is in use: another program listens there (`ss -ltnp` shows which one); stop it, \
+         or change the address of the listener"
+    )]
+    AddressInUse {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A listening socket cannot be made.
+    #[error("cannot listen on {address}: {source}{}", advice(.source))]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The limit of one process.
+    #[error(
+        "this configuration can use {needed} open files in one process, and the system allows \
+         {hard}: raise the hard limit (LimitNOFILE= in the unit, `ulimit -Hn` in a shell), or \
+         lower max_connections"
+    )]
+    Descriptors {
+        /// What one process can use.
+        needed: u64,
+        /// The hard limit.
+        hard: u64,
+    },
+    /// The limit of the machine.
+    #[error(
+        "this configuration can use {needed} open files, and the whole system allows {most}: raise \
+         it (`sysctl fs.file-max`), or lower max_connections or worker_count"
+    )]
+    SystemDescriptors {
+        /// What all processes can use.
+        needed: u64,
+        /// `/proc/sys/fs/file-max`.
+        most: u64,
+    },
+    /// The soft limit stays where it is.
+    #[error("the limit of open files cannot be raised: {0}")]
+    RaiseDescriptors(io::Error),
+    /// The file that names main.
+    #[error("the process id cannot be written to {}: {source}", .path.display())]
+    PidFile {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A worker did not get as far as serving.
+    #[error("{0}, so nothing was started")]
+    Worker(String),
+    /// The last one ended and may not be replaced.
+    #[error("no worker is left, and worker_automatic_restart is off")]
+    NoWorkerLeft,
+    /// Signals, epoll: without them nothing can be supervised.
+    #[error("main cannot wait for events: {0}")]
+    Events(io::Error),
+    /// The cores to pin workers to.
+    #[error("the cores for handle_process_affinity cannot be listed: {0}")]
+    Cores(io::Error),
+}
+
+impl Error {
+    /// A listening socket could not be made on `address`.
+    pub(crate) fn bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { address },
+            _ => Self::Bind { address, source },
+        }
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            " (ports below 1024 need CAP_NET_BIND_SERVICE: AmbientCapabilities= in the unit)"
+        }
+        io::ErrorKind::AddrNotAvailable => " (no interface has this address)",
+        _ => "",
+    }
+}

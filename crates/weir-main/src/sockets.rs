@@ -1,0 +1,104 @@
+//! The listening sockets: one per listener address and worker slot, all of one address sharing it
+//! through `SO_REUSEPORT`.
+//!
+//! Main binds them before the first worker starts and keeps them for ever; whoever is worker *i*
+//! borrows those of slot *i*. Connections that wait in the queue of a socket therefore outlive the
+//! worker.
+//!
+//! Must not know: who the workers are.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use weir_control::state::State;
+use weir_sys::TcpListener;
+
+use crate::Error;
+
+/// Connections that may wait in each socket; the kernel lowers it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Every listening socket, by listener and slot.
+pub(crate) struct Sockets {
+    groups: Vec<Group>,
+}
+
+/// The sockets of one address, by slot.
+struct Group {
+    address: SocketAddr,
+    sockets: Vec<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds one socket per active listener of `state` and slot.
+    ///
+    /// A listener on port 0 is given a free port, and `state` then says which.
+    pub(crate) fn bind(state: &mut State, slots: u16) -> Result<Self, Error> {
+        let active = state.listeners.values().filter(|listener| listener.active);
+        let addresses: Vec<_> = active.map(|listener| listener.address).collect();
+        // All before the first is bound: one of ours may cover another, like 0.0.0.0 and 127.0.0.1.
+        for address in &addresses {
+            require_free(*address)?;
+        }
+        let mut groups = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let group = Group::bind(address, slots)?;
+            if group.address != address {
+                move_listener(state, address, group.address);
+            }
+            groups.push(group);
+        }
+        Ok(Self { groups })
+    }
+
+    /// Addresses that are listened on.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.groups.iter().map(|group| group.address)
+    }
+
+    /// Number of sockets of all slots.
+    pub(crate) fn count(&self) -> usize {
+        self.groups.iter().map(|group| group.sockets.len()).sum()
+    }
+
+    /// The sockets of one slot, with the listener that each belongs to.
+    pub(crate) fn of_slot(&self, slot: u16) -> impl Iterator<Item = (SocketAddr, BorrowedFd<'_>)> {
+        self.groups.iter().filter_map(move |group| {
+            let socket = group.sockets.get(usize::from(slot))?;
+            Some((group.address, socket.as_fd()))
+        })
+    }
+}
+
+impl Group {
+    fn bind(address: SocketAddr, slots: u16) -> Result<Self, Error> {
+        let refused = |source| Error::bind(address, source);
+        let first = TcpListener::bind(address, BACKLOG).map_err(refused)?;
+        let address = first.local_addr().map_err(refused)?;
+        let mut sockets = vec![first];
+        for _ in 1..slots {
+            sockets.push(TcpListener::bind(address, BACKLOG).map_err(refused)?);
+        }
+        Ok(Self { address, sockets })
+    }
+}
+
+/// Another proxy of the same user would share the address silently.
+fn require_free(address: SocketAddr) -> Result<(), Error> {
+    match weir_sys::is_bound(address) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::AddressInUse { address }),
+        Err(source) => Err(Error::bind(address, source)),
+    }
+}
+
+/// The listener on `from` and its routes are known by the address `to` from now on.
+fn move_listener(state: &mut State, from: SocketAddr, to: SocketAddr) {
+    if let Some(mut listener) = state.listeners.remove(&from) {
+        listener.address = to;
+        state.listeners.insert(to, listener);
+    }
+    for frontend in state.frontends.iter_mut().filter(|frontend| frontend.address == from) {
+        frontend.address = to;
+    }
+}

@@ -1,0 +1,100 @@
+//! The end of the proxy: on a signal, or because it cannot go on.
+
+use std::time::Duration;
+
+use log::{info, warn};
+use weir_base::Instant;
+use weir_control::channel::ToWorker;
+use weir_log::Logs;
+use weir_sys::Signal;
+
+use crate::supervise::{Stage, Supervisor};
+use crate::{Ended, Error};
+
+/// Workers cut what is left when their time is over; this is how long they may take to do it.
+const CUT_GRACE: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    /// Does what the signals that came ask for.
+    pub(crate) fn read_signals(&mut self, now: Instant) {
+        while let Ok(Some(signal)) = self.signals.read() {
+            match signal {
+                Signal::Terminate => self.stop("SIGTERM", now),
+                Signal::Interrupt => self.stop("SIGINT", now),
+                Signal::Hangup => info!("SIGHUP does nothing; SIGUSR1 opens the log files again"),
+                Signal::User1 => self.reopen_logs(),
+                Signal::Child => {}
+            }
+        }
+    }
+
+    fn reopen_logs(&mut self) {
+        if let Some(Err(error)) = self.logs.map(Logs::reopen) {
+            warn!("the log files cannot be opened again: {error}");
+        }
+        self.send_to_all(&ToWorker::ReopenLogs);
+    }
+
+    fn send_to_all(&mut self, message: &ToWorker) {
+        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
+            worker.send(message);
+        }
+    }
+
+    /// The first time, lets requests in flight finish; the second, ends at once.
+    fn stop(&mut self, signal: &str, now: Instant) {
+        if let Stage::Ending { until, verdict } = &mut self.stage {
+            warn!("{signal} again: what is in flight is cut");
+            *until = now;
+            if verdict.is_ok() {
+                *verdict = Ok(Ended::Cut);
+            }
+            return;
+        }
+        let time = self.plan.drain_timeout;
+        info!("{signal}: stopping; requests in flight have {time:?} to finish");
+        self.notify.stopping();
+        // Connections that wait for a worker that is not there are served before the end.
+        self.lend_orphaned_sockets();
+        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
+            worker.drain(time);
+        }
+        self.stage = Stage::Ending { until: now + time + CUT_GRACE, verdict: Ok(Ended::Clean) };
+    }
+
+    /// Ends everything at once, because of `error`.
+    pub(crate) fn give_up(&mut self, error: Error, now: Instant) {
+        self.notify.stopping();
+        self.stage = Stage::Ending { until: now, verdict: Err(error) };
+    }
+
+    /// Kills the workers that are left when their time is over.
+    pub(crate) fn kill_what_is_late(&mut self, now: Instant) {
+        let Stage::Ending { until, .. } = &mut self.stage else { return };
+        if now < *until {
+            return;
+        }
+        *until = Instant::FAR;
+        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
+            worker.kill("had no time left".to_owned());
+        }
+    }
+
+    /// The worker of `slot` had no time for some sessions.
+    pub(crate) fn note_cut(&mut self, slot: u16, cut: usize) {
+        warn!("worker {slot} cut {cut} sessions: the time to finish was over");
+        self.judge_cut();
+    }
+
+    /// A worker ended before it had finished.
+    pub(crate) fn note_early_end(&mut self, what: &str) {
+        warn!("{what} before it had finished");
+        self.judge_cut();
+    }
+
+    fn judge_cut(&mut self) {
+        if let Stage::Ending { verdict: verdict @ Ok(_), .. } = &mut self.stage {
+            *verdict = Ok(Ended::Cut);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What an event of main's epoll is about.
+
+/// A watched descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// Signals.
+    Signals,
+    /// The channel of the worker in a slot.
+    Channel(u16),
+    /// The process of the worker in a slot.
+    Process(u16),
+}
+
+impl From<Token> for u64 {
+    fn from(token: Token) -> Self {
+        match token {
+            Token::Signals => 0,
+            Token::Channel(slot) => 1 << 16 | Self::from(slot),
+            Token::Process(slot) => 2 << 16 | Self::from(slot),
+        }
+    }
+}
+
+impl From<u64> for Token {
+    fn from(bits: u64) -> Self {
+        match bits >> 16 {
+            1 => Self::Channel(bits as u16),
+            2 => Self::Process(bits as u16),
+            _ => Self::Signals,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_kernel() {
+        for token in
+            [Token::Signals, Token::Channel(0), Token::Channel(u16::MAX), Token::Process(7)]
+        {
+            assert_eq!(Token::from(u64::from(token)), token);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One worker as main sees it: a child process, a channel to it, and what it is doing.
+//!
+//! Must not know: other workers; whether and when this one is replaced.
+//!
+//! Invariants: a worker that was killed stays [`Phase::Killed`] until its process has ended; at
+//! most one ping waits for its answer; dropping a worker kills it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use weir_base::Instant;
+use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_sys::{Channel, Child, Epoll, ExitReason};
+
+use crate::token::Token;
+
+/// Time between the answer to a ping and the next ping.
+const PING_PERIOD: Duration = Duration::from_secs(1);
+/// Time from the end of the channel to the end of the process.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
+/// How a process ends that we kill, unless it was ending already.
+const KILLED: ExitReason = ExitReason::Killed(9);
+
+/// What a worker is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has not confirmed its first orders.
+    Starting,
+    /// It serves; the next ping is due then.
+    Ready(Instant),
+    /// It serves; a ping that was sent then is not answered.
+    Pinged(Instant),
+    /// It was told to finish.
+    Draining,
+    /// It has closed its channel; its process is expected to end before then.
+    Ending(Instant),
+    /// We killed it, for this reason; its end has not been seen.
+    Killed(String),
+}
+
+/// A worker's process.
+pub(crate) struct WorkerProcess {
+    slot: u16,
+    child: Child,
+    channel: Channel,
+    watches_write: bool,
+    phase: Phase,
+    started: Instant,
+    pings: u64,
+}
+
+impl WorkerProcess {
+    /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
+    pub(crate) fn spawn(slot: u16, epoll: &Epoll, now: Instant) -> io::Result<Self> {
+        let (channel, theirs) = Channel::pair()?;
+        let (id, fd) = (slot.to_string(), theirs.as_raw_fd().to_string());
+        let child = weir_sys::spawn_self(&["worker", "--id", &id, "--fd", &fd], theirs.as_fd())?;
+        let worker = Self {
+            slot,
+            child,
+            channel,
+            watches_write: false,
+            phase: Phase::Starting,
+            started: now,
+            pings: 0,
+        };
+        epoll.add_level(worker.child.as_fd(), Token::Process(slot).into(), true, false)?;
+        epoll.add_level(worker.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+        Ok(worker)
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    /// It serves, as far as is known.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready(_) | Phase::Pinged(_))
+    }
+
+    /// What is sent to it will be read, as far as is known.
+    pub(crate) fn listens(&self) -> bool {
+        !matches!(self.phase, Phase::Ending(_) | Phase::Killed(_))
+    }
+
+    pub(crate) fn lifetime(&self, now: Instant) -> Duration {
+        now.since(self.started)
+    }
+
+    /// Sends `message`; a worker that cannot be sent to is killed.
+    pub(crate) fn send(&mut self, message: &ToWorker) {
+        self.send_with(message, None);
+    }
+
+    /// Lends a listening socket.
+    pub(crate) fn lend(&mut self, address: SocketAddr, socket: BorrowedFd<'_>) {
+        self.send_with(&ToWorker::Socket(address), Some(socket));
+    }
+
+    /// Tells the worker to finish within `deadline`.
+    pub(crate) fn drain(&mut self, deadline: Duration) {
+        self.send(&ToWorker::Drain { deadline });
+        if self.listens() {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    fn send_with(&mut self, message: &ToWorker, fd: Option<BorrowedFd<'_>>) {
+        if self.listens() {
+            let sent = encode(message).and_then(|frame| self.channel.send(&frame, fd));
+            self.require(sent);
+        }
+    }
+
+    /// Sends what waits, as far as the kernel takes it, and watches for room for the rest.
+    pub(crate) fn flush(&mut self, epoll: &Epoll) {
+        if !self.listens() {
+            return;
+        }
+        let flushed = self.channel.flush();
+        self.require(flushed);
+        let wants_write = self.channel.wants_write();
+        if wants_write != self.watches_write {
+            let token = Token::Channel(self.slot).into();
+            let watched = epoll.modify_level(self.channel.as_fd(), token, true, wants_write);
+            self.require(watched);
+            self.watches_write = wants_write;
+        }
+    }
+
+    fn require(&mut self, sent: io::Result<()>) {
+        if let Err(error) = sent {
+            self.kill(format!("could not be told anything ({error})"));
+        }
+    }
+
+    /// The next message; `None` when there is none now.
+    pub(crate) fn receive(&mut self, epoll: &Epoll, now: Instant) -> Option<ToMain> {
+        let received = self.channel.recv();
+        match received.and_then(|frame| frame.as_deref().map(decode).transpose()) {
+            Ok(message) => message,
+            Err(error) => {
+                // The channel would be readable for ever.
+                let _ = epoll.remove(self.channel.as_fd());
+                if self.listens() {
+                    self.phase = Phase::Ending(now + EXIT_GRACE);
+                }
+                log::debug!("the channel of worker {} ended: {error}", self.slot);
+                None
+            }
+        }
+    }
+
+    /// Its first orders are in use.
+    pub(crate) fn became_ready(&mut self, now: Instant) {
+        if self.phase == Phase::Starting {
+            self.phase = Phase::Ready(now + PING_PERIOD);
+        }
+    }
+
+    /// The answer to ping `number`; one to an older ping shows nothing about now.
+    pub(crate) fn ponged(&mut self, number: u64, now: Instant) {
+        if matches!(self.phase, Phase::Pinged(_)) && number == self.pings {
+            self.phase = Phase::Ready(now + PING_PERIOD);
+        }
+    }
+
+    /// When [`WorkerProcess::attend`] has something to do. `patience`: how long an answer may take.
+    pub(crate) fn deadline(&self, patience: Duration) -> Instant {
+        match self.phase {
+            Phase::Starting => self.started + patience,
+            Phase::Pinged(sent) => sent + patience,
+            Phase::Ready(due) | Phase::Ending(due) => due,
+            Phase::Draining | Phase::Killed(_) => Instant::FAR,
+        }
+    }
+
+    /// Pings a worker that serves; kills one that is late with an answer, or with its end.
+    pub(crate) fn attend(&mut self, now: Instant, patience: Duration) {
+        if now < self.deadline(patience) {
+            return;
+        }
+        match self.phase {
+            Phase::Starting => self.kill(format!("was not ready after {patience:?}")),
+            Phase::Pinged(_) => self.kill(format!("gave no sign of life for {patience:?}")),
+            Phase::Ending(_) => self.kill("closed its channel and went on".to_owned()),
+            Phase::Ready(_) => {
+                self.pings += 1;
+                self.phase = Phase::Pinged(now);
+                self.send(&ToWorker::Ping(self.pings));
+            }
+            Phase::Draining | Phase::Killed(_) => {}
+        }
+    }
+
+    /// Kills the process; `reason` completes "the worker …".
+    pub(crate) fn kill(&mut self, reason: String) {
+        if !matches!(self.phase, Phase::Killed(_)) {
+            self.child.kill();
+            self.phase = Phase::Killed(reason);
+        }
+    }
+
+    /// How the process ended; `None` while it runs.
+    pub(crate) fn end(&self) -> Option<End> {
+        let reason = match self.child.try_wait() {
+            Ok(None) => return None,
+            Ok(Some(reason)) => reason,
+            Err(error) => return Some(End { how: format!("is gone ({error})"), by_itself: false }),
+        };
+        let how = match &self.phase {
+            Phase::Killed(why) if reason == KILLED => format!("{why} and was killed"),
+            _ => reason.to_string(),
+        };
+        Some(End { how, by_itself: reason == ExitReason::Exited(0) })
+    }
+}
+
+/// How a worker's process ended.
+pub(crate) struct End {
+    /// Completes "the worker …".
+    pub(crate) how: String,
+    /// It found nothing left to do.
+    pub(crate) by_itself: bool,
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.child.kill();
+    }
+}

@@ -1,0 +1,82 @@
+//! A worker that behaves as the environment says.
+
+use std::os::fd::AsFd;
+use std::process::exit;
+
+use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_sys::{Channel, Epoll};
+
+/// The variable that says how workers behave.
+pub(crate) const BEHAVIOUR: &str = "WEIR_TEST_WORKER";
+
+/// Arguments: `--id N --fd F`.
+pub(crate) fn run(args: &[String]) {
+    let [_, id, _, fd] = args else { panic!("unexpected arguments {args:?}") };
+    let behaviour = std::env::var(BEHAVIOUR).expect("the test says how to behave");
+    // The behaviour may be one worker's: "1:deaf" is for worker 1, the others obey.
+    let behaviour = match behaviour.split_once(':') {
+        None => behaviour.as_str(),
+        Some((who, behaviour)) if who == id => behaviour,
+        Some(_) => "obedient",
+    };
+    let number = fd.parse().expect("a number");
+    let channel = Channel::from_fd(weir_sys::inherited(number).expect("main passed it"));
+    Worker { id, behaviour, channel }.run();
+}
+
+struct Worker<'a> {
+    id: &'a str,
+    behaviour: &'a str,
+    channel: Channel,
+}
+
+impl Worker<'_> {
+    fn run(mut self) {
+        let mut epoll = Epoll::new(8).expect("epoll");
+        epoll.add_level(self.channel.as_fd(), 0, true, false).expect("watched");
+        loop {
+            epoll.wait(None).expect("waited");
+            loop {
+                match self.channel.recv() {
+                    Ok(Some(frame)) => self.handle(&decode(&frame).expect("a message")),
+                    Ok(None) => break,
+                    Err(_) => exit(0),
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, message: &ToWorker) {
+        match (message, self.behaviour) {
+            (ToWorker::Start(settings), _) => {
+                assert_eq!(settings.worker.to_string(), self.id);
+            }
+            (ToWorker::Socket(address), _) => {
+                assert!(self.channel.take_fd().is_some(), "a socket comes with the message");
+                println!("worker {} was lent {address}", self.id);
+            }
+            (ToWorker::Apply { .. }, "silent") => {}
+            (ToWorker::Apply { epoch, .. }, "refusing") => {
+                self.say(&ToMain::Refused { epoch: *epoch, reason: "no such thing".to_owned() });
+            }
+            (ToWorker::Apply { .. }, "stillborn") => exit(3),
+            (ToWorker::Apply { epoch, .. }, behaviour) => {
+                self.say(&ToMain::Applied { epoch: *epoch });
+                if behaviour == "mortal" {
+                    exit(4);
+                }
+            }
+            (ToWorker::Ping(_), "deaf") | (ToWorker::Drain { .. }, "stubborn") => {}
+            (ToWorker::Ping(number), _) => self.say(&ToMain::Pong(*number)),
+            (ToWorker::Drain { .. }, behaviour) => {
+                self.say(&ToMain::Drained { cut: if behaviour == "cutting" { 2 } else { 0 } });
+                exit(0);
+            }
+            (ToWorker::ReopenLogs, _) => println!("worker {} opened its logs again", self.id),
+        }
+    }
+
+    fn say(&mut self, message: &ToMain) {
+        self.channel.send(&encode(message).expect("encoded"), None).expect("sent");
+    }
+}

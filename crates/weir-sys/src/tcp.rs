@@ -1,0 +1,241 @@
+//! TCP sockets, non-blocking. A read is one `recv`, a write one `send` or `sendmsg`.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, SocketType,
+    acceptfrom_with, bind, connect, getpeername, getsockname, listen, recv, send, sendmsg,
+    shutdown, socket_with,
+};
+
+/// A listening socket.
+pub struct TcpListener(OwnedFd);
+
+impl TcpListener {
+    /// Binds with `SO_REUSEADDR` and `SO_REUSEPORT`. Accepted sockets inherit `TCP_NODELAY`.
+    ///
+    /// # Errors
+    /// Of `socket`, `bind` or `listen`.
+    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let fd = stream_socket(address)?;
+        sockopt::set_socket_reuseaddr(&fd, true)?;
+        sockopt::set_socket_reuseport(&fd, true)?;
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        bind(&fd, &address)?;
+        listen(&fd, backlog)?;
+        Ok(Self(fd))
+    }
+
+    /// A listening socket that was made elsewhere.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// The next connection that waits; `None` when none does.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` and what else is not about one connection.
+    pub fn accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        loop {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match acceptfrom_with(&self.0, flags) {
+                Ok((fd, Some(address))) => match SocketAddr::try_from(address) {
+                    Ok(address) => return Ok(Some((TcpStream(fd), address))),
+                    Err(_) => continue,
+                },
+                Ok((_, None)) => continue,
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(error) if concerns_one_connection(error) => continue,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    /// Of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(getsockname(&self.0)?.try_into()?)
+    }
+}
+
+/// accept(2): these tell of a connection that ended while it waited, or of the network.
+fn concerns_one_connection(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::PERM
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NOPROTOOPT
+            | Errno::OPNOTSUPP
+    )
+}
+
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Whether somebody is bound to `address` already, in a way that `SO_REUSEPORT` would hide.
+///
+/// # Errors
+/// Of `socket` or `bind`, other than "address in use".
+pub fn is_bound(address: SocketAddr) -> io::Result<bool> {
+    if address.port() == 0 {
+        return Ok(false);
+    }
+    let fd = stream_socket(address)?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    match bind(&fd, &address) {
+        Ok(()) => Ok(false),
+        Err(Errno::ADDRINUSE) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A connection.
+pub struct TcpStream(OwnedFd);
+
+impl TcpStream {
+    /// Starts to connect; writable when it is made, or broken when it failed.
+    ///
+    /// # Errors
+    /// Of `socket` or `connect`, at once.
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let fd = stream_socket(address)?;
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        match connect(&fd, &address) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(Self(fd)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The pending error of the socket, if any; it is cleared.
+    ///
+    /// # Errors
+    /// Of `getsockopt(2)`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(sockopt::socket_error(&self.0)?.err().map(io::Error::from))
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// Of `recv(2)`.
+    pub fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(&self.0, bytes, RecvFlags::empty())?.0)
+    }
+
+    /// Reads once and leaves the bytes where they are.
+    ///
+    /// # Errors
+    /// Of `recv(2)`.
+    pub fn peek(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(&self.0, bytes, RecvFlags::PEEK)?.0)
+    }
+
+    /// Writes once.
+    ///
+    /// # Errors
+    /// Of `send(2)`; a broken connection is `BrokenPipe` and no signal.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(&self.0, bytes, SendFlags::NOSIGNAL)?)
+    }
+
+    /// Writes once, from several places.
+    ///
+    /// # Errors
+    /// Of `sendmsg(2)`.
+    pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut control = SendAncillaryBuffer::default();
+        Ok(sendmsg(&self.0, slices, &mut control, SendFlags::NOSIGNAL)?)
+    }
+
+    /// Closes the sending side.
+    ///
+    /// # Errors
+    /// Of `shutdown(2)`.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        Ok(shutdown(&self.0, Shutdown::Write)?)
+    }
+
+    /// Makes the coming close a reset, so that the peer cannot take the end for a complete message.
+    ///
+    /// # Errors
+    /// Of `setsockopt(2)`.
+    pub fn reset_on_close(&self) -> io::Result<()> {
+        Ok(sockopt::set_socket_linger(&self.0, Some(Duration::ZERO))?)
+    }
+
+    /// Our end.
+    ///
+    /// # Errors
+    /// Of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(getsockname(&self.0)?.try_into()?)
+    }
+
+    /// The other end.
+    ///
+    /// # Errors
+    /// Of `getpeername(2)`; `NotConnected` when the connection has ended.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        getpeername(&self.0)?
+            .ok_or(io::ErrorKind::NotConnected)?
+            .try_into()
+            .map_err(|error: Errno| error.into())
+    }
+
+    /// Bytes of the stream that the peer's kernel has acknowledged; `None` when not known.
+    ///
+    /// The SYN counts as one byte on a connection that we made.
+    pub fn bytes_acked(&self) -> Option<u64> {
+        let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+        let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the buffer is `size` bytes long and writable; the kernel writes at most that and
+        // says how much; every bit pattern is a `tcp_info`, and it was zeroed before.
+        let info = unsafe {
+            let result = libc::getsockopt(
+                self.0.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &mut size,
+            );
+            (result == 0).then(|| info.assume_init())?
+        };
+        let end = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>();
+        (size as usize >= end).then_some(info.tcpi_bytes_acked)
+    }
+}
+
+impl AsFd for TcpStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for TcpStream {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    socket_with(family, SocketType::STREAM, flags, None)
+}

@@ -1,0 +1,186 @@
+//! Taking connections: the gate, the accept queue, eviction.
+//!
+//! While the gate is open, what waits in the kernel is taken into sessions. At a limit it closes:
+//! listeners are not watched, connections wait in the kernel and a few in our own queue, and it
+//! opens again by itself when there is room. Each change is logged once.
+//!
+//! Invariants: nothing that was accepted is dropped before `accept_queue_timeout`; the queue holds
+//! at most `Limits::accept_queue`; the youngest is served first, because the oldest have the least
+//! patience left.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use weir_base::{Instant, Key};
+use weir_sys::TcpStream;
+
+use crate::context::Context;
+use crate::observe::Shut;
+use crate::token::Token;
+
+/// Connections taken from one listener in one turn.
+const BUDGET: usize = 64;
+
+/// How long to wait when the process or the machine has no descriptor left.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection that waits for a session.
+pub(crate) struct Waiting {
+    pub(crate) stream: TcpStream,
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: Key,
+    pub(crate) since: Instant,
+}
+
+/// The state of accepting.
+pub(crate) struct Gate {
+    /// Why it is closed.
+    shut: Option<Shut>,
+    /// When to try again without descriptors.
+    retry_at: Instant,
+    /// Listeners with connections, in this turn.
+    readable: Vec<Key>,
+    queue: VecDeque<Waiting>,
+    capacity: usize,
+}
+
+impl Gate {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let queue = VecDeque::with_capacity(capacity);
+        Self { shut: None, retry_at: Instant::FAR, readable: Vec::new(), queue, capacity }
+    }
+
+    /// A listener has connections.
+    pub(crate) fn mark(&mut self, listener: Key) {
+        self.readable.push(listener);
+    }
+
+    /// Takes connections from the listeners that have some.
+    pub(crate) fn fill(&mut self, cx: &mut Context) {
+        if cx.draining() {
+            return self.empty_listeners(cx);
+        }
+        while let Some(listener) = self.readable.pop() {
+            if self.shut.is_some() || self.take_from(listener, cx).is_err() {
+                self.readable.clear();
+            }
+        }
+    }
+
+    /// The next connection to be served; the youngest.
+    pub(crate) fn next(&mut self) -> Option<Waiting> {
+        self.queue.pop_back()
+    }
+
+    /// It could not be served now.
+    pub(crate) fn put_back(&mut self, waiting: Waiting) {
+        self.queue.push_back(waiting);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Closes the gate.
+    pub(crate) fn shut(&mut self, cause: Shut, cx: &mut Context) {
+        if self.shut.is_some() {
+            return;
+        }
+        self.shut = Some(cause);
+        if cause == Shut::Descriptors {
+            self.retry_at = cx.now + DESCRIPTOR_PAUSE;
+            cx.set_timer(self.retry_at, Token::Tick);
+        }
+        watch(cx, false);
+        cx.observe.gate_shut(cause);
+    }
+
+    /// Opens the gate if there is room again: below 90 % of `limit` sessions.
+    pub(crate) fn reopen(&mut self, sessions: usize, limit: usize, cx: &mut Context) {
+        let ready = match self.shut {
+            None => return,
+            Some(Shut::Sessions) => sessions * 10 < limit * 9,
+            Some(Shut::Descriptors) => self.retry_at <= cx.now,
+        };
+        if ready {
+            self.shut = None;
+            watch(cx, true);
+            cx.observe.gate_opened();
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.shut.is_none()
+    }
+
+    /// Drops what has waited too long; the oldest is in front.
+    pub(crate) fn expire(&mut self, cx: &mut Context) {
+        let patience = cx.settings.accept_queue_timeout;
+        while self.queue.front().is_some_and(|waiting| waiting.since + patience <= cx.now) {
+            self.queue.pop_front();
+            cx.observe.accept_queue_timeout();
+        }
+        if let Some(oldest) = self.queue.front() {
+            cx.set_timer(oldest.since + patience, Token::Tick);
+        }
+    }
+
+    fn take_from(&mut self, listener: Key, cx: &mut Context) -> Result<(), ()> {
+        for _ in 0..BUDGET {
+            if self.queue.len() == self.capacity {
+                return Ok(());
+            }
+            let Some(socket) = cx.tables.listeners.get(listener).and_then(|l| l.socket.as_ref())
+            else {
+                return Ok(());
+            };
+            match socket.accept() {
+                Ok(Some((stream, client))) => {
+                    let since = cx.now;
+                    self.queue.push_back(Waiting { stream, client, listener, since });
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    cx.observe.internal("accepting a connection", &error);
+                    self.shut(Shut::Descriptors, cx);
+                    return Err(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// While draining: takes everything that waits in the kernel, then closes the listeners.
+    fn empty_listeners(&mut self, cx: &mut Context) {
+        self.readable.clear();
+        let open: Vec<Key> = cx
+            .tables
+            .listeners
+            .iter()
+            .filter_map(|(key, listener)| listener.socket.is_some().then_some(key))
+            .collect();
+        for key in open {
+            let before = self.queue.len();
+            let taken = self.take_from(key, cx);
+            let emptied = taken.is_ok() && self.queue.len() < (before + BUDGET).min(self.capacity);
+            if let Some(listener) = cx.tables.listeners.get_mut(key).filter(|_| emptied) {
+                listener.socket = None;
+            }
+        }
+    }
+}
+
+/// Starts or stops watching the listeners.
+fn watch(cx: &mut Context, on: bool) {
+    use std::os::fd::AsFd;
+    for (key, listener) in cx.tables.listeners.iter() {
+        if let Some(socket) = &listener.socket {
+            let token = Token::Listener(key).to_bits();
+            let result = cx.epoll.modify_level(socket.as_fd(), token, on, false);
+            if let Err(error) = result {
+                cx.observe.internal("changing the interest in a listener", &error);
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Orders: compiled first, all of them, then put into the tables in one go.
+//!
+//! What can be refused is refused while nothing has changed; what is put in place cannot fail. The
+//! cost follows the orders, not the tables.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use weir_balance::{Group, Spec};
+use weir_base::{Instant, Key};
+use weir_control::order::Order;
+use weir_control::state::{self, EditPosition, Frontend, FrontendId};
+use weir_http::answers::{AnswerSet, Template};
+use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
+use weir_route::{Rule, Table};
+use weir_sys::TcpListener;
+
+use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Tables};
+
+/// Sockets that main has lent and no listener uses yet.
+pub(crate) type Sockets = HashMap<SocketAddr, TcpListener>;
+
+/// What changed outside the tables.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Listeners whose sockets are to be watched.
+    pub(crate) opened: Vec<Key>,
+    /// Backends to which no idle connection is to be kept.
+    pub(crate) forgotten: Vec<SocketAddr>,
+}
+
+/// An order that cannot fail any more.
+enum Prepared {
+    Listener(Box<ListenerSettings>),
+    RemoveListener(SocketAddr),
+    Cluster(Box<ClusterSettings>),
+    RemoveCluster(String),
+    Frontend(Box<(Rule, Route)>),
+    RemoveFrontend(FrontendId),
+    Backend(state::Backend),
+    RemoveBackend { cluster: String, id: String },
+}
+
+/// Applies all orders, or none.
+///
+/// # Errors
+/// A sentence about the first order that is refused.
+pub(crate) fn apply(
+    tables: &mut Tables,
+    sockets: &mut Sockets,
+    orders: Vec<Order>,
+) -> Result<Changes, String> {
+    let prepared: Vec<_> = orders.into_iter().map(prepare).collect::<Result<_, _>>()?;
+    let mut changes = Changes::default();
+    for order in prepared {
+        commit(tables, sockets, order, &mut changes);
+    }
+    Ok(changes)
+}
+
+fn prepare(order: Order) -> Result<Prepared, String> {
+    Ok(match order {
+        Order::Listener(listener) => Prepared::Listener(Box::new(listener_settings(listener)?)),
+        Order::RemoveListener(address) => Prepared::RemoveListener(address),
+        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster)?)),
+        Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
+        Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
+        Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
+        Order::Backend(backend) => Prepared::Backend(backend),
+        Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
+    })
+}
+
+fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String> {
+    let answers = answer_set(&config.answers)
+        .map_err(|error| format!("listener {}: {error}", config.address))?;
+    let forward = ForwardOptions {
+        correlation: config.sozu_id_header.as_bytes().into(),
+        sticky_name: config.sticky_name.as_bytes().into(),
+        elide_x_real_ip: config.elide_x_real_ip,
+        send_x_real_ip: config.send_x_real_ip,
+    };
+    Ok(ListenerSettings { config, forward, answers })
+}
+
+fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
+    let answers =
+        answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
+    Ok(ClusterSettings { config, answers })
+}
+
+fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
+    AnswerSet::compile(answers)
+        .map_err(|(status, error)| format!("answer template for {status}: {error}"))
+}
+
+fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
+    let rule = rule(frontend.id());
+    let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
+    let captures = weir_route::check(&rule).map_err(|error| format!("{}: {error}", name()))?;
+    let rewrite = |template: &Option<String>| {
+        template
+            .as_deref()
+            .map(|text| RewriteTemplate::compile(text, captures.host, captures.path))
+            .transpose()
+            .map_err(|error| format!("{}: {error}", name()))
+    };
+    let redirect_template = frontend
+        .redirect_template
+        .as_deref()
+        .map(|text| Template::compile(None, text))
+        .transpose()
+        .map_err(|error| format!("{}: redirect template: {error}", name()))?;
+    let tags: Vec<_> = frontend.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let route = Route {
+        cluster: None,
+        request_edits: edits(&frontend, EditPosition::Request),
+        response_edits: edits(&frontend, EditPosition::Response),
+        rewrite_host: rewrite(&frontend.rewrite_host)?,
+        rewrite_path: rewrite(&frontend.rewrite_path)?,
+        redirect_template,
+        tags: tags.join(", "),
+        frontend,
+    };
+    Ok((rule, route))
+}
+
+fn edits(frontend: &Frontend, position: EditPosition) -> Edits {
+    let wanted = |edit: &&state::HeaderEdit| {
+        edit.position == position || edit.position == EditPosition::Both
+    };
+    Edits::new(frontend.headers.iter().filter(wanted).map(|edit| (&*edit.key, &*edit.value)))
+}
+
+fn rule(id: FrontendId) -> Rule {
+    Rule { host: id.hostname, path: id.path, method: id.method, position: id.position }
+}
+
+fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mut Changes) {
+    match order {
+        Prepared::Listener(settings) => commit_listener(tables, sockets, *settings, changes),
+        Prepared::RemoveListener(address) => {
+            if let Some(key) = tables.by_address.remove(&address) {
+                tables.listeners.remove(key);
+            }
+        }
+        Prepared::Cluster(settings) => commit_cluster(tables, *settings),
+        Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
+        Prepared::Frontend(route) => commit_route(tables, *route),
+        Prepared::RemoveFrontend(id) => {
+            let listener = tables.by_address.get(&id.address).copied();
+            let listener = listener.and_then(|key| tables.listeners.get_mut(key));
+            let removed = listener.and_then(|listener| listener.routes.remove(&rule(id)));
+            release_route(tables, removed);
+        }
+        Prepared::Backend(backend) => {
+            let cluster = cluster_slot(tables, &backend.cluster);
+            let Some(cluster) = tables.clusters.get_mut(cluster) else { return };
+            let spec = Spec {
+                id: backend.id.into(),
+                address: backend.address,
+                weight: backend.weight,
+                sticky_id: backend.sticky_id.map(Into::into),
+                backup: backend.backup,
+            };
+            if let Err(error) = cluster.group.upsert(spec) {
+                log::error!("cluster `{}`: {error}", backend.cluster);
+            }
+        }
+        Prepared::RemoveBackend { cluster, id } => {
+            let key = tables.by_id.get(&cluster).copied();
+            if let Some(cluster) = key.and_then(|key| tables.clusters.get_mut(key)) {
+                changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
+            }
+        }
+    }
+}
+
+fn commit_listener(
+    tables: &mut Tables,
+    sockets: &mut Sockets,
+    settings: ListenerSettings,
+    changes: &mut Changes,
+) {
+    let address = settings.config.address;
+    let socket = sockets.remove(&address).filter(|_| settings.config.active);
+    let settings = Rc::new(settings);
+    if let Some(listener) =
+        tables.by_address.get(&address).and_then(|key| tables.listeners.get_mut(*key))
+    {
+        listener.settings = settings;
+        return;
+    }
+    let watched = socket.is_some();
+    let listener = Listener { settings, routes: Table::new(), socket };
+    if let Ok(key) = tables.listeners.insert(listener) {
+        tables.by_address.insert(address, key);
+        changes.opened.extend(watched.then_some(key));
+    }
+}
+
+fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
+    let key = cluster_slot(tables, &settings.config.id);
+    let Some(cluster) = tables.clusters.get_mut(key) else { return };
+    cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
+    cluster.settings = Rc::new(settings);
+    cluster.defined = true;
+}
+
+/// The slot of a cluster, made when an order names it for the first time.
+fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
+    if let Some(key) = tables.by_id.get(id) {
+        return *key;
+    }
+    let config = state::Cluster { id: id.to_owned(), ..state::Cluster::default() };
+    let cluster = Cluster {
+        group: Group::new(config.load_balancing, config.load_metric),
+        settings: Rc::new(ClusterSettings { config, answers: AnswerSet::default() }),
+        routes: 0,
+        defined: false,
+    };
+    match tables.clusters.insert(cluster) {
+        Ok(key) => {
+            tables.by_id.insert(id.to_owned(), key);
+            key
+        }
+        // Stale for ever: requests that lead there are answered 503.
+        Err(_) => Key::from_bits(u64::from(u32::MAX)),
+    }
+}
+
+fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
+    let Some(key) = tables.by_id.get(id).copied() else { return };
+    let Some(cluster) = tables.clusters.get_mut(key) else { return };
+    let ids: Vec<_> =
+        cluster.group.iter(Instant::default()).map(|view| view.spec.id.to_string()).collect();
+    for id in ids {
+        changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
+    }
+    cluster.defined = false;
+    if cluster.routes == 0 {
+        tables.clusters.remove(key);
+        tables.by_id.remove(id);
+    }
+}
+
+fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
+    let cluster = route.frontend.cluster.clone().map(|id| cluster_slot(tables, &id));
+    route.cluster = cluster;
+    let Some(key) = tables.by_address.get(&route.frontend.address).copied() else { return };
+    let Some(listener) = tables.listeners.get_mut(key) else { return };
+    let replaced = listener.routes.insert(rule, Rc::new(route));
+    if let Some(cluster) = cluster.and_then(|key| tables.clusters.get_mut(key)) {
+        cluster.routes += 1;
+    }
+    release_route(tables, replaced.ok().flatten());
+}
+
+/// A route is gone: its cluster's slot may go too.
+fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
+    let Some(key) = route.and_then(|route| route.cluster) else { return };
+    let Some(cluster) = tables.clusters.get_mut(key) else { return };
+    cluster.routes -= 1;
+    if cluster.routes == 0 && !cluster.defined {
+        let id = cluster.settings.config.id.clone();
+        tables.clusters.remove(key);
+        tables.by_id.remove(&id);
+    }
+}

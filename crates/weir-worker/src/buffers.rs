@@ -1,0 +1,188 @@
+//! The pool of fixed-size buffers: the only memory that message bytes pass through.
+//!
+//! A request needs two buffers before it is done, one for each direction. A session therefore
+//! *admits* an exchange by reserving both at once; whoever holds a reservation never waits, so
+//! exchanges cannot block each other half way.
+//!
+//! Invariants: at most `Limits::buffers` reserved, plus a small spare that holds the unsent rest
+//! of heads; bytes are reused last-in first-out, so a quiet worker touches few of them.
+
+use std::ops::Range;
+
+use weir_base::Limits;
+
+/// Room behind a head of the largest size, so that its body can always move.
+pub(crate) const BODY_ROOM: usize = 1024;
+
+/// Reservations of one exchange: one buffer for each direction.
+const PER_EXCHANGE: usize = 2;
+
+/// One buffer and the range of it that holds bytes not yet decoded.
+pub(crate) struct Buffer {
+    pub(crate) bytes: Box<[u8]>,
+    /// Bytes received and not yet decoded; what is before it may still be waiting to be written.
+    pub(crate) unread: Range<usize>,
+}
+
+impl Buffer {
+    /// Where received bytes go.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.unread.end..]
+    }
+
+    /// `n` bytes were received into [`Buffer::room`].
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.unread.end += n;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.unread.end == self.bytes.len()
+    }
+
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.bytes[self.unread.clone()]
+    }
+
+    /// Moves what is unread to `start`, for the next bytes to have room behind it.
+    pub(crate) fn compact(&mut self, start: usize) {
+        if self.unread.start > start {
+            self.bytes.copy_within(self.unread.clone(), start);
+            self.unread = start..start + self.unread.len();
+        }
+    }
+}
+
+/// The pool.
+pub(crate) struct Buffers {
+    free: Vec<Box<[u8]>>,
+    reserved: usize,
+    limit: usize,
+    spare_used: usize,
+    spare_limit: usize,
+    size: usize,
+}
+
+impl Buffers {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let size = limits.buffer_bytes + BODY_ROOM;
+        let spare_limit = spare(limits.buffers);
+        let mut free = Vec::with_capacity(limits.buffers + spare_limit);
+        free.extend((0..limits.buffers_at_start.min(limits.buffers)).map(|_| fresh(size)));
+        let limit = limits.buffers.max(PER_EXCHANGE);
+        Self { free, reserved: 0, limit, spare_used: 0, spare_limit, size }
+    }
+
+    /// Reserves the buffers of one exchange; false when there are none.
+    #[must_use]
+    pub(crate) fn admit(&mut self) -> bool {
+        let room = self.has_room();
+        if room {
+            self.reserved += PER_EXCHANGE;
+        }
+        room
+    }
+
+    /// Whether an exchange would be admitted.
+    pub(crate) fn has_room(&self) -> bool {
+        self.reserved + PER_EXCHANGE <= self.limit
+    }
+
+    /// Ends a reservation; its buffers have been given back.
+    pub(crate) fn dismiss(&mut self) {
+        debug_assert!(self.reserved >= PER_EXCHANGE);
+        self.reserved -= PER_EXCHANGE;
+    }
+
+    /// A buffer of a reservation.
+    pub(crate) fn take(&mut self) -> Buffer {
+        let bytes = self.free.pop().unwrap_or_else(|| fresh(self.size));
+        Buffer { bytes, unread: 0..0 }
+    }
+
+    /// Gives a buffer of a reservation back.
+    pub(crate) fn give(&mut self, buffer: Buffer) {
+        self.free.push(buffer.bytes);
+    }
+
+    /// Stores bytes that a socket did not take, in a spare buffer.
+    pub(crate) fn spill(&mut self, bytes: &[u8]) -> Option<Buffer> {
+        if self.spare_used == self.spare_limit || bytes.len() > self.size {
+            return None;
+        }
+        self.spare_used += 1;
+        let mut buffer = self.take();
+        buffer.room()[..bytes.len()].copy_from_slice(bytes);
+        buffer.filled(bytes.len());
+        Some(buffer)
+    }
+
+    /// Gives a spare buffer back.
+    pub(crate) fn unspill(&mut self, buffer: Buffer) {
+        self.spare_used -= 1;
+        self.give(buffer);
+    }
+}
+
+/// Spare buffers beside `buffers` reserved ones.
+pub(crate) fn spare(buffers: usize) -> usize {
+    (buffers / 16).max(4)
+}
+
+fn fresh(size: usize) -> Box<[u8]> {
+    vec![0; size].into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(buffers: usize) -> Buffers {
+        let limits = Limits {
+            sessions: 1,
+            backend_connections: 1,
+            idle_backend_connections: 1,
+            accept_queue: 1,
+            buffers,
+            buffers_at_start: 1,
+            buffer_bytes: 64,
+            target_bytes: 64,
+            fields: 8,
+            pipes: 0,
+            pipe_bytes: 0,
+            log_bytes: 0,
+        };
+        Buffers::new(&limits)
+    }
+
+    #[test]
+    fn an_exchange_reserves_both_directions_or_nothing() {
+        let mut pool = pool(3);
+        assert!(pool.admit());
+        assert!(!pool.admit(), "one buffer left is not enough for an exchange");
+        pool.dismiss();
+        assert!(pool.admit());
+    }
+
+    #[test]
+    fn spares_are_bounded_apart_from_reservations() {
+        let mut pool = pool(2);
+        assert!(pool.admit());
+        let spares: Vec<_> = std::iter::from_fn(|| pool.spill(b"rest")).collect();
+        assert_eq!(spares.len(), spare(2));
+        assert_eq!(spares[0].unread(), b"rest");
+        for buffer in spares {
+            pool.unspill(buffer);
+        }
+        assert!(pool.spill(&[0; 5000]).is_none(), "longer than a buffer");
+    }
+
+    #[test]
+    fn compacting_keeps_the_unread_bytes() {
+        let mut buffer = pool(2).take();
+        buffer.room()[..6].copy_from_slice(b"abcdef");
+        buffer.filled(6);
+        buffer.unread.start = 4;
+        buffer.compact(1);
+        assert_eq!((buffer.unread(), buffer.unread.start), (&b"ef"[..], 1));
+    }
+}

@@ -1,0 +1,295 @@
+//! What all sessions of a worker share: everything but the sessions themselves.
+
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use weir_balance::{BackendKey, Transition};
+use weir_base::{Instant, Key, Wheel};
+use weir_control::channel::Settings;
+use weir_http::exchange::BackFailure;
+use weir_http::h1::{HeadLimits, parse_request};
+use weir_http::message::{Fields, RequestHead};
+use weir_http::policy::RequestId;
+use weir_sys::Epoll;
+
+use crate::buffers::{Buffer, Buffers};
+use crate::observe::Observe;
+use crate::per_address::PerAddress;
+use crate::pipes::Pipes;
+use crate::session::{Active, Session, Upstreamed};
+use crate::tables::Tables;
+use crate::token::Token;
+use crate::upstream::Upstream;
+
+/// Width of a slot of the timer wheel: how late a deadline may be noticed.
+const TICK: Duration = Duration::from_millis(64);
+
+/// Shared by all sessions of a worker.
+pub(crate) struct Context {
+    /// The instant of this turn of the loop.
+    pub(crate) now: Instant,
+    pub(crate) settings: Settings,
+    pub(crate) epoll: Epoll,
+    pub(crate) buffers: Buffers,
+    pub(crate) pipes: Pipes,
+    pub(crate) upstream: Upstream,
+    pub(crate) tables: Tables,
+    pub(crate) per_address: PerAddress,
+    pub(crate) observe: Observe,
+    pub(crate) wheel: Wheel<Token>,
+    pub(crate) rng: fastrand::Rng,
+    /// Field lines of the request head parsed last.
+    pub(crate) request_fields: Fields,
+    /// Whose they are: session and its request number.
+    fields_of: Option<(Key, u64)>,
+    /// Field lines of the response head parsed last.
+    pub(crate) response_fields: Fields,
+    pub(crate) head_limits: HeadLimits,
+    /// Where heads are encoded.
+    pub(crate) scratch: Vec<u8>,
+    /// When the drain ends, while draining.
+    pub(crate) drain_until: Option<Instant>,
+    ready: Vec<Key>,
+    starved: VecDeque<Key>,
+    #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
+    actives: Vec<Box<Active>>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings, observe: Observe) -> io::Result<Self> {
+        let limits = &settings.limits;
+        let mut seed = [0; 8];
+        weir_sys::fill_random(&mut seed)?;
+        let now = weir_sys::now();
+        let timers = 16 + 2 * (limits.sessions + limits.backend_connections);
+        Ok(Self {
+            now,
+            epoll: Epoll::new(512)?,
+            buffers: Buffers::new(limits),
+            pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
+            upstream: Upstream::new(limits.backend_connections, limits.idle_backend_connections),
+            tables: Tables::new(),
+            per_address: PerAddress::new(limits.sessions),
+            observe,
+            wheel: Wheel::new(timers, now, TICK),
+            rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
+            request_fields: Fields::with_capacity(limits.fields),
+            fields_of: None,
+            response_fields: Fields::with_capacity(limits.fields),
+            head_limits: HeadLimits {
+                head_bytes: limits.buffer_bytes,
+                target_bytes: limits.target_bytes,
+            },
+            scratch: Vec::with_capacity(2 * limits.buffer_bytes),
+            drain_until: None,
+            ready: Vec::with_capacity(limits.sessions),
+            starved: VecDeque::with_capacity(limits.sessions),
+            actives: Vec::with_capacity(limits.buffers / 2),
+            settings,
+        })
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.drain_until.is_some()
+    }
+
+    /// A new identity for a session or request.
+    pub(crate) fn new_id(&mut self) -> RequestId {
+        RequestId::new(self.observe.unix_millis(), self.rng.u128(..))
+    }
+
+    /// Has a session driven in this turn, or in the next if it is queued while driven.
+    pub(crate) fn queue(&mut self, session: &mut Session) {
+        if !std::mem::replace(&mut session.queued, true) {
+            self.ready.push(session.key);
+        }
+    }
+
+    /// The sessions to be driven; those queued meanwhile are for the next turn.
+    pub(crate) fn take_ready(&mut self, into: &mut Vec<Key>) {
+        into.clear();
+        std::mem::swap(&mut self.ready, into);
+    }
+
+    /// Nothing waits to be driven.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// Puts a session in line for buffers.
+    pub(crate) fn starve(&mut self, session: &mut Session) {
+        session.starved = true;
+        self.starved.push_back(session.key);
+        self.observe.buffers_exhausted();
+    }
+
+    /// Ends a reservation of buffers.
+    pub(crate) fn dismiss_buffers(&mut self) {
+        self.buffers.dismiss();
+    }
+
+    /// The session that waits longest for buffers, when there are some.
+    pub(crate) fn next_starved(&mut self) -> Option<Key> {
+        if self.starved.is_empty() || !self.buffers.has_room() {
+            return None;
+        }
+        self.starved.pop_front()
+    }
+
+    /// An exchange for a head that was just parsed.
+    pub(crate) fn new_active(
+        &mut self,
+        head: RequestHead,
+        buffer: Buffer,
+        started: Instant,
+    ) -> Box<Active> {
+        let id = self.new_id();
+        match self.actives.pop() {
+            Some(mut active) => {
+                active.reset(head, buffer, started, id);
+                active
+            }
+            None => Box::new(Active::new(head, buffer, started, id)),
+        }
+    }
+
+    /// Takes an exchange apart; returns its request buffer, which may hold the next request.
+    pub(crate) fn recycle(&mut self, mut active: Box<Active>) -> Option<Buffer> {
+        let (request, response) = active.take_directions();
+        if let Some(buffer) = response.finish(&mut self.buffers, &mut self.pipes) {
+            self.buffers.give(buffer);
+        }
+        let buffer = request.finish(&mut self.buffers, &mut self.pipes);
+        active.route = None;
+        if self.actives.len() < self.actives.capacity() {
+            self.actives.push(active);
+        }
+        buffer
+    }
+
+    /// Remembers whose field lines were just parsed.
+    pub(crate) fn parsed_for(&mut self, session: Key, request: u64) {
+        self.fields_of = Some((session, request));
+    }
+
+    /// Makes [`Context::request_fields`] those of this request, whose head was parsed before.
+    pub(crate) fn parse_again(&mut self, session: Key, request: u64, head: &[u8]) {
+        if self.fields_of != Some((session, request)) {
+            let parsed = parse_request(head, &self.head_limits, &mut self.request_fields);
+            debug_assert!(matches!(parsed, Ok(Some(_))));
+            self.fields_of = Some((session, request));
+        }
+    }
+
+    /// Starts a connection to a backend.
+    pub(crate) fn connect(&mut self, address: SocketAddr, owner: Key) -> Result<Key, BackFailure> {
+        self.upstream.connect(address, owner, &self.epoll).map_err(|error| {
+            match error.raw_os_error() {
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM and a full table are our lack, not the backend's.
+                Some(23 | 24 | 105 | 12) | None => {
+                    self.observe.internal("connecting to a backend", &error);
+                    BackFailure::NoRoom
+                }
+                Some(_) => BackFailure::Refused,
+            }
+        })
+    }
+
+    /// Keeps a backend connection for the next exchange, for at most `timeout`.
+    pub(crate) fn release(&mut self, key: Key, timeout: Duration) {
+        if let Some(expires) = self.upstream.release(key, self.now, timeout) {
+            self.set_timer(expires, Token::Back(key));
+        }
+    }
+
+    /// Arms a timer. There is room for two per connection; one more is not needed, because those
+    /// that exist fire earlier.
+    pub(crate) fn set_timer(&mut self, at: Instant, token: Token) {
+        let _ = self.wheel.insert(at, token);
+    }
+
+    /// An exchange begins to use a backend.
+    pub(crate) fn bind(&mut self, cluster: Option<Key>, backend: BackendKey) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.connection_opened(backend);
+            cluster.group.request_started(backend);
+        }
+    }
+
+    /// An exchange lets go of a backend.
+    pub(crate) fn unbind(&mut self, cluster: Option<Key>, backend: BackendKey) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            let finished = cluster.group.request_finished(backend);
+            let removed = finished.or(cluster.group.connection_closed(backend));
+            if let Some(spec) = removed {
+                self.upstream.forget(spec.address);
+            }
+        }
+    }
+
+    /// A new connection to a backend is being made.
+    pub(crate) fn connect_begun(&mut self, cluster: Option<Key>, backend: BackendKey) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.handle_connect_begun(backend, self.now);
+        }
+    }
+
+    /// A backend accepted a connection.
+    pub(crate) fn connect_succeeded(
+        &mut self,
+        cluster: Option<Key>,
+        backend: BackendKey,
+        begun: Instant,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        let change = entry.group.handle_connect_success(backend, begun, self.now);
+        self.tell_transition(cluster, backend, change);
+    }
+
+    /// A backend failed an exchange.
+    pub(crate) fn backend_failed(
+        &mut self,
+        cluster: Option<Key>,
+        backend: BackendKey,
+        failure: BackFailure,
+        begun: Instant,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        if let Some(spec) = entry.group.spec(backend) {
+            self.observe.backend_failed(&entry.settings.config.id, spec, failure);
+        }
+        if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
+            let random = self.rng.u64(..);
+            let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            self.tell_transition(cluster, backend, change);
+        }
+    }
+
+    /// A backend's response breaks a rule.
+    pub(crate) fn backend_error(
+        &mut self,
+        cluster: Option<Key>,
+        back: Option<Upstreamed>,
+        error: &dyn Display,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
+        if let Some(spec) = back.and_then(|back| entry.group.spec(back.backend)) {
+            self.observe.backend_error(&entry.settings.config.id, spec, error);
+        }
+    }
+
+    fn tell_transition(
+        &mut self,
+        cluster: Option<Key>,
+        backend: BackendKey,
+        change: Option<Transition>,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
+        if let (Some(spec), Some(change)) = (entry.group.spec(backend), change) {
+            self.observe.transition(&entry.settings.config.id, spec, change);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The channel to main: messages in, acknowledgements out.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use weir_base::Key;
+use weir_control::channel::{Settings, ToMain, ToWorker};
+use weir_sys::{Channel, Epoll, TcpListener};
+
+use crate::apply::{Sockets, apply};
+use crate::context::Context;
+use crate::token::Token;
+
+/// How long connections may finish when main is gone.
+const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
+
+/// What only the worker itself can carry out.
+pub(crate) enum Request {
+    /// Stop accepting, finish, leave.
+    Drain(Duration),
+    /// Watch these listeners.
+    Watch(Vec<Key>),
+}
+
+/// Our end of the channel.
+pub(crate) struct Control {
+    channel: Channel,
+    sockets: Sockets,
+    readable: bool,
+    writing: bool,
+    gone: bool,
+}
+
+impl Control {
+    pub(crate) fn new(channel: Channel) -> Self {
+        let sockets = Sockets::new();
+        Self { channel, sockets, readable: true, writing: false, gone: false }
+    }
+
+    /// Waits for the first message.
+    ///
+    /// # Errors
+    /// When main is gone or says something else first.
+    pub(crate) fn settings(&mut self) -> io::Result<Settings> {
+        let mut epoll = Epoll::new(1)?;
+        epoll.add_level(self.channel.as_fd(), 0, true, false)?;
+        loop {
+            if let Some(frame) = self.channel.recv()? {
+                return match serde_json::from_slice(&frame)? {
+                    ToWorker::Start(settings) => Ok(*settings),
+                    other => Err(io::Error::other(format!("expected Start, not {other:?}"))),
+                };
+            }
+            epoll.wait(None)?;
+        }
+    }
+
+    pub(crate) fn watch(&mut self, epoll: &Epoll) -> io::Result<()> {
+        epoll.add_level(self.channel.as_fd(), Token::Channel.to_bits(), true, false)
+    }
+
+    /// There may be a message, or room for one.
+    pub(crate) fn mark(&mut self) {
+        self.readable = true;
+    }
+
+    /// Carries out messages until one needs the worker. `None`: no more.
+    pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Request> {
+        if self.gone || !self.readable {
+            return None;
+        }
+        loop {
+            match self.channel.recv() {
+                Ok(Some(frame)) => {
+                    if let Some(request) = self.message(&frame, cx) {
+                        return Some(request);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return self.orphaned(&error, cx),
+            }
+        }
+        self.readable = false;
+        self.flush(cx)
+    }
+
+    fn message(&mut self, frame: &[u8], cx: &mut Context) -> Option<Request> {
+        let message = match serde_json::from_slice(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                cx.observe.internal("reading a message from main", &error);
+                return None;
+            }
+        };
+        match message {
+            ToWorker::Start(_) => None,
+            ToWorker::Socket(address) => {
+                let socket = self.channel.take_fd().map(TcpListener::from_fd)?;
+                self.sockets.insert(address, socket);
+                None
+            }
+            ToWorker::Apply { epoch, orders } => self.apply(epoch, orders, cx),
+            ToWorker::Drain { deadline } => Some(Request::Drain(deadline)),
+            ToWorker::Ping(number) => {
+                self.say(&ToMain::Pong(number));
+                None
+            }
+            ToWorker::ReopenLogs => {
+                cx.observe.reopen();
+                None
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        epoch: u64,
+        orders: Vec<weir_control::order::Order>,
+        cx: &mut Context,
+    ) -> Option<Request> {
+        match apply(&mut cx.tables, &mut self.sockets, orders) {
+            Ok(changes) => {
+                for address in changes.forgotten {
+                    cx.upstream.forget(address);
+                }
+                cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+                self.say(&ToMain::Applied { epoch });
+                Some(Request::Watch(changes.opened))
+            }
+            Err(reason) => {
+                self.say(&ToMain::Refused { epoch, reason });
+                None
+            }
+        }
+    }
+
+    /// The last word.
+    pub(crate) fn drained(&mut self, cut: usize) {
+        self.say(&ToMain::Drained { cut });
+    }
+
+    /// Errors show in the next read: main is gone.
+    fn say(&mut self, message: &ToMain) {
+        if let Ok(bytes) = serde_json::to_vec(message) {
+            let _ = self.channel.send(&bytes, None);
+        }
+    }
+
+    /// Watches for room while something waits to be sent.
+    fn flush(&mut self, cx: &mut Context) -> Option<Request> {
+        if let Err(error) = self.channel.flush() {
+            return self.orphaned(&error, cx);
+        }
+        let writing = self.channel.wants_write();
+        if writing != self.writing {
+            let token = Token::Channel.to_bits();
+            let _ = cx.epoll.modify_level(self.channel.as_fd(), token, true, writing);
+            self.writing = writing;
+        }
+        None
+    }
+
+    /// Main died: nobody would lend the sockets on, so what is in flight finishes here.
+    fn orphaned(&mut self, error: &io::Error, cx: &mut Context) -> Option<Request> {
+        self.gone = true;
+        cx.observe.main_gone(error);
+        let _ = cx.epoll.remove(self.channel.as_fd());
+        Some(Request::Drain(ORPHAN_DRAIN))
+    }
+}

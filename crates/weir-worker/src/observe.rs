@@ -1,0 +1,253 @@
+//! What the worker tells of itself: events, counters, the access log.
+//!
+//! Must not know: what follows from what it tells. An event is told once per change of state.
+
+mod record;
+
+pub(crate) use record::user_agent;
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use weir_balance::{Spec, Transition};
+use weir_base::Instant;
+use weir_control::channel::Settings;
+use weir_http::exchange::{BackFailure, Cause};
+use weir_log::Logs;
+use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
+
+use crate::session::Session;
+
+/// Why nothing is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// As many sessions as there may be.
+    Sessions,
+    /// No descriptor left.
+    Descriptors,
+}
+
+/// The worker's voice.
+pub(crate) struct Observe {
+    counters: Counters,
+    /// `None` when this process has another logger: then nothing is recorded here.
+    logs: Option<&'static Logs>,
+    epoch: u64,
+    now: Instant,
+    unix_millis: u64,
+    shut_since: Instant,
+    /// Sessions wait for buffers.
+    starved: bool,
+}
+
+impl Observe {
+    pub(crate) fn start(settings: &Settings) -> io::Result<Self> {
+        let logs = &settings.logs;
+        let tag = format!("WRK-{:02}", settings.worker);
+        let opened = Logs::open(&weir_log::Settings {
+            level: &logs.level,
+            target: &logs.target,
+            colored: logs.colored,
+            access_target: logs.access_target.as_deref(),
+            access_colored: logs.access_colored,
+            tag: &tag,
+            ring_bytes: settings.limits.log_bytes,
+            clock: unix_nanos,
+        });
+        let logs = match opened.and_then(Logs::install) {
+            Ok(logs) => Some(logs),
+            Err(weir_log::Error::Installed) => None,
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        Ok(Self {
+            counters: Counters::default(),
+            logs,
+            epoch: 0,
+            now: weir_sys::now(),
+            unix_millis: 0,
+            shut_since: Instant::FAR,
+            starved: false,
+        })
+    }
+
+    /// A turn of the loop begins.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        self.now = now;
+        self.unix_millis = weir_sys::unix_time().as_millis() as u64;
+    }
+
+    /// The time of this turn, since the Unix epoch.
+    pub(crate) fn unix_millis(&self) -> u64 {
+        self.unix_millis
+    }
+
+    /// Writes what waits, as far as sinks take it.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        if let Some(logs) = self.logs {
+            logs.flush(now);
+        }
+    }
+
+    /// When [`Observe::flush`] has something to do without new lines.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.logs.map_or(Instant::FAR, Logs::deadline)
+    }
+
+    pub(crate) fn reopen(&mut self) {
+        if let Some(Err(error)) = self.logs.map(Logs::reopen) {
+            self.internal("opening the log files again", &error);
+        }
+    }
+
+    /// The last lines.
+    pub(crate) fn finish(&mut self) {
+        if let Some(logs) = self.logs {
+            logs.flush_blocking(Duration::from_millis(500));
+        }
+    }
+
+    pub(crate) fn set_epoch(&mut self, epoch: u64, listeners: usize) {
+        if self.epoch == 0 {
+            self.tell(Event::WorkerStarted { epoch, listeners });
+        }
+        self.epoch = epoch;
+    }
+
+    pub(crate) fn accepted(&mut self) {
+        self.counters.add(Counter::Accepted, 1);
+        self.counters.add(Counter::AcceptedHttp, 1);
+    }
+
+    pub(crate) fn gate_shut(&mut self, cause: Shut) {
+        self.shut_since = self.now;
+        let cause = match cause {
+            Shut::Sessions => AcceptStop::MaxConnections,
+            Shut::Descriptors => AcceptStop::NoDescriptor,
+        };
+        self.tell(Event::AcceptClosed { cause });
+    }
+
+    pub(crate) fn gate_opened(&mut self) {
+        let after = self.now.since(self.shut_since);
+        self.counters.add(Counter::AcceptSaturatedSeconds, after.as_secs());
+        self.tell(Event::AcceptOpened { after });
+    }
+
+    pub(crate) fn accept_queue_timeout(&mut self) {
+        self.counters.add(Counter::AcceptQueueTimeout, 1);
+    }
+
+    pub(crate) fn evicted(&mut self, session: &Session) {
+        let idle = self.now.since(session.active_at);
+        let (session, client) = (session.id.as_str(), session.client);
+        self.tell(Event::SessionEvicted { session, client, idle });
+    }
+
+    pub(crate) fn zombie(&mut self, session: &Session) {
+        let idle = self.now.since(session.active_at);
+        let (session, client) = (session.id.as_str(), session.client);
+        self.tell(Event::ZombieSession { session, client, idle });
+    }
+
+    pub(crate) fn deadline_passed(&mut self, session: &Session, deadline: &'static str) {
+        let (session, client) = (session.id.as_str(), session.client);
+        self.tell(Event::SessionCut { session, client, deadline });
+    }
+
+    /// A session waits for buffers.
+    pub(crate) fn buffers_exhausted(&mut self) {
+        if !std::mem::replace(&mut self.starved, true) {
+            self.tell(Event::BuffersExhausted {});
+        }
+    }
+
+    /// No session waits for buffers.
+    pub(crate) fn buffers_free(&mut self) {
+        if std::mem::replace(&mut self.starved, false) {
+            self.tell(Event::BuffersFree {});
+        }
+    }
+
+    pub(crate) fn client_error(&mut self, client: SocketAddr, error: &dyn Display) {
+        self.tell(Event::ClientProtocolError { client, error });
+    }
+
+    pub(crate) fn backend_error(&mut self, cluster: &str, backend: &Spec, error: &dyn Display) {
+        let backend = named(cluster, backend);
+        self.tell(Event::BackendProtocolError { backend, error });
+    }
+
+    pub(crate) fn backend_failed(&mut self, cluster: &str, backend: &Spec, failure: BackFailure) {
+        let backend = named(cluster, backend);
+        let cause = Cause::Back(failure);
+        match failure {
+            BackFailure::Refused | BackFailure::ConnectTimeout => {
+                self.tell(Event::BackendConnectFailed { backend, error: &cause });
+            }
+            _ => log::debug!("{backend} failed an exchange: {cause}"),
+        }
+    }
+
+    pub(crate) fn transition(&mut self, cluster: &str, backend: &Spec, change: Transition) {
+        let backend = named(cluster, backend);
+        match change {
+            Transition::BackendDown { last } => {
+                self.tell(Event::BackendDown { backend });
+                if last {
+                    self.tell(Event::NoAvailableBackend { cluster });
+                }
+            }
+            Transition::BackendUp { first } => {
+                self.tell(Event::BackendUp { backend });
+                if first {
+                    self.tell(Event::ClusterRecovered { cluster });
+                }
+            }
+        }
+    }
+
+    pub(crate) fn no_route(&mut self) {
+        self.counters.add(Counter::NoRoute, 1);
+    }
+
+    pub(crate) fn per_address_limit(&mut self) {
+        self.counters.add(Counter::PerAddressLimit, 1);
+    }
+
+    /// The proxy answered by itself.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.counters.count_answer(status);
+    }
+
+    pub(crate) fn drain_began(&mut self, sessions: usize, deadline: Duration) {
+        self.tell(Event::DrainBegun { sessions, deadline });
+    }
+
+    pub(crate) fn drain_ended(&mut self, cut: usize) {
+        self.counters.add(Counter::SessionsCut, cut as u64);
+        self.tell(Event::DrainEnded { cut });
+    }
+
+    pub(crate) fn main_gone(&mut self, error: &io::Error) {
+        self.tell(Event::MainGone { error });
+    }
+
+    /// Something that should not happen.
+    pub(crate) fn internal(&mut self, what: &str, error: &dyn Display) {
+        log::error!("{what} failed: {error}");
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        event.emit(&mut self.counters);
+    }
+}
+
+fn named<'a>(cluster: &'a str, spec: &'a Spec) -> Backend<'a> {
+    Backend { cluster, id: &spec.id, address: spec.address }
+}
+
+fn unix_nanos() -> u64 {
+    weir_sys::unix_time().as_nanos() as u64
+}

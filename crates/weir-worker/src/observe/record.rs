@@ -1,0 +1,62 @@
+//! The record of an exchange.
+
+use weir_http::message::{FieldName, Fields};
+use weir_telemetry::{AccessRecord, Counter, Protocol};
+
+use super::Observe;
+use crate::session::{Active, Session};
+use crate::tables::Tables;
+
+impl Observe {
+    /// Counts an exchange that ended and writes its record.
+    pub(crate) fn record(&mut self, session: &Session, active: &Active, tables: &Tables) {
+        self.counters.add(Counter::Requests, 1);
+        self.counters.add(Counter::Exchanges, 1);
+        self.counters.add(Counter::BytesIn, active.bytes_in);
+        self.counters.add(Counter::BytesOut, active.bytes_out);
+        if active.failed {
+            self.counters.add(Counter::RequestErrors, 1);
+        }
+        match active.status {
+            0 => self.counters.add(Counter::StatusNone, 1),
+            status => self.counters.count_status(status),
+        }
+        let Some(logs) = self.logs else { return };
+        let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
+        let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
+        let head = active.head_bytes();
+        let target = &active.head.target;
+        let times = &active.times;
+        let responded = times.responded > times.sent;
+        logs.access(&AccessRecord {
+            session: session.id.as_bytes(),
+            request: active.id.as_bytes(),
+            cluster: cluster.map_or("", |cluster| &cluster.settings.config.id),
+            backend: backend.map_or("", |backend| &backend.id),
+            client: Some(session.client),
+            backend_address: active.served_by.map(|by| by.address),
+            request_time: Some(self.now.since(times.started)),
+            service_time: Some(times.sent.since(times.received)),
+            response_time: responded.then(|| times.responded.since(times.sent)),
+            client_rtt: None,
+            server_rtt: None,
+            bytes_in: active.bytes_in,
+            bytes_out: active.bytes_out,
+            tags: active.route.as_ref().map_or("", |route| &route.tags),
+            user_agent: active.user_agent.of(head),
+            protocol: if active.tunnel { Protocol::WebSocket } else { Protocol::Http },
+            authority: target.authority.of(head),
+            method: active.head.method_text.of(head),
+            path: target.path_and_query.of(head),
+            status: Some(active.status).filter(|status| *status > 0),
+            message: active.message,
+            epoch: self.epoch,
+            error: active.failed,
+        });
+    }
+}
+
+/// Where the `User-Agent` of a request stands.
+pub(crate) fn user_agent(fields: &Fields) -> weir_http::message::Span {
+    fields.first(FieldName::UserAgent).map(|field| field.value).unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! What a session keeps for the length of one exchange.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use weir_balance::BackendKey;
+use weir_base::{Instant, Key};
+use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
+use weir_http::h1::Pump;
+use weir_http::message::{RequestHead, Span};
+use weir_http::policy::RequestId;
+
+use super::direction::Direction;
+use crate::buffers::Buffer;
+use crate::tables::{Route, Tables};
+
+/// When things happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// First byte of the head.
+    pub(crate) started: Instant,
+    /// Complete head.
+    pub(crate) received: Instant,
+    /// The connection attempt in progress began.
+    pub(crate) connect: Instant,
+    /// The request head was written to the backend.
+    pub(crate) sent: Instant,
+    /// Final response head.
+    pub(crate) responded: Instant,
+    /// Bytes last came from, or were taken by, the client.
+    pub(crate) front: Instant,
+    /// Bytes last came from, or were taken by, the backend.
+    pub(crate) back: Instant,
+}
+
+/// The backend side of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upstreamed {
+    /// The connection.
+    pub(crate) key: Key,
+    /// The backend in its cluster's group.
+    pub(crate) backend: BackendKey,
+    /// Where it is.
+    pub(crate) address: SocketAddr,
+    /// Bytes written on the connection before this exchange.
+    pub(crate) written_before: u64,
+}
+
+/// One exchange and everything it needs. Boxed and reused by the worker.
+pub(crate) struct Active {
+    pub(crate) exchange: Exchange,
+    pub(crate) head: RequestHead,
+    pub(crate) id: RequestId,
+    pub(crate) times: Times,
+    pub(crate) route: Option<Rc<Route>>,
+    pub(crate) cluster: Option<Key>,
+    pub(crate) back: Option<Upstreamed>,
+    /// The backend used last, for the record.
+    pub(crate) served_by: Option<Upstreamed>,
+    /// Where the client's `User-Agent` stands in the head.
+    pub(crate) user_agent: Span,
+    /// Backends that failed for this request.
+    pub(crate) tried: Vec<BackendKey>,
+    /// The front → back direction; its buffer starts with the request head.
+    pub(crate) request: Direction,
+    /// The back → front direction.
+    pub(crate) response: Direction,
+    /// The request head was written to the backend, at least partly.
+    pub(crate) head_sent: bool,
+    /// The backend takes no more of the request; a response may still come.
+    pub(crate) request_cut: bool,
+    /// The next connection must be a fresh one.
+    pub(crate) fresh: bool,
+    /// Our side of a pipe towards the client is closed.
+    pub(crate) front_shut: bool,
+    /// A turn was cut short.
+    pub(crate) unfinished: bool,
+    /// The exchange has become a byte pipe (101).
+    pub(crate) tunnel: bool,
+    /// The client connection may serve another request.
+    pub(crate) front_keep: bool,
+    /// The backend connection may serve another request.
+    pub(crate) back_keep: bool,
+    /// The sticky cookie has to be set.
+    pub(crate) set_sticky: bool,
+    /// The rewritten authority and path, when the route rewrites.
+    pub(crate) rewritten: Option<Box<Rewritten>>,
+    pub(crate) status: u16,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// Word for the access log.
+    pub(crate) message: &'static str,
+    /// The exchange ended in an error.
+    pub(crate) failed: bool,
+}
+
+/// What a route's templates made of a target.
+#[derive(Default)]
+pub(crate) struct Rewritten {
+    pub(crate) host: Vec<u8>,
+    pub(crate) path: Vec<u8>,
+}
+
+impl Active {
+    /// An exchange for the head at the start of `buffer`'s unread bytes.
+    pub(crate) fn new(head: RequestHead, buffer: Buffer, started: Instant, id: RequestId) -> Self {
+        let tried = Vec::with_capacity(CONNECT_ATTEMPTS.into());
+        Self::with(tried, head, buffer, started, id)
+    }
+
+    /// Makes a used box ready for another exchange.
+    pub(crate) fn reset(
+        &mut self,
+        head: RequestHead,
+        buffer: Buffer,
+        started: Instant,
+        id: RequestId,
+    ) {
+        let mut tried = std::mem::take(&mut self.tried);
+        tried.clear();
+        *self = Self::with(tried, head, buffer, started, id);
+    }
+
+    fn with(
+        tried: Vec<BackendKey>,
+        head: RequestHead,
+        mut buffer: Buffer,
+        at: Instant,
+        id: RequestId,
+    ) -> Self {
+        // The head's spans count from the first unread byte: it goes to the start of the buffer.
+        buffer.compact(0);
+        buffer.unread.start = head.len.min(buffer.unread.end);
+        let pump = Pump::new(head.framing, head.framing);
+        Self {
+            exchange: Exchange::new(head.method),
+            head,
+            id,
+            times: Times::at(at),
+            route: None,
+            cluster: None,
+            back: None,
+            served_by: None,
+            user_agent: Span::default(),
+            tried,
+            request: Direction::new(pump, Some(buffer), head.len),
+            response: Direction::idle(),
+            head_sent: false,
+            request_cut: false,
+            fresh: false,
+            front_shut: false,
+            unfinished: false,
+            tunnel: false,
+            front_keep: head.keep_alive,
+            back_keep: false,
+            set_sticky: false,
+            rewritten: None,
+            status: 0,
+            bytes_in: head.len as u64,
+            bytes_out: 0,
+            message: "",
+            failed: false,
+        }
+    }
+
+    /// Both directions, for their buffers to be given back.
+    pub(crate) fn take_directions(&mut self) -> (Direction, Direction) {
+        let request = std::mem::replace(&mut self.request, Direction::idle());
+        (request, std::mem::replace(&mut self.response, Direction::idle()))
+    }
+
+    /// Only the end of the connection tells the client that the response is complete.
+    pub(crate) fn delimited_by_close(&self) -> bool {
+        !self.front_keep && self.exchange.phase() == Phase::Responding
+    }
+
+    /// The bytes that the head's spans lie in.
+    pub(crate) fn head_bytes(&self) -> &[u8] {
+        self.request.buffer.as_ref().map_or(&[], |buffer| &buffer.bytes[..self.head.len])
+    }
+}
+
+impl Times {
+    fn at(at: Instant) -> Self {
+        Self {
+            started: at,
+            received: at,
+            connect: at,
+            sent: at,
+            responded: at,
+            front: at,
+            back: at,
+        }
+    }
+}
+
+impl Active {
+    /// The value of the sticky cookie, when it has to be set.
+    pub(super) fn sticky_value<'a>(&self, tables: &'a Tables) -> Option<&'a [u8]> {
+        let cluster = tables.clusters.get(self.cluster.filter(|_| self.set_sticky)?)?;
+        cluster.group.spec(self.back?.backend).map(|spec| spec.sticky_value().as_bytes())
+    }
+}

@@ -1,0 +1,160 @@
+//! Responses the proxy gives by itself.
+
+use std::fmt::Display;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use weir_http::answers::{Template, Variables};
+use weir_http::exchange::Cause;
+use weir_http::message::{Framing, Method};
+
+use super::{Active, Session, Stage, Step};
+use crate::context::Context;
+
+/// What to answer.
+pub(super) struct Answer {
+    status: u16,
+    /// Sentence for `%MESSAGE`.
+    sentence: String,
+    /// Word for the access log.
+    word: &'static str,
+    location: Vec<u8>,
+    retry_after: Option<u32>,
+}
+
+impl Answer {
+    /// A status that says it all.
+    pub(super) fn plain(status: u16) -> Self {
+        let location = Vec::new();
+        Self { status, sentence: String::new(), word: "", location, retry_after: None }
+    }
+
+    /// With a sentence for the client.
+    pub(super) fn message(status: u16, sentence: &str) -> Self {
+        Self { sentence: sentence.to_owned(), ..Self::plain(status) }
+    }
+
+    /// To a request that breaks a rule.
+    pub(super) fn refusal(status: u16, error: &dyn Display) -> Self {
+        let word = "client_malformed_request";
+        Self { sentence: error.to_string(), word, ..Self::plain(status) }
+    }
+
+    /// To a client that was too slow.
+    pub(super) fn timeout(status: u16, word: &'static str) -> Self {
+        Self { word, ..Self::plain(status) }
+    }
+
+    /// To a redirected request.
+    pub(super) fn redirect(status: u16, location: Vec<u8>) -> Self {
+        Self { location, ..Self::plain(status) }
+    }
+
+    /// When an exchange failed.
+    pub(super) fn failure(status: u16, cause: Cause) -> Self {
+        Self { sentence: cause.to_string(), word: cause.word(), ..Self::plain(status) }
+    }
+
+    /// To a client over a limit; `retry_after` in seconds, 0 for no field.
+    pub(super) fn too_many(retry_after: u32) -> Self {
+        Self { retry_after: Some(retry_after).filter(|s| *s > 0), ..Self::plain(429) }
+    }
+}
+
+impl Session {
+    /// Answers and ends the exchange.
+    pub(super) fn answer(
+        &mut self,
+        mut active: Box<Active>,
+        answer: Answer,
+        cx: &mut Context,
+    ) -> Step {
+        cx.observe.answered(answer.status);
+        active.status = answer.status;
+        active.message = answer.word;
+        active.failed = answer.status >= 400;
+        // A body that was not read stands between this answer and the next request.
+        let read = matches!(active.head.framing, Framing::None | Framing::Length(0));
+        let wanted = active.head.keep_alive && read && !cx.draining();
+        let keep = self.render(&active, &answer, wanted, cx);
+        let sent = self.socket.write(&[IoSlice::new(&cx.scratch)]);
+        active.bytes_out += cx.scratch.len() as u64;
+        self.active_at = cx.now;
+        self.record(&active, cx);
+        let buffer = cx.recycle(active);
+        let rest = match sent {
+            Ok(n) => &cx.scratch[n..],
+            Err(_) => {
+                self.drop_buffer(buffer, cx);
+                return Step::Close;
+            }
+        };
+        if !rest.is_empty() {
+            let spilled = cx.buffers.spill(rest);
+            self.drop_buffer(buffer, cx);
+            let Some(rest) = spilled else { return Step::Close };
+            self.stage = Stage::Answering(rest);
+            return Step::Again;
+        }
+        if keep {
+            return self.next_request(buffer, cx);
+        }
+        self.drop_buffer(buffer, cx);
+        self.start_linger(cx)
+    }
+
+    /// Writes the answer into the scratch. Whether it lets the connection be reused.
+    fn render(&self, active: &Active, answer: &Answer, keep_alive: bool, cx: &mut Context) -> bool {
+        let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
+        let cluster = cluster.map(|cluster| Rc::clone(&cluster.settings));
+        let template = active
+            .route
+            .as_ref()
+            .and_then(|route| route.redirect_template.as_ref())
+            .filter(|_| !answer.location.is_empty())
+            .or_else(|| cluster.as_ref().and_then(|c| c.answers.template(answer.status)))
+            .or_else(|| self.settings.answers.template(answer.status))
+            .unwrap_or_else(|| Template::builtin(answer.status));
+        let retry_after = answer.retry_after.map(|s| s.to_string()).unwrap_or_default();
+        let bytes = active.head_bytes();
+        let target = &active.head.target;
+        let variables = Variables {
+            method: active.head.method_text.of(bytes),
+            authority: target.authority.of(bytes),
+            path: target.path_and_query.of(bytes),
+            request_id: active.id.as_str(),
+            correlation: &self.settings.config.sozu_id_header,
+            redirect_location: &answer.location,
+            cluster_id: cluster.as_ref().map_or("", |c| &c.config.id),
+            message: &answer.sentence,
+            www_authenticate: cluster
+                .as_ref()
+                .and_then(|c| c.config.www_authenticate.as_deref())
+                .unwrap_or_default(),
+            retry_after: &retry_after,
+            ..Variables::default()
+        };
+        cx.scratch.clear();
+        let head_only = active.head.method == Method::Head;
+        template.render(&variables, head_only, keep_alive, &mut cx.scratch).keep_alive
+    }
+
+    /// `Answering`: writes what is left.
+    pub(super) fn flush_answer(&mut self, cx: &mut Context) -> Step {
+        let Stage::Answering(rest) = &mut self.stage else { return Step::Wait };
+        let Ok(n) = self.socket.write(&[IoSlice::new(rest.unread())]) else {
+            return Step::Close;
+        };
+        rest.unread.start += n;
+        if n > 0 {
+            self.active_at = cx.now;
+        }
+        if !rest.unread.is_empty() {
+            return Step::Wait;
+        }
+        if let Stage::Answering(rest) = std::mem::replace(&mut self.stage, Stage::Idle) {
+            cx.buffers.unspill(rest);
+        }
+        self.start_linger(cx)
+    }
+}

@@ -1,0 +1,82 @@
+//! What a failure does to an exchange, and letting go of a backend.
+
+use std::time::Duration;
+
+use weir_http::exchange::{BackFailure, Cause, FrontFailure, Verdict};
+
+use super::answer::Answer;
+use super::{Active, Session, Stage, Step};
+use crate::context::Context;
+
+impl Session {
+    /// The backend side failed.
+    pub(super) fn back_failed(&mut self, failure: BackFailure, cx: &mut Context) -> Step {
+        let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
+        let verdict = active.exchange.handle_back_failure(failure);
+        if let Some(back) = active.back {
+            cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
+            active.tried.push(back.backend);
+        }
+        detach(active, None, cx);
+        self.resolve(verdict, cx)
+    }
+
+    /// The client side failed.
+    pub(super) fn front_failed(&mut self, failure: FrontFailure, cx: &mut Context) -> Step {
+        let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
+        let verdict = active.exchange.handle_front_failure(failure);
+        detach(active, None, cx);
+        self.resolve(verdict, cx)
+    }
+
+    fn resolve(&mut self, verdict: Verdict, cx: &mut Context) -> Step {
+        match verdict {
+            Verdict::Retry => self.retry(cx),
+            Verdict::Answer(status, cause) => match self.take_active() {
+                Some(active) => self.answer(active, Answer::failure(status, cause), cx),
+                None => Step::Close,
+            },
+            Verdict::Cut(cause) => self.cut(cause, cx),
+        }
+    }
+
+    /// Ends the connection so that the client sees that the response is not complete.
+    fn cut(&mut self, cause: Cause, cx: &mut Context) -> Step {
+        if let Some(mut active) = self.take_active() {
+            active.message = cause.word();
+            active.failed = !active.tunnel;
+            let delimited_by_close = active.delimited_by_close();
+            self.record(&active, cx);
+            let buffer = cx.recycle(active);
+            self.drop_buffer(buffer, cx);
+            if delimited_by_close {
+                self.socket.reset_on_close();
+            }
+        }
+        Step::Close
+    }
+
+    /// The session goes while an exchange is under way.
+    pub(super) fn abandon(&mut self, mut active: Box<Active>, cx: &mut Context) {
+        detach(&mut active, None, cx);
+        if active.message.is_empty() {
+            active.message = "cut";
+            active.failed = !active.tunnel;
+        }
+        self.record(&active, cx);
+        let buffer = cx.recycle(active);
+        self.drop_buffer(buffer, cx);
+    }
+}
+
+/// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed.
+pub(super) fn detach(active: &mut Active, keep: Option<Duration>, cx: &mut Context) {
+    if let Some(back) = active.back.take() {
+        cx.unbind(active.cluster, back.backend);
+        if let Some(timeout) = keep {
+            cx.release(back.key, timeout);
+        } else {
+            cx.upstream.close(back.key);
+        }
+    }
+}

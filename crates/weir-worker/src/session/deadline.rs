@@ -1,0 +1,99 @@
+//! When a session has waited long enough, and what happens then.
+
+use std::time::Duration;
+
+use weir_base::Instant;
+use weir_http::exchange::{BackFailure, FrontFailure, Phase};
+
+use super::{Active, Session, Stage, Step};
+use crate::context::Context;
+
+/// How long a closed connection may go on sending.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A request body that comes more slowly on average, after the front timeout, is cut.
+const SLOWEST_BODY_BYTES_PER_SECOND: u64 = 500;
+
+/// Which patience ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    Connect,
+    Body,
+    Front,
+    Back,
+}
+
+impl Session {
+    /// The instant at which [`Session::expire`] has something to do.
+    pub(crate) fn deadline(&self) -> Instant {
+        let config = &self.settings.config;
+        match &self.stage {
+            Stage::Idle if self.requests > 0 => self.since + config.front_timeout,
+            Stage::Idle | Stage::Head(_) => self.since + config.request_timeout,
+            Stage::Exchange(active) => self.patience(active).0,
+            Stage::Answering(_) => self.active_at + config.front_timeout,
+            Stage::Lingering => self.since + LINGER,
+        }
+    }
+
+    /// The deadline has passed. `false`: the connection is over.
+    #[must_use]
+    pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
+        let step = match &self.stage {
+            Stage::Idle | Stage::Head(_) => self.head_timed_out(cx),
+            Stage::Answering(_) => {
+                cx.observe.deadline_passed(self, "front_timeout");
+                Step::Close
+            }
+            Stage::Lingering => Step::Close,
+            Stage::Exchange(active) if active.tunnel => Step::Close,
+            Stage::Exchange(active) => match self.patience(active).1 {
+                Late::Connect => self.back_failed(BackFailure::ConnectTimeout, cx),
+                Late::Body => self.front_failed(FrontFailure::SlowBody, cx),
+                Late::Front => self.front_failed(FrontFailure::Stalled, cx),
+                Late::Back => self.back_failed(BackFailure::Silent, cx),
+            },
+        };
+        step != Step::Close && self.drive(cx)
+    }
+
+    /// The nearest of the deadlines that apply to an exchange.
+    fn patience(&self, active: &Active) -> (Instant, Late) {
+        let config = &self.settings.config;
+        let times = &active.times;
+        if active.exchange.phase() == Phase::Connecting {
+            return (times.connect + config.connect_timeout, Late::Connect);
+        }
+        if active.tunnel {
+            let last = times.front.max(times.back);
+            return (last + config.front_timeout.min(config.back_timeout), Late::Back);
+        }
+        let front = times.front + config.front_timeout;
+        let back = times.back + config.back_timeout;
+        let uploading = !active.request.pump.is_decoded() && !active.request_cut;
+        let blocked = active.response.is_blocked();
+        let mut nearest = (Instant::FAR, Late::Back);
+        let mut consider = |at: Instant, late: Late| {
+            if at < nearest.0 {
+                nearest = (at, late);
+            }
+        };
+        if uploading && !active.request.is_blocked() {
+            consider(front, Late::Front);
+            consider(body_deadline(active, config.front_timeout), Late::Body);
+        }
+        if blocked || active.exchange.phase() == Phase::Waiting {
+            consider(front, Late::Front);
+        }
+        if !blocked && (!uploading || active.request.is_blocked()) {
+            consider(back, Late::Back);
+        }
+        nearest
+    }
+}
+
+/// When a body of that many bytes so far must be complete or have gone on.
+fn body_deadline(active: &Active, grace: Duration) -> Instant {
+    let bytes = active.request.pump.body_bytes();
+    active.times.received + grace + Duration::from_secs(bytes / SLOWEST_BODY_BYTES_PER_SECOND)
+}

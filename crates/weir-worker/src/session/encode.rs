@@ -1,0 +1,114 @@
+//! Canonical heads, written into the worker's scratch.
+
+use std::net::SocketAddr;
+
+use weir_http::h1::{Connection, HeadEncoder};
+use weir_http::message::{FieldName, FieldSink, Framing, Method, ResponseHead, Version};
+use weir_http::policy::{self, RequestContext, ResponseContext};
+
+use super::Active;
+use crate::context::Context;
+use crate::tables::ListenerSettings;
+
+/// The request head as the backend gets it.
+pub(super) fn request(
+    active: &Active,
+    client: SocketAddr,
+    settings: &ListenerSettings,
+    cx: &mut Context,
+) {
+    let Some(route) = active.route.as_deref() else { return };
+    let head = &active.head;
+    let bytes = active.head_bytes();
+    let path = match active.destination(bytes).1 {
+        [] if head.method == Method::Options => b"*",
+        [] => &b"/"[..],
+        path => path,
+    };
+    let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
+    let rewritten = active.rewritten.as_ref().map(|rewritten| &rewritten.host[..]);
+    let context = RequestContext {
+        client,
+        public: settings.config.public_address.unwrap_or(settings.config.address),
+        https: false,
+        id: &active.id,
+        options: &settings.forward,
+        strip_sticky: cluster.is_some_and(|c| c.settings.config.sticky_session),
+        edits: &route.request_edits,
+        host: rewritten.filter(|host| !host.is_empty()),
+    };
+    cx.scratch.clear();
+    let mut out = HeadEncoder::request(&mut cx.scratch, head.method_text.of(bytes), path);
+    policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
+    out.framing(head.framing);
+    let upgrade = cx.request_fields.first(FieldName::Upgrade).filter(|_| head.upgrade);
+    out.connection(match upgrade {
+        Some(field) => Connection::Upgrade(field.value.of(bytes)),
+        None if head.te_trailers => Connection::Te,
+        None => Connection::None,
+    });
+    out.finish();
+}
+
+/// A final response head as the client gets it, and how its body is delimited there.
+pub(super) fn response(
+    active: &mut Active,
+    settings: &ListenerSettings,
+    head: &ResponseHead,
+    bytes: &[u8],
+    cx: &mut Context,
+) {
+    let framing = front_framing(active, head);
+    let upgraded = head.status == 101;
+    // A backend that closes will not read what is still to come of the request.
+    let unread = !head.keep_alive && !active.request.is_done();
+    active.front_keep &= framing != Framing::UntilClose && !upgraded && !unread && !cx.draining();
+    cx.scratch.clear();
+    let reason = head.reason.of(bytes);
+    let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
+    let Some(route) = active.route.as_deref() else { return };
+    let sticky = active
+        .sticky_value(&cx.tables)
+        .map(|value| policy::Sticky { name: &settings.forward.sticky_name, value });
+    let context = ResponseContext {
+        id: &active.id,
+        correlation: &settings.forward.correlation,
+        sticky,
+        edits: &route.response_edits,
+        trailers: framing == Framing::Chunked,
+    };
+    policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
+    out.framing(match head.declared_length {
+        Some(length) if framing == Framing::None => Framing::Length(length),
+        _ => framing,
+    });
+    let upgrade = cx.response_fields.first(FieldName::Upgrade).filter(|_| upgraded);
+    out.connection(match upgrade {
+        Some(field) => Connection::Upgrade(field.value.of(bytes)),
+        None if !active.front_keep => Connection::Close,
+        None if active.head.version < Version::Http11 => Connection::KeepAlive,
+        None => Connection::None,
+    });
+    out.finish();
+}
+
+/// An interim response: its own fields, nothing of ours but the identity.
+pub(super) fn interim(head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
+    cx.scratch.clear();
+    let reason = head.reason.of(bytes);
+    let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
+    for field in cx.response_fields.as_slice().iter().filter(|field| !field.hop) {
+        out.field(field.name.of(bytes), &[field.value.of(bytes)]);
+    }
+    out.finish();
+}
+
+/// The body towards the client: as it came, but for what its version does not know.
+pub(super) fn front_framing(active: &Active, head: &ResponseHead) -> Framing {
+    let old = active.head.version < Version::Http11;
+    match head.framing {
+        Framing::UntilClose if !old => Framing::Chunked,
+        Framing::Chunked if old => Framing::UntilClose,
+        framing => framing,
+    }
+}

@@ -1,0 +1,120 @@
+//! Moving an exchange on: both directions, until nothing moves.
+
+use weir_http::exchange::{BackFailure, FrontFailure, Phase};
+
+use super::direction::Stop;
+use super::{Session, Stage, Step};
+use crate::context::Context;
+
+/// What a turn of an exchange met.
+pub(super) enum Met {
+    /// Nothing more can move now.
+    Nothing,
+    /// More could move; others come first.
+    More,
+    /// The response (or the pipe) is complete.
+    End,
+    /// The backend side failed.
+    Back(BackFailure),
+    /// The client side failed.
+    Front(FrontFailure),
+}
+
+impl Session {
+    /// `Exchange`: one turn.
+    pub(super) fn progress(&mut self, cx: &mut Context) -> Step {
+        let met = match self.turn(cx) {
+            Ok(met) | Err(met) => met,
+        };
+        match met {
+            Met::Nothing => Step::Wait,
+            Met::More => Step::Yield,
+            Met::End => self.finish(cx),
+            Met::Back(failure) => self.back_failed(failure, cx),
+            Met::Front(failure) => self.front_failed(failure, cx),
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context) -> Result<Met, Met> {
+        if self.socket.is_broken() {
+            return Err(Met::Front(FrontFailure::Gone));
+        }
+        let Stage::Exchange(active) = &self.stage else { return Ok(Met::Nothing) };
+        if active.exchange.phase() == Phase::Connecting && !self.connected(cx)? {
+            return Ok(Met::Nothing);
+        }
+        self.run_request(cx)?;
+        let met = self.run_response(cx)?;
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(met) };
+        let unfinished = std::mem::take(&mut active.unfinished);
+        Ok(if unfinished && matches!(met, Met::Nothing) { Met::More } else { met })
+    }
+
+    /// Looks whether the connection is made.
+    fn connected(&mut self, cx: &mut Context) -> Result<bool, Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
+        let refused = Met::Back(BackFailure::Refused);
+        let Some(bound) = active.back else { return Err(refused) };
+        let Some(back) = cx.upstream.back(bound.key) else { return Err(refused) };
+        if back.socket.is_broken() {
+            return Err(refused);
+        }
+        if !back.socket.is_writable() {
+            return Ok(false);
+        }
+        active.exchange.handle_connected(false);
+        cx.connect_succeeded(active.cluster, bound.backend, active.times.connect);
+        Ok(true)
+    }
+
+    /// Front → back.
+    fn run_request(&mut self, cx: &mut Context) -> Result<(), Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        if active.request_cut || (active.head_sent && active.request.is_done()) {
+            return Ok(());
+        }
+        let result = if active.head_sent { Ok(()) } else { self.send_request(cx) };
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+            return Ok(());
+        };
+        let result = result.and_then(|()| {
+            let (source, sink) = (&mut self.socket, &mut back.socket);
+            active.request.run(source, sink, &mut cx.buffers, &mut cx.pipes)
+        });
+        if active.request.spent {
+            active.exchange.handle_spent();
+        }
+        match result {
+            Ok(turn) => {
+                back.written += turn.written;
+                active.bytes_in += turn.read;
+                if turn.read > 0 {
+                    active.times.front = cx.now;
+                }
+                if turn.written > 0 {
+                    active.times.back = cx.now;
+                }
+                active.unfinished |= turn.unfinished;
+                if active.tunnel && active.request.is_done() {
+                    back.socket.shutdown_write();
+                }
+                Ok(())
+            }
+            Err(Stop::Truncated) => Err(Met::Front(FrontFailure::Truncated)),
+            Err(Stop::Source) => Err(Met::Front(FrontFailure::Gone)),
+            Err(Stop::Malformed(error)) => {
+                cx.observe.client_error(self.client, &error);
+                Err(Met::Front(FrontFailure::MalformedBody))
+            }
+            Err(Stop::NoRoom) => Err(Met::Back(BackFailure::NoRoom)),
+            // A backend that reads no more may have answered: what it said is read first.
+            Err(Stop::Sink) => {
+                active.request_cut = true;
+                active.front_keep = false;
+                active.back_keep = false;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Towards a backend: choosing it, connecting, sending the request head.
+
+use std::net::SocketAddr;
+
+use weir_balance::BackendKey;
+use weir_base::Key;
+use weir_http::exchange::BackFailure;
+use weir_http::h1::Pump;
+use weir_http::policy;
+
+use super::active::Upstreamed;
+use super::direction::Stop;
+use super::{Active, Session, Stage, Step, encode};
+use crate::context::Context;
+
+impl Session {
+    /// Starts the exchange with a backend.
+    pub(super) fn forward(&mut self, active: Box<Active>, cx: &mut Context) -> Step {
+        if let Some(limited) = self.check_address_limit(&active, cx) {
+            return self.answer(active, limited, cx);
+        }
+        self.engage(active, cx)
+    }
+
+    /// Sends the request again from its start, on a fresh connection.
+    pub(super) fn retry(&mut self, cx: &mut Context) -> Step {
+        let Some(mut active) = self.take_active() else { return Step::Close };
+        let framing = active.head.framing;
+        active.request.rewind(Pump::new(framing, framing), &mut cx.buffers);
+        active.request_cut = false;
+        active.head_sent = false;
+        active.fresh = true;
+        self.engage(active, cx)
+    }
+
+    fn engage(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
+        let connected = self.connect(&mut active, cx);
+        self.stage = Stage::Exchange(active);
+        match connected {
+            Ok(()) => Step::Again,
+            Err(failure) => self.back_failed(failure, cx),
+        }
+    }
+
+    /// Chooses a backend and takes or makes a connection to it.
+    fn connect(&mut self, active: &mut Active, cx: &mut Context) -> Result<(), BackFailure> {
+        active.times.connect = cx.now;
+        let (backend, address) = self.choose(active, cx)?;
+        let idle = if active.fresh { None } else { self.reusable(active, address, cx) };
+        let key = match idle {
+            Some(key) => key,
+            None => cx.connect(address, self.key)?,
+        };
+        let written_before = cx.upstream.back(key).map_or(0, |back| back.written);
+        active.back = Some(Upstreamed { key, backend, address, written_before });
+        active.served_by = active.back;
+        cx.bind(active.cluster, backend);
+        match idle {
+            Some(_) => active.exchange.handle_connected(true),
+            None => cx.connect_begun(active.cluster, backend),
+        }
+        Ok(())
+    }
+
+    /// An idle connection. One that is to carry a request that could not be repeated is looked at
+    /// once more before.
+    fn reusable(&self, active: &Active, address: SocketAddr, cx: &mut Context) -> Option<Key> {
+        loop {
+            let key = cx.upstream.reuse(address, self.key)?;
+            if active.head.method.is_idempotent() || cx.upstream.is_quiet(key) {
+                return Some(key);
+            }
+            cx.upstream.close(key);
+        }
+    }
+
+    /// Writes the request head on a connection that is ready, and what is there of the body.
+    pub(super) fn send_request(&mut self, cx: &mut Context) -> Result<(), Stop> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        cx.parse_again(self.key, self.requests, active.head_bytes());
+        encode::request(active, self.client, &self.settings, cx);
+        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+            return Ok(());
+        };
+        active.head_sent = true;
+        active.times.sent = cx.now;
+        active.times.back = cx.now;
+        active.times.front = cx.now;
+        let written = active.request.send_head(&cx.scratch, &mut back.socket, &mut cx.buffers)?;
+        back.written += written;
+        Ok(())
+    }
+
+    /// The backend for a request: the one of its sticky cookie, else the policy's choice.
+    fn choose(
+        &self,
+        active: &mut Active,
+        cx: &mut Context,
+    ) -> Result<(BackendKey, SocketAddr), BackFailure> {
+        cx.parse_again(self.key, self.requests, active.head_bytes());
+        let key = active.cluster.ok_or(BackFailure::NoBackend)?;
+        let cluster = cx.tables.clusters.get_mut(key).ok_or(BackFailure::NoBackend)?;
+        let rng = &mut cx.rng;
+        let mut random = || rng.u64(..);
+        let sticky = cluster.settings.config.sticky_session;
+        let name = self.settings.config.sticky_name.as_bytes();
+        let wanted = sticky
+            .then(|| policy::sticky_cookie(&cx.request_fields, active.head_bytes(), name))
+            .flatten();
+        let pick = match wanted.and_then(|id| cluster.group.pick_sticky(cx.now, id)) {
+            Some(pick) if !active.tried.contains(&pick.key) => Some(pick),
+            _ => {
+                active.set_sticky = sticky;
+                cluster.group.pick(cx.now, &mut random, &active.tried)
+            }
+        };
+        let pick = pick.ok_or(BackFailure::NoBackend)?;
+        Ok((pick.key, pick.address))
+    }
+}

@@ -1,0 +1,28 @@
+//! The limit of connections per cluster and source address.
+
+use super::answer::Answer;
+use super::{Active, Session};
+use crate::context::Context;
+
+impl Session {
+    /// Counts this connection for the cluster; the answer when the limit is reached.
+    pub(super) fn check_address_limit(
+        &mut self,
+        active: &Active,
+        cx: &mut Context,
+    ) -> Option<Answer> {
+        let key = active.cluster?;
+        let config = &cx.tables.clusters.get(key)?.settings.config;
+        let limit = config.max_connections_per_ip?;
+        let retry_after = config.retry_after.unwrap_or_default();
+        if self.counted.contains(&key) {
+            return None;
+        }
+        if !cx.per_address.enter(key, self.client.ip(), limit) {
+            cx.observe.per_address_limit();
+            return Some(Answer::too_many(retry_after));
+        }
+        self.counted.push(key);
+        None
+    }
+}

@@ -1,0 +1,139 @@
+//! A client connection: glue between readiness and the machines of `weir-http`.
+//!
+//! ```text
+//!          bytes            head             both done, keep-alive
+//! Idle ───────────▶ Head ─────────▶ Exchange ─────────────────────▶ Idle (or Head: pipelined)
+//!                     │ refused        │ failed      │ otherwise
+//!                     └──▶ Answering ◀─┘             └──▶ Lingering ──▶ closed
+//! ```
+//!
+//! Must not know: how state is stored, what other sessions do. Everything shared by a worker's
+//! sessions is in [`Context`].
+//!
+//! Invariants: an idle session holds no buffer; a session in `Head` or `Exchange` holds exactly one
+//! reservation of [`crate::buffers::Buffers`]; every stage has a deadline.
+
+mod active;
+mod answer;
+mod back;
+mod deadline;
+mod direction;
+mod encode;
+mod exchange;
+mod finish;
+mod forward;
+mod head;
+mod limit;
+mod linger;
+mod response;
+mod route;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use weir_base::{Instant, Key};
+
+use crate::buffers::Buffer;
+use crate::context::Context;
+use crate::socket::Socket;
+use crate::tables::ListenerSettings;
+
+pub(crate) use active::{Active, Upstreamed};
+
+/// Requests of one client served in one turn when they come pipelined.
+const STEPS: usize = 32;
+
+/// What a session is doing.
+pub(crate) enum Stage {
+    /// Waiting for the first byte of a request.
+    Idle,
+    /// Receiving a request head.
+    Head(Buffer),
+    /// Forwarding a request and its response.
+    Exchange(Box<Active>),
+    /// Writing the rest of an answer that the socket did not take at once.
+    Answering(Buffer),
+    /// Our side is closed; what the client still sends is read and dropped, so that the kernel
+    /// does not reset the connection before the client has read the answer.
+    Lingering,
+}
+
+/// How a turn of a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The stage changed: go on.
+    Again,
+    /// Nothing more can be done now.
+    Wait,
+    /// More can be done; others come first.
+    Yield,
+    /// Close the connection.
+    Close,
+}
+
+/// A client connection.
+pub(crate) struct Session {
+    pub(crate) key: Key,
+    pub(crate) socket: Socket,
+    pub(crate) client: SocketAddr,
+    /// The listener it came from, for its routes.
+    pub(crate) listener: Key,
+    pub(crate) settings: Rc<ListenerSettings>,
+    pub(crate) stage: Stage,
+    /// When the stage began; of `Idle` and `Head`, what their deadline counts from.
+    pub(crate) since: Instant,
+    /// When bytes last moved.
+    pub(crate) active_at: Instant,
+    /// Requests received so far.
+    pub(crate) requests: u64,
+    /// When its entry in the timer wheel fires.
+    pub(crate) timer_at: Instant,
+    /// It is in the queue of sessions to be driven.
+    pub(crate) queued: bool,
+    /// It is in the queue of sessions that wait for a buffer.
+    pub(crate) starved: bool,
+    /// Identity in logs.
+    pub(crate) id: weir_http::policy::RequestId,
+    /// Clusters in whose per-address count this connection is.
+    pub(crate) counted: Vec<Key>,
+}
+
+impl Session {
+    /// Does what can be done now. `false`: the connection is over.
+    #[must_use]
+    pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
+        for _ in 0..STEPS {
+            let step = match &mut self.stage {
+                Stage::Idle => self.wait_for_request(cx),
+                Stage::Head(_) => self.receive_head(cx),
+                Stage::Exchange(_) => self.progress(cx),
+                Stage::Answering(_) => self.flush_answer(cx),
+                Stage::Lingering => self.linger(),
+            };
+            match step {
+                Step::Again => {}
+                Step::Wait => return true,
+                Step::Close => return false,
+                Step::Yield => break,
+            }
+        }
+        cx.queue(self);
+        true
+    }
+
+    /// Releases what the session holds; the socket closes with it.
+    pub(crate) fn close(mut self, cx: &mut Context) {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Idle | Stage::Lingering => {}
+            Stage::Head(buffer) => {
+                cx.buffers.give(buffer);
+                cx.dismiss_buffers();
+            }
+            Stage::Exchange(active) => self.abandon(active, cx),
+            Stage::Answering(rest) => cx.buffers.unspill(rest),
+        }
+        for cluster in self.counted.drain(..) {
+            cx.per_address.leave(cluster, self.client.ip());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Back → front: response heads, interim responses, the switch to a byte pipe, bodies.
+
+use std::io;
+
+use weir_http::exchange::{BackFailure, FrontFailure, Phase};
+use weir_http::h1::{Pump, parse_response};
+use weir_http::message::{Framing, ResponseHead, Version};
+
+use super::direction::Stop;
+use super::exchange::Met;
+use super::{Active, Session, Stage, encode};
+use crate::context::Context;
+use crate::socket::Read;
+
+impl Session {
+    /// Moves the response on.
+    pub(super) fn run_response(&mut self, cx: &mut Context) -> Result<Met, Met> {
+        while let Stage::Exchange(active) = &self.stage
+            && active.exchange.phase() == Phase::Waiting
+        {
+            if !self.flush_interim(cx)? {
+                return Ok(Met::Nothing);
+            }
+            match self.receive_response(cx)? {
+                Some(head) => self.take_response(head, cx)?,
+                None => return Ok(Met::Nothing),
+            }
+        }
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(Met::Nothing) };
+        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+            return Ok(Met::Nothing);
+        };
+        let (source, sink) = (&mut back.socket, &mut self.socket);
+        let turn = active
+            .response
+            .run(source, sink, &mut cx.buffers, &mut cx.pipes)
+            .map_err(|stop| response_stopped(&stop))?;
+        active.bytes_out += turn.written;
+        if turn.written > 0 {
+            active.times.front = cx.now;
+        }
+        if turn.read > 0 {
+            active.times.back = cx.now;
+        }
+        active.unfinished |= turn.unfinished;
+        Ok(if self.is_over() { Met::End } else { Met::Nothing })
+    }
+
+    /// An interim response that the client did not take at once goes before what follows.
+    fn flush_interim(&mut self, cx: &mut Context) -> Result<bool, Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
+        if active.response.is_blocked() {
+            let flushed = active.response.flush(&mut self.socket, &mut cx.buffers);
+            active.bytes_out += flushed.map_err(|stop| response_stopped(&stop))?;
+        }
+        Ok(!active.response.is_blocked())
+    }
+
+    /// Reads until a response head is complete. `None`: not yet.
+    fn receive_response(&mut self, cx: &mut Context) -> Result<Option<ResponseHead>, Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(None) };
+        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+            return Ok(None);
+        };
+        if !active.head_sent || !back.socket.is_readable() && active.response.buffer.is_none() {
+            return Ok(None);
+        }
+        loop {
+            let buffer = active.response.buffer.get_or_insert_with(|| cx.buffers.take());
+            if !buffer.unread.is_empty() {
+                let method = active.head.method;
+                let fields = &mut cx.response_fields;
+                match parse_response(buffer.unread(), &cx.head_limits, fields, method) {
+                    Ok(Some(head)) => return Ok(Some(head)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        cx.backend_error(active.cluster, active.back, &error);
+                        return Err(Met::Back(BackFailure::Malformed));
+                    }
+                }
+            }
+            match back.socket.read(buffer.room()) {
+                Read::Data(n) => {
+                    buffer.filled(n);
+                    active.times.back = cx.now;
+                }
+                Read::Blocked => return Ok(None),
+                Read::Closed => return Err(self.closed_early(None, cx)),
+                Read::Failed(error) => return Err(self.closed_early(Some(&error), cx)),
+            }
+        }
+    }
+
+    /// The backend ended the connection before a final response.
+    fn closed_early(&mut self, error: Option<&io::Error>, cx: &mut Context) -> Met {
+        let Stage::Exchange(active) = &self.stage else { return Met::Nothing };
+        let begun = active.response.buffer.as_ref().is_some_and(|b| !b.unread.is_empty());
+        Met::Back(BackFailure::Closed { taken: begun || was_taken(active, error, cx) })
+    }
+
+    /// Passes a response head on.
+    fn take_response(&mut self, head: ResponseHead, cx: &mut Context) -> Result<(), Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        let Some(buffer) = active.response.buffer.take() else { return Ok(()) };
+        active.exchange.handle_response(head.status);
+        let bytes = &buffer.bytes[buffer.unread.start..buffer.unread.start + head.len];
+        let interim = active.exchange.phase() == Phase::Waiting;
+        let silent = interim && active.head.version < Version::Http11;
+        if interim {
+            encode::interim(&head, bytes, cx);
+        } else {
+            active.times.responded = cx.now;
+            active.status = head.status;
+            encode::response(active, &self.settings, &head, bytes, cx);
+            self.begin_body(&head);
+        }
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        let buffer = active.response.buffer.insert(buffer);
+        buffer.unread.start += head.len;
+        if silent {
+            return Ok(());
+        }
+        if interim {
+            active.response.pump = Pump::new(Framing::None, Framing::None);
+        }
+        let sent = active.response.send_head(&cx.scratch, &mut self.socket, &mut cx.buffers);
+        active.bytes_out += sent.map_err(|stop| response_stopped(&stop))?;
+        active.times.front = cx.now;
+        Ok(())
+    }
+
+    /// Sets up both directions for what follows a final head.
+    fn begin_body(&mut self, head: &ResponseHead) {
+        let Stage::Exchange(active) = &mut self.stage else { return };
+        if head.status == 101 {
+            active.tunnel = true;
+            // What the client sent behind its head has its turn now.
+            active.unfinished = true;
+            active.front_keep = false;
+            active.back_keep = false;
+            active.request.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
+            active.response.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
+            return;
+        }
+        active.back_keep = head.keep_alive && head.framing != Framing::UntilClose;
+        let to = encode::front_framing(active, head);
+        active.response.pump = Pump::new(head.framing, to);
+    }
+
+    /// Whether nothing more is to come of the exchange; closes one side of a pipe when the other
+    /// side has ended.
+    fn is_over(&mut self) -> bool {
+        let Stage::Exchange(active) = &mut self.stage else { return true };
+        if !active.response.is_done() {
+            return false;
+        }
+        let uploaded = active.request_cut || active.request.is_done();
+        if active.tunnel {
+            if !std::mem::replace(&mut active.front_shut, true) {
+                self.socket.shutdown_write();
+            }
+            return uploaded;
+        }
+        // A backend that keeps its connection still reads the request; one that closes does not.
+        let reading = active.back_keep && !uploaded;
+        active.front_keep &= uploaded || reading;
+        !reading
+    }
+}
+
+fn response_stopped(stop: &Stop) -> Met {
+    match stop {
+        Stop::NoRoom => Met::Front(FrontFailure::Gone),
+        Stop::Sink => Met::Front(FrontFailure::Gone),
+        Stop::Malformed(_) => Met::Back(BackFailure::Malformed),
+        Stop::Truncated | Stop::Source => Met::Back(BackFailure::Closed { taken: true }),
+    }
+}
+
+/// Whether the backend may have acted on the request.
+///
+/// It has not if no byte was written, or if it closed before any was acknowledged: an application
+/// that read something and then closed has acknowledged it with its FIN. After a bare reset nothing
+/// is known (a reset is not looked at for its acknowledgement), except `EPIPE`: that reset came
+/// after a FIN.
+fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bool {
+    let Some(bound) = active.back else { return false };
+    let Some(back) = cx.upstream.back(bound.key) else { return true };
+    if back.written == bound.written_before {
+        return false;
+    }
+    if error.is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        return true;
+    }
+    back.socket.stream().bytes_acked().is_none_or(|acked| acked > bound.written_before)
+}

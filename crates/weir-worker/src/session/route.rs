@@ -1,0 +1,138 @@
+//! What is to be done with a request: the order of checks of a route.
+
+use std::rc::Rc;
+
+use weir_http::message::Method;
+use weir_http::policy;
+use weir_route::Request;
+
+use super::active::Rewritten;
+use super::answer::Answer;
+use super::{Active, Session, Step};
+use crate::context::Context;
+use crate::tables::Route;
+use weir_control::state::{Redirect, RedirectScheme};
+
+impl Session {
+    /// Finds the route of a request and follows it.
+    pub(super) fn route(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
+        if active.head.method == Method::Connect {
+            return self.answer(active, Answer::message(400, "CONNECT is not supported"), cx);
+        }
+        let Some(route) = self.lookup(&mut active, cx) else {
+            cx.observe.no_route();
+            return self.answer(active, Answer::plain(404), cx);
+        };
+        active.cluster = route.cluster;
+        active.route = Some(Rc::clone(&route));
+        match self.checks(&mut active, &route, cx) {
+            Some(answer) => self.answer(active, answer, cx),
+            None => self.forward(active, cx),
+        }
+    }
+
+    fn lookup(&self, active: &mut Active, cx: &mut Context) -> Option<Rc<Route>> {
+        let listener = cx.tables.listeners.get(self.listener)?;
+        let bytes = active.head_bytes();
+        let target = &active.head.target;
+        let path = match target.path.of(bytes) {
+            [] => b"/",
+            path => path,
+        };
+        let method = active.head.method_text.of(bytes);
+        let request = Request { host: target.host.of(bytes), path, method };
+        let found = listener.routes.lookup(&request)?;
+        let route = Rc::clone(found.value());
+        if route.rewrite_host.is_some() || route.rewrite_path.is_some() {
+            let captures = found.captures(&request);
+            let mut rewritten = Box::<Rewritten>::default();
+            let host = |at: usize| captures.host.get(at).copied().unwrap_or_default();
+            let path = |at: usize| captures.path.get(at).copied().unwrap_or_default();
+            if let Some(template) = &route.rewrite_host {
+                template.render(host, path, &mut rewritten.host);
+            }
+            if let Some(template) = &route.rewrite_path {
+                template.render(host, path, &mut rewritten.path);
+            }
+            active.rewritten = Some(rewritten);
+        }
+        Some(route)
+    }
+
+    /// Everything that may answer instead of forwarding, in order.
+    fn checks(&self, active: &mut Active, route: &Route, cx: &mut Context) -> Option<Answer> {
+        let frontend = &route.frontend;
+        let redirect = match frontend.redirect {
+            Redirect::Forward => None,
+            Redirect::Permanent => Some(301),
+            Redirect::Found => Some(302),
+            Redirect::PermanentRedirect => Some(308),
+            Redirect::Unauthorized => return Some(Answer::plain(401)),
+        };
+        let Some(cluster) = route.cluster.and_then(|key| cx.tables.clusters.get(key)) else {
+            return Some(match redirect {
+                Some(status) => Answer::redirect(status, self.location(active, route, None)),
+                None => Answer::plain(401),
+            });
+        };
+        let config = &cluster.settings.config;
+        if let Some(status) = redirect {
+            let port = config.https_redirect_port;
+            return Some(Answer::redirect(status, self.location(active, route, port)));
+        }
+        if frontend.required_auth && !authorized(active, cx, &config.authorized_hashes) {
+            return Some(Answer::plain(401));
+        }
+        if config.https_redirect {
+            return Some(Answer::redirect(301, self.https_location(active, config)));
+        }
+        None
+    }
+
+    /// Where a redirecting route leads.
+    fn location(&self, active: &Active, route: &Route, cluster_port: Option<u16>) -> Vec<u8> {
+        let https = matches!(route.frontend.redirect_scheme, RedirectScheme::UseHttps);
+        let bytes = active.head_bytes();
+        let (host, path) = active.destination(bytes);
+        let port = route.frontend.rewrite_port.or(cluster_port);
+        let mut out = Vec::with_capacity(host.len() + path.len() + 16);
+        policy::location(https, host, port, path, &mut out);
+        out
+    }
+
+    fn https_location(&self, active: &Active, config: &weir_control::state::Cluster) -> Vec<u8> {
+        let bytes = active.head_bytes();
+        let host = active.head.target.host.of(bytes);
+        let path = active.head.target.path_and_query.of(bytes);
+        let mut out = Vec::with_capacity(host.len() + path.len() + 16);
+        policy::location(true, host, config.https_redirect_port, path, &mut out);
+        out
+    }
+}
+
+impl Active {
+    /// Host and path the request leads to, after rewriting.
+    pub(super) fn destination<'a>(&'a self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let target = &self.head.target;
+        let mut host = target.host.of(bytes);
+        let mut path = target.path_and_query.of(bytes);
+        if let Some(rewritten) = &self.rewritten {
+            if !rewritten.host.is_empty() {
+                host = &rewritten.host;
+            }
+            if !rewritten.path.is_empty() {
+                path = &rewritten.path;
+            }
+        }
+        (host, path)
+    }
+}
+
+/// Basic credentials of the request against the cluster's list.
+fn authorized(active: &Active, cx: &Context, hashes: &[String]) -> bool {
+    let bytes = active.head_bytes();
+    let limit = cx.settings.basic_auth_max_credential_bytes;
+    cx.request_fields
+        .first(weir_http::message::FieldName::Authorization)
+        .is_some_and(|field| policy::basic_auth(field.value.of(bytes), hashes, limit))
+}

@@ -1,0 +1,169 @@
+//! A stream socket and what is known of its readiness.
+//!
+//! Sockets are registered once, edge-triggered. Readiness is remembered until a call says that it
+//! is over: a short read or write is as good as `EAGAIN` (epoll(7)), so a small request costs one
+//! `recv` and one `send` on each side.
+
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
+
+use weir_sys::{Epoll, Event, Pipe, TcpStream};
+
+use crate::token::Token;
+
+/// What a read brought.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// That many bytes, at least 1.
+    Data(usize),
+    /// Nothing now.
+    Blocked,
+    /// The peer sent its last byte.
+    Closed,
+    /// The connection is broken.
+    Failed(io::Error),
+}
+
+/// A connection and its readiness.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    readable: bool,
+    writable: bool,
+    /// The peer has closed its side, or the connection is broken: reads end without `EAGAIN`.
+    closing: bool,
+    /// Both sides are closed or the connection was reset.
+    broken: bool,
+}
+
+impl Socket {
+    /// Registers an accepted socket, which can be written to at once.
+    pub(crate) fn accepted(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
+        epoll.add_edge(stream.as_fd(), token.to_bits())?;
+        Ok(Self { stream, readable: false, writable: true, closing: false, broken: false })
+    }
+
+    /// Registers a socket whose connection is being made.
+    pub(crate) fn connecting(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
+        epoll.add_edge(stream.as_fd(), token.to_bits())?;
+        Ok(Self { stream, readable: false, writable: false, closing: false, broken: false })
+    }
+
+    /// Takes note of an event; true when something became possible.
+    pub(crate) fn handle_event(&mut self, event: Event) -> bool {
+        let before = (self.readable, self.writable, self.closing);
+        let closing = event.read_closed || event.hangup || event.error;
+        self.readable |= event.readable || closing;
+        self.writable |= event.writable || event.hangup || event.error;
+        self.closing |= closing;
+        self.broken |= event.hangup || event.error;
+        before != (self.readable, self.writable, self.closing)
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The peer closed or reset the connection, as far as events told.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// The connection was reset, or both sides are closed.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Reads once. Call only with room.
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> Read {
+        if !self.readable {
+            return Read::Blocked;
+        }
+        loop {
+            return match self.stream.read(room) {
+                Ok(0) => Read::Closed,
+                Ok(n) => {
+                    self.readable = n == room.len() || self.closing;
+                    Read::Data(n)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    Read::Blocked
+                }
+                Err(error) => Read::Failed(error),
+            };
+        }
+    }
+
+    /// Writes once; fewer bytes than asked means that the kernel takes no more now.
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.writable {
+            return Ok(0);
+        }
+        let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
+        let result = match slices {
+            [one] => self.stream.write(one),
+            _ => self.stream.write_vectored(slices),
+        };
+        match result {
+            Ok(n) => {
+                self.writable = n == wanted;
+                Ok(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.writable = false;
+                Ok(0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves up to `max` received bytes into the pipe.
+    pub(crate) fn splice_into(&mut self, pipe: &mut Pipe, max: usize) -> Read {
+        if !self.readable {
+            return Read::Blocked;
+        }
+        match pipe.splice_from(&self.stream, max) {
+            Ok(0) => Read::Closed,
+            Ok(n) => Read::Data(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = self.closing;
+                Read::Blocked
+            }
+            Err(error) => Read::Failed(error),
+        }
+    }
+
+    /// Moves bytes out of the pipe; 0 means that the kernel takes no more now.
+    pub(crate) fn splice_out(&mut self, pipe: &mut Pipe) -> io::Result<usize> {
+        if !self.writable {
+            return Ok(0);
+        }
+        match pipe.splice_to(&self.stream, false) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.writable = false;
+                Ok(0)
+            }
+            other => other,
+        }
+    }
+
+    /// Lets the peer see that the response is not complete.
+    pub(crate) fn reset_on_close(&self) {
+        let _ = self.stream.reset_on_close();
+    }
+
+    /// Says to the peer that nothing more comes. Errors mean that the peer is gone already.
+    pub(crate) fn shutdown_write(&self) {
+        let _ = self.stream.shutdown_write();
+    }
+}

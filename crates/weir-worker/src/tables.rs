@@ -1,0 +1,84 @@
+//! What a worker serves: listeners with their routes, clusters with their backends.
+//!
+//! Tables change only between ticks, in place and by as much as an order says; a request keeps the
+//! [`Route`] and [`ListenerSettings`] that it started with.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use weir_balance::Group;
+use weir_base::{Key, Slab};
+use weir_control::state;
+use weir_http::answers::AnswerSet;
+use weir_http::answers::Template;
+use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
+use weir_route::Table;
+use weir_sys::TcpListener;
+
+/// Listeners of one worker.
+pub(crate) const MAX_LISTENERS: usize = 1 << 10;
+/// Clusters of one worker.
+pub(crate) const MAX_CLUSTERS: usize = 1 << 18;
+
+/// Everything a worker serves.
+pub(crate) struct Tables {
+    pub(crate) listeners: Slab<Listener>,
+    pub(crate) by_address: HashMap<SocketAddr, Key>,
+    pub(crate) clusters: Slab<Cluster>,
+    pub(crate) by_id: HashMap<String, Key>,
+}
+
+/// An address that is served.
+pub(crate) struct Listener {
+    pub(crate) settings: Rc<ListenerSettings>,
+    pub(crate) routes: Table<Rc<Route>>,
+    pub(crate) socket: Option<TcpListener>,
+}
+
+/// What a connection keeps of its listener.
+pub(crate) struct ListenerSettings {
+    pub(crate) config: state::Listener,
+    pub(crate) forward: ForwardOptions,
+    pub(crate) answers: AnswerSet,
+}
+
+/// What happens to the requests of one frontend.
+pub(crate) struct Route {
+    pub(crate) frontend: state::Frontend,
+    pub(crate) cluster: Option<Key>,
+    pub(crate) request_edits: Edits,
+    pub(crate) response_edits: Edits,
+    pub(crate) rewrite_host: Option<RewriteTemplate>,
+    pub(crate) rewrite_path: Option<RewriteTemplate>,
+    pub(crate) redirect_template: Option<Template>,
+    /// `k=v, k=v` for the access log.
+    pub(crate) tags: String,
+}
+
+/// A cluster and its backends as this worker sees them.
+pub(crate) struct Cluster {
+    pub(crate) settings: Rc<ClusterSettings>,
+    pub(crate) group: Group,
+    /// Routes that lead here.
+    pub(crate) routes: usize,
+    /// Made by an order, and not only named by a route or backend.
+    pub(crate) defined: bool,
+}
+
+/// What an exchange keeps of its cluster.
+pub(crate) struct ClusterSettings {
+    pub(crate) config: state::Cluster,
+    pub(crate) answers: AnswerSet,
+}
+
+impl Tables {
+    pub(crate) fn new() -> Self {
+        Self {
+            listeners: Slab::new(MAX_LISTENERS),
+            by_address: HashMap::new(),
+            clusters: Slab::new(MAX_CLUSTERS),
+            by_id: HashMap::new(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What an epoll event or a timer is about, in 64 bits.
+
+use weir_base::Key;
+
+/// The owner of a descriptor or timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// The channel to main.
+    Channel,
+    /// A listening socket.
+    Listener(Key),
+    /// A client connection.
+    Session(Key),
+    /// A backend connection.
+    Back(Key),
+    /// Housekeeping of the worker itself.
+    Tick,
+}
+
+impl Token {
+    /// The tag is in the top 8 bits, the key below it.
+    pub(crate) fn to_bits(self) -> u64 {
+        let (tag, key) = match self {
+            Self::Channel => (0, 0),
+            Self::Listener(key) => (1, key.to_bits()),
+            Self::Session(key) => (2, key.to_bits()),
+            Self::Back(key) => (3, key.to_bits()),
+            Self::Tick => (4, 0),
+        };
+        (tag << 56) | key
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        let key = Key::from_bits(bits);
+        match bits >> 56 {
+            1 => Self::Listener(key),
+            2 => Self::Session(key),
+            3 => Self::Back(key),
+            4 => Self::Tick,
+            _ => Self::Channel,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_survives_the_kernel() {
+        let key = Key::from_bits(0x00ab_cdef_0000_0007);
+        for token in [
+            Token::Channel,
+            Token::Listener(key),
+            Token::Session(key),
+            Token::Back(key),
+            Token::Tick,
+        ] {
+            assert_eq!(Token::from_bits(token.to_bits()), token);
+        }
+    }
+}

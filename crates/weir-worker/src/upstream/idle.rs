@@ -1,0 +1,73 @@
+//! The idle connections of a worker by backend address, most recently used last.
+
+use std::net::SocketAddr;
+
+use hashbrown::HashMap;
+use weir_base::Key;
+
+/// Keys of idle connections; at most `capacity`.
+pub(super) struct Idle {
+    by_address: HashMap<SocketAddr, Vec<Key>, foldhash::fast::RandomState>,
+    len: usize,
+    capacity: usize,
+}
+
+impl Idle {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { by_address: HashMap::default(), len: 0, capacity }
+    }
+
+    /// Adds a connection; false when there is no room.
+    pub(super) fn keep(&mut self, address: SocketAddr, key: Key) -> bool {
+        if self.len == self.capacity {
+            return false;
+        }
+        self.by_address.entry(address).or_default().push(key);
+        self.len += 1;
+        true
+    }
+
+    /// The most recently used connection to an address.
+    pub(super) fn take(&mut self, address: SocketAddr) -> Option<Key> {
+        let key = self.by_address.get_mut(&address)?.pop()?;
+        self.len -= 1;
+        Some(key)
+    }
+
+    /// Any connection, when a slot is needed for another address.
+    pub(super) fn take_any(&mut self) -> Option<Key> {
+        let address = *self.by_address.iter().find(|(_, keys)| !keys.is_empty())?.0;
+        self.take(address)
+    }
+
+    /// Forgets a connection that ended. Addresses without connections are forgotten with it.
+    pub(super) fn remove(&mut self, address: SocketAddr, key: Key) {
+        let Some(keys) = self.by_address.get_mut(&address) else { return };
+        if let Some(at) = keys.iter().position(|k| *k == key) {
+            keys.remove(at);
+            self.len -= 1;
+        }
+        if keys.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_comes_back_first_and_the_capacity_holds() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let other = SocketAddr::from(([127, 0, 0, 1], 2));
+        let [a, b, c] = [1, 2, 3].map(Key::from_bits);
+        let mut idle = Idle::new(2);
+        assert!(idle.keep(address, a) && idle.keep(address, b));
+        assert!(!idle.keep(other, c));
+        assert_eq!(idle.take(other), None);
+        assert_eq!(idle.take(address), Some(b));
+        idle.remove(address, a);
+        assert_eq!((idle.len, idle.take_any()), (0, None));
+    }
+}

@@ -1,0 +1,178 @@
+//! Connections to backends: made, lent to one exchange at a time, kept for the next.
+//!
+//! Must not know: HTTP. Invariants: at most `Limits::backend_connections` exist, at most
+//! `Limits::idle_backend_connections` of them idle; an idle one is closed as soon as its backend
+//! closes it or says anything, and after the back timeout it was released with.
+
+mod idle;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use weir_base::{Instant, Key, Slab};
+use weir_sys::{Epoll, Event, TcpStream};
+
+use crate::socket::Socket;
+use crate::token::Token;
+use idle::Idle;
+
+/// A connection to a backend.
+pub(crate) struct Back {
+    pub(crate) socket: Socket,
+    address: SocketAddr,
+    /// The session that uses it; `None` while it is idle.
+    owner: Option<Key>,
+    /// It has served an exchange before.
+    pub(crate) reused: bool,
+    /// Bytes written to it so far.
+    pub(crate) written: u64,
+    /// While idle: when it is closed.
+    expires: Instant,
+    /// When its timer fires.
+    timer_at: Instant,
+}
+
+/// What an event on a backend connection calls for.
+pub(crate) enum Wake {
+    /// Drive this session.
+    Session(Key),
+    /// An idle connection ended.
+    Closed,
+    /// Nothing.
+    Nothing,
+}
+
+/// All connections to backends of one worker.
+pub(crate) struct Upstream {
+    backs: Slab<Back>,
+    idle: Idle,
+}
+
+impl Upstream {
+    pub(crate) fn new(connections: usize, idle: usize) -> Self {
+        Self { backs: Slab::new(connections), idle: Idle::new(idle) }
+    }
+
+    pub(crate) fn back(&mut self, key: Key) -> Option<&mut Back> {
+        self.backs.get_mut(key)
+    }
+
+    /// An idle connection to `address` for `owner`, the most recently used.
+    pub(crate) fn reuse(&mut self, address: SocketAddr, owner: Key) -> Option<Key> {
+        while let Some(key) = self.idle.take(address) {
+            if let Some(back) = self.backs.get_mut(key) {
+                if back.socket.is_closing() {
+                    self.backs.remove(key);
+                    continue;
+                }
+                back.owner = Some(owner);
+                back.reused = true;
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Starts a connection to `address` for `owner`.
+    ///
+    /// # Errors
+    /// Of `socket` or `connect`; `ENOBUFS` when there is no slot left and none is idle.
+    pub(crate) fn connect(
+        &mut self,
+        address: SocketAddr,
+        owner: Key,
+        epoll: &Epoll,
+    ) -> io::Result<Key> {
+        if self.backs.is_full() {
+            let idle = self.idle.take_any().ok_or(io::ErrorKind::QuotaExceeded)?;
+            self.backs.remove(idle);
+        }
+        let stream = TcpStream::connect(address)?;
+        let expires = Instant::FAR;
+        let key = self.backs.insert_with(|key| {
+            let socket = Socket::connecting(stream, epoll, Token::Back(key))?;
+            let owner = Some(owner);
+            Ok::<_, io::Error>(Back {
+                socket,
+                address,
+                owner,
+                reused: false,
+                written: 0,
+                expires,
+                timer_at: expires,
+            })
+        });
+        key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))
+    }
+
+    /// Keeps a connection for the next exchange until `now + timeout`; closes it when it cannot be
+    /// kept. Returns when it expires, if no timer of it was set for that or earlier.
+    pub(crate) fn release(&mut self, key: Key, now: Instant, timeout: Duration) -> Option<Instant> {
+        let back = self.backs.get_mut(key)?;
+        back.owner = None;
+        back.expires = now + timeout;
+        if back.socket.is_closing() || !self.idle.keep(back.address, key) {
+            self.backs.remove(key);
+            return None;
+        }
+        (back.expires < back.timer_at).then(|| {
+            back.timer_at = back.expires;
+            back.expires
+        })
+    }
+
+    /// Nothing has come on an idle connection that was just taken: not even its end.
+    pub(crate) fn is_quiet(&self, key: Key) -> bool {
+        self.backs.get(key).is_some_and(|back| {
+            let peeked = back.socket.stream().peek(&mut [0]);
+            peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        })
+    }
+
+    /// Closes a connection that is lent out.
+    pub(crate) fn close(&mut self, key: Key) {
+        self.backs.remove(key);
+    }
+
+    /// Closes every idle connection to an address, whose backend was removed.
+    pub(crate) fn forget(&mut self, address: SocketAddr) {
+        while let Some(key) = self.idle.take(address) {
+            self.backs.remove(key);
+        }
+    }
+
+    /// Takes note of an event.
+    pub(crate) fn handle_event(&mut self, key: Key, event: Event) -> Wake {
+        let Some(back) = self.backs.get_mut(key) else { return Wake::Nothing };
+        let changed = back.socket.handle_event(event);
+        match back.owner {
+            Some(_) if !changed => Wake::Nothing,
+            Some(owner) => Wake::Session(owner),
+            // An idle backend has nothing to say: data without a request cannot be a response.
+            None if back.socket.is_readable() => {
+                self.idle.remove(back.address, key);
+                self.backs.remove(key);
+                Wake::Closed
+            }
+            None => Wake::Nothing,
+        }
+    }
+
+    /// A timer of this connection fired: closes it if its time as idle is over, else tells when
+    /// that is.
+    pub(crate) fn expire(&mut self, key: Key, now: Instant) -> Option<Instant> {
+        let back = self.backs.get_mut(key)?;
+        back.timer_at = Instant::FAR;
+        if back.owner.is_some() {
+            return None;
+        }
+        if back.expires > now {
+            back.timer_at = back.expires;
+            return Some(back.expires);
+        }
+        self.idle.remove(back.address, key);
+        self.backs.remove(key);
+        None
+    }
+}

@@ -1,0 +1,337 @@
+//! A worker: its sessions, what they share, and the order of one turn.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use weir_base::{Instant, Key, Slab};
+use weir_http::policy::RequestId;
+use weir_sys::Event;
+
+use crate::accept::{Gate, Waiting};
+use crate::context::Context;
+use crate::control::{Control, Request};
+use crate::observe::Shut;
+use crate::session::{Session, Stage};
+use crate::socket::Socket;
+use crate::token::Token;
+use crate::upstream::Wake;
+
+/// While draining: how long until connections that still wait in the kernel are looked at again.
+const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// One worker process.
+pub(crate) struct Worker {
+    cx: Context,
+    sessions: Slab<Session>,
+    gate: Gate,
+    control: Control,
+    ready: Vec<Key>,
+    next_sweep: Instant,
+}
+
+impl Worker {
+    pub(crate) fn new(cx: Context, control: Control) -> io::Result<Self> {
+        let limits = &cx.settings.limits;
+        let (sessions, queue) = (limits.sessions, limits.accept_queue);
+        let next_sweep = cx.now + cx.settings.zombie_check_interval;
+        let mut worker = Self {
+            sessions: Slab::new(sessions),
+            gate: Gate::new(queue),
+            ready: Vec::with_capacity(sessions),
+            cx,
+            control,
+            next_sweep,
+        };
+        worker.control.watch(&worker.cx.epoll)?;
+        worker.cx.set_timer(next_sweep, Token::Tick);
+        Ok(worker)
+    }
+
+    /// The loop. The order is the design: nothing acts inside an event.
+    pub(crate) fn run(mut self) -> io::Result<ExitCode> {
+        loop {
+            let events = self.cx.epoll.wait(self.timeout())?;
+            self.cx.now = weir_sys::now();
+            self.cx.observe.turn(self.cx.now);
+            self.note_events(events);
+            self.drive_ready();
+            self.fire_timers();
+            self.accept();
+            self.feed_starved();
+            self.obey();
+            self.cx.observe.flush(self.cx.now);
+            if self.is_over() {
+                return Ok(self.leave());
+            }
+        }
+    }
+
+    /// How long the loop may sleep.
+    fn timeout(&self) -> Option<std::time::Duration> {
+        if !self.cx.is_quiet() || (self.gate.len() > 0 && self.gate.is_open()) {
+            return Some(std::time::Duration::ZERO);
+        }
+        if self.cx.draining() && !self.listeners_closed() {
+            return Some(DRAIN_PAUSE);
+        }
+        let timers = self.cx.wheel.deadline().unwrap_or(Instant::FAR);
+        let deadline =
+            timers.min(self.cx.observe.deadline()).min(self.cx.drain_until.unwrap_or(Instant::FAR));
+        (deadline != Instant::FAR).then(|| deadline.since(weir_sys::now()))
+    }
+
+    fn note_events(&mut self, count: usize) {
+        for index in 0..count {
+            let event = self.cx.epoll.event(index);
+            match Token::from_bits(event.token) {
+                Token::Session(key) => self.session_event(key, event),
+                Token::Back(key) => {
+                    if let Wake::Session(owner) = self.cx.upstream.handle_event(key, event) {
+                        self.queue(owner);
+                    }
+                }
+                Token::Listener(key) => self.gate.mark(key),
+                Token::Channel => self.control.mark(),
+                Token::Tick => {}
+            }
+        }
+    }
+
+    fn session_event(&mut self, key: Key, event: Event) {
+        if let Some(session) = self.sessions.get_mut(key)
+            && session.socket.handle_event(event)
+        {
+            self.cx.queue(session);
+        }
+    }
+
+    fn queue(&mut self, key: Key) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            self.cx.queue(session);
+        }
+    }
+
+    fn drive_ready(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.cx.take_ready(&mut ready);
+        for key in &ready {
+            if let Some(session) = self.sessions.get_mut(*key) {
+                session.queued = false;
+                let alive = session.drive(&mut self.cx);
+                self.settle(*key, alive);
+            }
+        }
+        self.ready = ready;
+    }
+
+    /// After a session was driven: it goes, or its timer is armed.
+    fn settle(&mut self, key: Key, alive: bool) {
+        if !alive {
+            if let Some(session) = self.sessions.remove(key) {
+                session.close(&mut self.cx);
+            }
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let deadline = session.deadline();
+        if deadline < session.timer_at {
+            session.timer_at = deadline;
+            self.cx.set_timer(deadline, Token::Session(key));
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some(token) = self.cx.wheel.poll(self.cx.now) {
+            match token {
+                Token::Session(key) => self.session_timer(key),
+                Token::Back(key) => {
+                    if let Some(at) = self.cx.upstream.expire(key, self.cx.now) {
+                        self.cx.set_timer(at, Token::Back(key));
+                    }
+                }
+                _ => self.gate.expire(&mut self.cx),
+            }
+        }
+        if self.next_sweep <= self.cx.now {
+            self.sweep();
+        }
+    }
+
+    fn session_timer(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.timer_at = Instant::FAR;
+        let due = session.deadline() <= self.cx.now;
+        let alive = !due || session.expire(&mut self.cx);
+        self.settle(key, alive);
+    }
+
+    /// Closes sessions that nothing has happened on for longer than any timeout would allow.
+    fn sweep(&mut self) {
+        let period = self.cx.settings.zombie_check_interval;
+        let stuck = |session: &Session| {
+            let idle = self.cx.now - session.active_at;
+            idle > period && session.deadline() + period < self.cx.now
+        };
+        let zombies: Vec<Key> = self
+            .sessions
+            .iter()
+            .filter_map(|(key, session)| stuck(session).then_some(key))
+            .collect();
+        for key in zombies {
+            if let Some(session) = self.sessions.get(key) {
+                self.cx.observe.zombie(session);
+            }
+            self.settle(key, false);
+        }
+        self.next_sweep = self.cx.now + period;
+        self.cx.set_timer(self.next_sweep, Token::Tick);
+    }
+
+    fn accept(&mut self) {
+        let limit = self.sessions.capacity();
+        self.gate.reopen(self.sessions.len(), limit, &mut self.cx);
+        self.gate.fill(&mut self.cx);
+        while self.gate.is_open() || self.cx.draining() {
+            let Some(waiting) = self.gate.next() else { break };
+            if self.sessions.is_full() && !self.evict() {
+                self.gate.put_back(waiting);
+                self.gate.shut(Shut::Sessions, &mut self.cx);
+                self.gate.expire(&mut self.cx);
+                break;
+            }
+            self.open(waiting);
+        }
+    }
+
+    /// Makes a session of an accepted connection.
+    fn open(&mut self, waiting: Waiting) {
+        let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
+        let settings = std::rc::Rc::clone(&listener.settings);
+        let now = self.cx.now;
+        let cx = &mut self.cx;
+        let id: RequestId = cx.new_id();
+        let opened = self.sessions.insert_with(|key| {
+            let socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
+            Ok::<_, io::Error>(Session {
+                key,
+                socket,
+                client: waiting.client,
+                listener: waiting.listener,
+                settings,
+                stage: Stage::Idle,
+                since: now,
+                active_at: now,
+                requests: 0,
+                timer_at: Instant::FAR,
+                queued: false,
+                starved: false,
+                id,
+                counted: Vec::new(),
+            })
+        });
+        match opened {
+            Some(Ok(key)) => {
+                self.cx.observe.accepted();
+                self.settle(key, true);
+            }
+            Some(Err(error)) => self.cx.observe.internal("watching a connection", &error),
+            None => {}
+        }
+    }
+
+    /// Closes the least recently active sessions, one in a hundred, when that is configured.
+    fn evict(&mut self) -> bool {
+        if !self.cx.settings.evict_on_queue_full || self.cx.draining() {
+            return false;
+        }
+        let count = (self.sessions.capacity() / 100).max(1);
+        let mut by_age: Vec<_> =
+            self.sessions.iter().map(|(key, session)| (session.active_at, key)).collect();
+        let count = count.min(by_age.len());
+        if count == 0 {
+            return false;
+        }
+        by_age.select_nth_unstable(count - 1);
+        for (_, key) in &by_age[..count] {
+            if let Some(session) = self.sessions.get(*key) {
+                self.cx.observe.evicted(session);
+            }
+            self.settle(*key, false);
+        }
+        true
+    }
+
+    /// Lets sessions go on that waited for buffers.
+    fn feed_starved(&mut self) {
+        while let Some(key) = self.cx.next_starved() {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.starved = false;
+                let alive = session.drive(&mut self.cx);
+                self.settle(key, alive);
+            }
+        }
+        if self.cx.buffers.has_room() {
+            self.cx.observe.buffers_free();
+        }
+    }
+
+    /// Carries out what main asks.
+    fn obey(&mut self) {
+        while let Some(request) = self.control.next(&mut self.cx) {
+            match request {
+                Request::Drain(deadline) => self.drain(deadline),
+                Request::Watch(opened) => self.watch(opened),
+            }
+        }
+    }
+
+    fn watch(&mut self, opened: Vec<Key>) {
+        for key in opened {
+            let Some(listener) = self.cx.tables.listeners.get(key) else { continue };
+            let Some(socket) = &listener.socket else { continue };
+            let token = Token::Listener(key).to_bits();
+            let open = self.gate.is_open();
+            if let Err(error) = self.cx.epoll.add_level(socket.as_fd(), token, open, false) {
+                self.cx.observe.internal("watching a listener", &error);
+            }
+        }
+    }
+
+    /// Stops accepting once the queues are empty; idle sessions close, others finish first.
+    fn drain(&mut self, deadline: std::time::Duration) {
+        if self.cx.draining() {
+            return;
+        }
+        self.cx.drain_until = Some(self.cx.now + deadline);
+        self.cx.observe.drain_began(self.sessions.len(), deadline);
+        let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.queue(key);
+        }
+        self.accept();
+    }
+
+    fn listeners_closed(&self) -> bool {
+        self.cx.tables.listeners.iter().all(|(_, listener)| listener.socket.is_none())
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(until) = self.cx.drain_until else { return false };
+        let closed = self.listeners_closed();
+        until <= self.cx.now || (closed && self.sessions.is_empty() && self.gate.len() == 0)
+    }
+
+    /// The drain is over: cuts what is left and says so.
+    fn leave(mut self) -> ExitCode {
+        let cut = self.sessions.len();
+        let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.settle(key, false);
+        }
+        self.cx.observe.drain_ended(cut);
+        self.control.drained(cut);
+        self.cx.observe.finish();
+        ExitCode::SUCCESS
+    }
+}

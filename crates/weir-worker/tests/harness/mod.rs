@@ -1,0 +1,327 @@
+//! A worker in a thread, told what to serve as main would, between scripted clients and backends.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use weir_base::Limits;
+use weir_control::channel::{LogSettings, Settings, ToMain, ToWorker};
+use weir_control::order::Order;
+use weir_control::state::{
+    Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
+};
+use weir_sys::{Channel, Epoll};
+
+/// No test waits longer for anything.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Proxy {
+    channel: Channel,
+    pub address: SocketAddr,
+    thread: Option<JoinHandle<()>>,
+    epoch: u64,
+}
+
+pub fn limits() -> Limits {
+    Limits {
+        sessions: 100,
+        backend_connections: 300,
+        idle_backend_connections: 100,
+        accept_queue: 64,
+        buffers: 100,
+        buffers_at_start: 1,
+        buffer_bytes: 16_384,
+        target_bytes: 8_192,
+        fields: 64,
+        pipes: 8,
+        pipe_bytes: 65_536,
+        log_bytes: 65_536,
+    }
+}
+
+pub fn settings(limits: Limits) -> Settings {
+    Settings {
+        worker: 0,
+        core: None,
+        limits,
+        accept_queue_timeout: Duration::from_secs(60),
+        evict_on_queue_full: false,
+        zombie_check_interval: Duration::from_secs(1800),
+        basic_auth_max_credential_bytes: 4096,
+        logs: LogSettings {
+            level: "info".into(),
+            target: "file:///dev/null".into(),
+            colored: false,
+            access_target: None,
+            access_colored: false,
+        },
+    }
+}
+
+pub fn listener(address: SocketAddr) -> Listener {
+    Listener {
+        address,
+        public_address: None,
+        front_timeout: Duration::from_secs(60),
+        back_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(3),
+        request_timeout: Duration::from_secs(10),
+        sticky_name: "SOZUBALANCEID".into(),
+        sozu_id_header: "Sozu-Id".into(),
+        elide_x_real_ip: false,
+        send_x_real_ip: false,
+        answers: Default::default(),
+        active: true,
+    }
+}
+
+pub fn cluster() -> Cluster {
+    Cluster { id: "app".into(), ..Cluster::default() }
+}
+
+pub fn frontend(address: SocketAddr) -> Frontend {
+    Frontend {
+        address,
+        hostname: "*".into(),
+        path: PathRule::Prefix(String::new()),
+        method: None,
+        position: Position::Tree,
+        cluster: Some("app".into()),
+        tags: Default::default(),
+        redirect: Redirect::Forward,
+        redirect_scheme: RedirectScheme::UseSame,
+        redirect_template: None,
+        rewrite_host: None,
+        rewrite_path: None,
+        rewrite_port: None,
+        required_auth: false,
+        headers: Vec::new(),
+    }
+}
+
+pub fn backend(id: &str, address: SocketAddr) -> Backend {
+    Backend {
+        cluster: "app".into(),
+        id: id.into(),
+        address,
+        weight: 100,
+        sticky_id: None,
+        backup: false,
+    }
+}
+
+/// A listener on a free port, one route for everything, these backends.
+pub fn state(backends: &[SocketAddr]) -> (State, weir_sys::TcpListener) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let socket = weir_sys::TcpListener::bind(any, 128).expect("bind");
+    let address = socket.local_addr().expect("bound");
+    let mut state = State::default();
+    state.listeners.insert(address, listener(address));
+    state.clusters.insert("app".into(), cluster());
+    state.frontends.push(frontend(address));
+    for (at, address) in backends.iter().enumerate() {
+        state.backends.push(backend(&format!("app-{at}"), *address));
+    }
+    (state, socket)
+}
+
+impl Proxy {
+    /// Serves everything from these backends.
+    pub fn to(backends: &[SocketAddr]) -> Self {
+        Self::with(settings(limits()), state(backends))
+    }
+
+    pub fn with(settings: Settings, (state, socket): (State, weir_sys::TcpListener)) -> Self {
+        use std::os::fd::AsFd;
+        let (channel, theirs) = Channel::pair().expect("socketpair");
+        let thread = std::thread::spawn(move || {
+            let code = weir_worker::run(Channel::from_fd(theirs));
+            code.expect("the worker runs until it has drained");
+        });
+        let address = socket.local_addr().expect("bound");
+        let mut proxy = Self { channel, address, thread: Some(thread), epoch: 0 };
+        proxy.say(&ToWorker::Start(Box::new(settings)));
+        let announce = serde_json::to_vec(&ToWorker::Socket(address)).expect("JSON");
+        proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
+        proxy.apply(state.orders());
+        proxy
+    }
+
+    pub fn apply(&mut self, orders: Vec<Order>) {
+        self.epoch += 1;
+        let epoch = self.epoch;
+        self.say(&ToWorker::Apply { epoch, orders });
+        assert_eq!(self.hear(), ToMain::Applied { epoch });
+    }
+
+    fn say(&mut self, message: &ToWorker) {
+        let bytes = serde_json::to_vec(message).expect("JSON");
+        self.channel.send(&bytes, None).expect("send");
+    }
+
+    fn hear(&mut self) -> ToMain {
+        use std::os::fd::AsFd;
+        let mut epoll = Epoll::new(1).expect("epoll");
+        epoll.add_level(self.channel.as_fd(), 0, true, false).expect("add");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(frame) = self.channel.recv().expect("the worker lives") {
+                return serde_json::from_slice(&frame).expect("a message");
+            }
+            assert!(Instant::now() < deadline, "the worker says nothing");
+            epoll.wait(Some(PATIENCE)).expect("wait");
+        }
+    }
+
+    pub fn connect(&self) -> Peer {
+        Peer::new(TcpStream::connect(self.address).expect("connect"))
+    }
+
+    /// One request on a connection of its own; everything until the proxy closes it.
+    pub fn ask(&self, request: &str) -> String {
+        let mut client = self.connect();
+        client.send(request);
+        client.rest()
+    }
+
+    pub fn start_drain(&mut self, deadline: Duration) {
+        self.say(&ToWorker::Drain { deadline });
+    }
+
+    /// Waits for the worker to be drained; the number of sessions that were cut.
+    pub fn drained(mut self) -> usize {
+        let ToMain::Drained { cut } = self.hear() else { panic!("not drained") };
+        self.thread.take().expect("once").join().expect("no panic");
+        cut
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.say(&ToWorker::Drain { deadline: Duration::ZERO });
+        let ended = thread.join();
+        if !std::thread::panicking() {
+            ended.expect("the worker does not panic");
+        }
+    }
+}
+
+/// One end of a scripted conversation.
+pub struct Peer {
+    pub stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Peer {
+    pub fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        stream.set_write_timeout(Some(PATIENCE)).expect("set");
+        Self { stream, received: Vec::new() }
+    }
+
+    pub fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).expect("send");
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("send");
+    }
+
+    /// Everything up to and including `end`.
+    pub fn until(&mut self, end: &str) -> String {
+        loop {
+            if let Some(at) = find(&self.received, end.as_bytes()) {
+                let rest = self.received.split_off(at + end.len());
+                let taken = std::mem::replace(&mut self.received, rest);
+                return String::from_utf8_lossy(&taken).into_owned();
+            }
+            let mut bytes = [0; 65_536];
+            let n = self.stream.read(&mut bytes).expect("more bytes in time");
+            assert!(n > 0, "closed before {end:?}: {:?}", String::from_utf8_lossy(&self.received));
+            self.received.extend_from_slice(&bytes[..n]);
+        }
+    }
+
+    /// A head, in text.
+    pub fn head(&mut self) -> String {
+        self.until("\r\n\r\n")
+    }
+
+    /// Exactly that many bytes.
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        while self.received.len() < count {
+            let mut bytes = [0; 65_536];
+            let n = self.stream.read(&mut bytes).expect("more bytes in time");
+            assert!(n > 0, "closed after {} of {count} bytes", self.received.len());
+            self.received.extend_from_slice(&bytes[..n]);
+        }
+        let rest = self.received.split_off(count);
+        std::mem::replace(&mut self.received, rest)
+    }
+
+    /// Everything until the other side closes. A reset counts as its end.
+    pub fn rest(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.received);
+        let mut chunk = [0; 65_536];
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => bytes.extend_from_slice(&chunk[..n]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    pub fn close_write(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("shutdown");
+    }
+}
+
+fn find(bytes: &[u8], end: &[u8]) -> Option<usize> {
+    bytes.windows(end.len()).position(|window| window == end)
+}
+
+/// A scripted backend.
+pub struct Backside {
+    listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+impl Backside {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let address = listener.local_addr().expect("bound");
+        Self { listener, address }
+    }
+
+    /// The next connection of the proxy.
+    pub fn accept(&self) -> Peer {
+        let deadline = Instant::now() + PATIENCE;
+        self.listener.set_nonblocking(true).expect("set");
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).expect("set");
+                    return Peer::new(stream);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    assert!(Instant::now() < deadline, "the proxy does not connect");
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Nobody waits to be accepted.
+    pub fn is_quiet(&self) -> bool {
+        self.listener.set_nonblocking(true).expect("set");
+        self.listener.accept().is_err()
+    }
+}

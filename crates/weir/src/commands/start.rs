@@ -1,0 +1,77 @@
+//! `weir start`: the proxy in the foreground.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use weir_control::config::{self, Checked};
+use weir_main::{Ended, Plan};
+use weir_sys::Signals;
+
+use crate::failure::Failure;
+use crate::output::{is_colored, print_error};
+
+/// Arguments of a start.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Seconds that requests in flight may take when the proxy is stopped.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    drain_timeout: u64,
+}
+
+/// Runs until it is stopped.
+pub(crate) fn run(path: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let checked = config::load(path).map_err(|report| refused(&report))?;
+    if !checked.warnings.diagnostics().is_empty() {
+        print_error(&checked.warnings.render(is_colored()));
+    }
+    let signals = weir_main::block_signals()?;
+    serve(checked, signals, Duration::from_secs(args.drain_timeout), |_| {})
+}
+
+/// The report of a file that cannot be used.
+pub(crate) fn refused(report: &config::Report) -> Failure {
+    Failure::Configuration(report.render(is_colored()))
+}
+
+/// Runs main with what was checked; `on_ready` is told the addresses listened on.
+pub(crate) fn serve(
+    checked: Checked,
+    signals: Signals,
+    drain_timeout: Duration,
+    on_ready: impl FnOnce(&[SocketAddr]) + 'static,
+) -> Result<ExitCode, Failure> {
+    let logs = open_logs(&checked)?;
+    let plan = Plan {
+        state: checked.state,
+        settings: checked.settings,
+        worker_count: checked.main.worker_count,
+        automatic_restart: checked.main.automatic_restart,
+        worker_timeout: checked.main.worker_timeout,
+        pin_workers: checked.main.affinity,
+        pid_file: checked.main.pid_file,
+        drain_timeout,
+    };
+    let ended = weir_main::run(plan, signals, Some(logs), on_ready);
+    logs.flush_blocking(Duration::from_millis(500));
+    Ok(match ended? {
+        Ended::Clean => ExitCode::SUCCESS,
+        Ended::Cut => ExitCode::FAILURE,
+    })
+}
+
+fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {
+    let logs = checked.logs();
+    let opened = weir_log::Logs::open(&weir_log::Settings {
+        level: &logs.level,
+        target: &logs.target,
+        colored: logs.colored,
+        access_target: logs.access_target.as_deref(),
+        access_colored: logs.access_colored,
+        tag: "MAIN",
+        ring_bytes: checked.limits().log_bytes,
+        clock: || weir_sys::unix_time().as_nanos() as u64,
+    });
+    opened.and_then(weir_log::Logs::install).map_err(Failure::Logs)
+}

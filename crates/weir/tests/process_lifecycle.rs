@@ -1,0 +1,117 @@
+//! The life of the proxy as a whole: start, supervision, stop, and nothing left behind.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use std::net::TcpListener;
+
+use process_support::{Config, PLAIN, Proxy, fetch, weir};
+use weir_testkit::process::{Process, Signal, eventually, is_running, send_signal};
+
+#[test]
+fn it_starts_serves_and_stops() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut proxy = Proxy::start(Config::new(PLAIN), &[]);
+        let workers = proxy.workers();
+        assert_eq!(workers.len(), 2);
+        assert!(fetch(proxy.address, "/").starts_with("HTTP/1.1 503 "));
+        proxy.main.signal(signal);
+        assert_eq!(proxy.main.wait().code(), Some(0));
+        assert!(!workers.into_iter().any(is_running));
+    }
+}
+
+#[test]
+fn a_bad_file_does_not_start() {
+    let config = Config::new("worker_count = \"two\"");
+    let mut main = Process::spawn(weir().arg("start").arg("-c").arg(config.path()));
+    main.line_with("worker_count");
+    assert_eq!(main.wait().code(), Some(2));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let config = Config::new(&PLAIN.replace("127.0.0.1:0", &address));
+    let mut main = Process::spawn(weir().arg("start").arg("-c").arg(config.path()));
+    main.line_with(&format!("{address} is in use"));
+    assert_eq!(main.wait().code(), Some(1));
+}
+
+#[test]
+fn a_second_proxy_on_the_same_port_is_told() {
+    let first = Proxy::start(Config::new(PLAIN), &[]);
+    let address = first.address.to_string();
+    let config = Config::new(&PLAIN.replace("127.0.0.1:0", &address));
+    let mut second = Process::spawn(weir().arg("start").arg("-c").arg(config.path()));
+    second.line_with(&format!("{address} is in use"));
+    assert_eq!(second.wait().code(), Some(1));
+}
+
+#[test]
+fn a_killed_worker_is_replaced_and_the_port_serves_on() {
+    let mut proxy = Proxy::start(Config::new(PLAIN), &[]);
+    let before = proxy.workers();
+    send_signal(before[0], Signal::KILL);
+    // While it is replaced and after, every connection is answered: its socket is never closed.
+    for _ in 0..50 {
+        assert!(fetch(proxy.address, "/").starts_with("HTTP/1.1 503 "));
+    }
+    let line = proxy.main.line_with("started again");
+    assert!(line.contains(&format!("(pid {}) was killed by SIGKILL", before[0])), "{line}");
+    let after = proxy.workers();
+    assert_eq!(after.len(), 2);
+    assert!(!after.contains(&before[0]) && after.contains(&before[1]));
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced() {
+    let config = Config::new(&PLAIN.replace("worker_timeout = 5", "worker_timeout = 1"));
+    let mut proxy = Proxy::start(config, &[]);
+    let stopped = proxy.workers()[1];
+    send_signal(stopped, Signal::STOP);
+    let line = proxy.main.line_with("started again");
+    assert!(line.contains(&format!("(pid {stopped}) gave no sign of life")), "{line}");
+    for _ in 0..20 {
+        assert!(fetch(proxy.address, "/").starts_with("HTTP/1.1 503 "));
+    }
+}
+
+#[test]
+fn workers_that_keep_dying_are_slowed_down() {
+    let mut proxy = Proxy::start(Config::new(PLAIN), &[]);
+    for _ in 0..2 {
+        send_signal(proxy.workers()[0], Signal::KILL);
+        proxy.main.line_with("started again");
+    }
+    // Two free deaths of two slots are four at most: one of the next three waits.
+    for _ in 0..3 {
+        send_signal(proxy.workers()[0], Signal::KILL);
+        proxy.main.line_with("started again");
+    }
+    assert!(fetch(proxy.address, "/").starts_with("HTTP/1.1 503 "));
+    proxy.main.signal(Signal::TERM);
+    proxy.main.wait();
+    assert!(proxy.main.output().contains("the next is started in 100ms"));
+}
+
+#[test]
+fn workers_go_when_main_is_killed() {
+    let mut proxy = Proxy::start(Config::new(PLAIN), &[]);
+    let workers = proxy.workers();
+    proxy.main.signal(Signal::KILL);
+    proxy.main.wait();
+    eventually("workers end after main", || !workers.iter().any(|pid| is_running(*pid)));
+}
+
+#[test]
+fn the_pid_file_names_main() {
+    let config = Config::new("");
+    let path = config.in_directory("weir.pid");
+    let text = format!("pid_file_path = {:?}\n{PLAIN}", path.to_str().expect("text"));
+    std::fs::write(config.path(), text).expect("written");
+    let proxy = Proxy::start(config, &[]);
+    let written = std::fs::read_to_string(path).expect("the file");
+    assert_eq!(written, proxy.main.pid().to_string());
+}

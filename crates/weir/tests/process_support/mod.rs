@@ -1,0 +1,100 @@
+//! Weir as a user starts it: the real binary, a configuration file in a temporary directory.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+use weir_testkit::process::{PATIENCE, Process};
+
+/// The program.
+pub(crate) fn weir() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
+    command
+}
+
+/// A configuration file; it lives as long as this.
+pub(crate) struct Config {
+    directory: TempDir,
+}
+
+impl Config {
+    /// A file with this text.
+    pub(crate) fn new(text: &str) -> Self {
+        let config = Self { directory: tempfile::tempdir().expect("a directory") };
+        std::fs::write(config.path(), text).expect("written");
+        config
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.in_directory("weir.toml")
+    }
+
+    /// A path beside it.
+    pub(crate) fn in_directory(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+/// Two workers and a listener on a free port, which routes everything to a backend that refuses
+/// connections.
+pub(crate) const PLAIN: &str = r#"
+worker_count = 2
+worker_timeout = 5
+max_connections = 100
+
+[[listeners]]
+protocol = "http"
+address = "127.0.0.1:0"
+
+[clusters.nobody]
+protocol = "http"
+frontends = [{ address = "127.0.0.1:0", hostname = "*" }]
+backends = [{ address = "127.0.0.1:1" }]
+"#;
+
+/// `weir start` that has said where it listens.
+pub(crate) struct Proxy {
+    /// The process.
+    pub main: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The configuration; it is removed with this.
+    pub config: Config,
+}
+
+impl Proxy {
+    /// Starts with this configuration and `extra` arguments.
+    pub(crate) fn start(config: Config, extra: &[&str]) -> Self {
+        let mut main = Process::spawn(weir().arg("start").arg("-c").arg(config.path()).args(extra));
+        let address = listening(&mut main);
+        main.line_with("all workers are ready");
+        Self { main, address, config }
+    }
+
+    /// Process ids by slot.
+    pub(crate) fn workers(&self) -> Vec<i32> {
+        self.main.children()
+    }
+}
+
+/// The address in the next line that tells of one.
+pub(crate) fn listening(process: &mut Process) -> SocketAddr {
+    let line = process.line_with("listening on http://");
+    let (_, address) = line.split_once("http://").expect("the address is in the line");
+    address.trim().parse().expect("an address")
+}
+
+/// One request on a connection of its own; everything that came back.
+pub(crate) fn fetch(address: SocketAddr, target: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, then the end");
+    answer
+}
