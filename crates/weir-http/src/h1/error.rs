@@ -69,7 +69,7 @@ pub enum HeadError {
     /// RFC 9110 §7.6.1.
     #[error("Connection contains an option that is not a token")]
     OptionSyntax,
-    /// More than [`super::control::OPTIONS`].
+    /// More than 32.
     #[error("Connection has too many options")]
     TooManyOptions,
 }

@@ -34,7 +34,8 @@ fn a_response_is_always_http_11() {
     });
     assert_eq!(
         text,
-        "before|HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        "before|HTTP/1.1 101 Switching Protocols\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     );
 }
 

@@ -23,7 +23,8 @@ fn with_fields(fields: &str) -> String {
 
 #[test]
 fn an_ordinary_request_is_a_view_of_its_bytes() {
-    let text = "GET /a/b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nAccept:\t*/* \t\r\nX-Empty:\r\n\r\nbody";
+    let text = "GET /a/b?c=d HTTP/1.1\r\n\
+        Host: example.org:8080\r\nAccept:\t*/* \t\r\nX-Empty:\r\n\r\nbody";
     let (head, fields) = accepted(text);
     let of = |span: Span| str::from_utf8(span.of(text.as_bytes())).unwrap();
     assert_eq!(head.method, Method::Get);
