@@ -1,8 +1,5 @@
-//! Fuzzes h1_body: what must hold for any bytes. Must not know: anything but the public API.
+//! Any bytes as a message body.
 
 #![no_main]
 
-#[path = "../invariants.rs"]
-mod invariants;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| invariants::body(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::h1::body(data));

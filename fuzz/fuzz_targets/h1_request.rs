@@ -1,8 +1,5 @@
-//! Fuzzes h1_request: what must hold for any bytes. Must not know: anything but the public API.
+//! Any bytes as a request head.
 
 #![no_main]
 
-#[path = "../invariants.rs"]
-mod invariants;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| invariants::request(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::h1::request(data));

@@ -1,111 +1,106 @@
-//! Canonical heads.
+//! Heads in their canonical form, RFC 9112 §2.1: single spaces, `Name: value`, CRLF.
+//!
+//! What is given has been checked where it was parsed or configured; nothing is checked here.
 
-use crate::message::{FieldSink, Framing};
+use crate::message::{Field, FieldSink, Framing};
 
-/// Writes one head into a vector: start line, fields, framing, connection, end.
+/// Writes one head at the end of a buffer: the first line, then fields, then [`Self::finish`].
+#[derive(Debug)]
 pub struct HeadEncoder<'a>(&'a mut Vec<u8>);
 
-/// What a head says about its connection.
+/// What a head tells about the connection it is sent on, RFC 9110 §7.6.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection<'a> {
-    /// The default of HTTP/1.1: it goes on.
+    /// Nothing: HTTP/1.1 keeps the connection.
     None,
-    /// It ends after this message.
+    /// It ends after this exchange.
     Close,
-    /// It goes on, for an HTTP/1.0 client that asked for it.
+    /// It stays: to a client of HTTP/1.0, which has to be told.
     KeepAlive,
-    /// It changes to another protocol.
+    /// A change to the protocols named in the value of `Upgrade`.
     Upgrade(&'a [u8]),
-    /// Trailer fields are welcome.
+    /// Trailers are welcome.
     Te,
 }
 
 impl<'a> HeadEncoder<'a> {
-    /// Starts a request.
+    /// A request of HTTP/1.1.
     pub fn request(out: &'a mut Vec<u8>, method: &[u8], target: &[u8]) -> Self {
-        out.extend_from_slice(method);
-        out.push(b' ');
-        out.extend_from_slice(target);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
+        put(out, &[method, b" ", target, b" HTTP/1.1\r\n"]);
         Self(out)
     }
 
-    /// Starts a response.
+    /// A response of HTTP/1.1, whatever the client speaks (RFC 9110 §6.2).
     pub fn response(out: &'a mut Vec<u8>, status: u16, reason: &[u8]) -> Self {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(reason);
-        out.extend_from_slice(b"\r\n");
+        put(
+            out,
+            &[b"HTTP/1.1 ", itoa::Buffer::new().format(status).as_bytes(), b" ", reason, b"\r\n"],
+        );
         Self(out)
     }
 
-    /// Says how the body is delimited.
+    /// How the body is delimited.
     pub fn framing(&mut self, framing: Framing) {
         match framing {
+            Framing::Length(length) => self.length(length),
+            Framing::Chunked => put(self.0, &[b"Transfer-Encoding: chunked\r\n"]),
             Framing::None | Framing::UntilClose => {}
-            Framing::Chunked => self.0.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-            Framing::Length(length) => {
-                self.0.extend_from_slice(b"Content-Length: ");
-                self.0.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-                self.0.extend_from_slice(b"\r\n");
-            }
         }
     }
 
-    /// Says what becomes of the connection.
+    /// `Content-Length`, also of a message whose body is only described.
+    pub fn length(&mut self, length: u64) {
+        let mut digits = itoa::Buffer::new();
+        put(self.0, &[b"Content-Length: ", digits.format(length).as_bytes(), b"\r\n"]);
+    }
+
+    /// What becomes of the connection.
     pub fn connection(&mut self, connection: Connection<'_>) {
         match connection {
             Connection::None => {}
-            Connection::Close => self.0.extend_from_slice(b"Connection: close\r\n"),
-            Connection::KeepAlive => self.0.extend_from_slice(b"Connection: keep-alive\r\n"),
-            Connection::Te => self.0.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n"),
-            Connection::Upgrade(protocol) => {
-                self.0.extend_from_slice(b"Connection: Upgrade\r\n");
-                self.field(b"Upgrade", &[protocol]);
+            Connection::Close => put(self.0, &[b"Connection: close\r\n"]),
+            Connection::KeepAlive => put(self.0, &[b"Connection: keep-alive\r\n"]),
+            Connection::Te => put(self.0, &[b"Connection: TE\r\nTE: trailers\r\n"]),
+            Connection::Upgrade(protocols) => {
+                put(self.0, &[b"Connection: Upgrade\r\nUpgrade: ", protocols, b"\r\n"]);
             }
         }
     }
 
-    /// Ends the head.
+    /// The empty line.
     pub fn finish(self) {
-        self.0.extend_from_slice(b"\r\n");
+        put(self.0, &[b"\r\n"]);
     }
 }
 
 impl FieldSink for HeadEncoder<'_> {
     fn field(&mut self, name: &[u8], value: &[&[u8]]) {
-        self.0.extend_from_slice(name);
-        self.0.extend_from_slice(b": ");
-        for part in value {
-            self.0.extend_from_slice(part);
+        put(self.0, &[name, b": "]);
+        put(self.0, value);
+        put(self.0, &[b"\r\n"]);
+    }
+
+    fn received(&mut self, buffer: &[u8], field: &Field) {
+        let (name, value) = (field.name, field.value);
+        let line = buffer.get(name.start as usize..value.end() + 2).unwrap_or_default();
+        let is_canonical = value.start as usize == name.end() + 2
+            && buffer.get(name.end() + 1) == Some(&b' ')
+            && line.ends_with(b"\r\n");
+        if is_canonical {
+            put(self.0, &[line]);
+        } else {
+            self.field(name.of(buffer), &[value.of(buffer)]);
         }
-        self.0.extend_from_slice(b"\r\n");
     }
 }
 
-/// The usual reason phrase of a status; empty for one that is not registered.
-pub fn reason_phrase(status: u16) -> &'static str {
-    match status {
-        301 => "Moved Permanently",
-        302 => "Found",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        404 => "Not Found",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        421 => "Misdirected Request",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        507 => "Insufficient Storage",
-        _ => "",
+#[inline]
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    out.reserve(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        out.extend_from_slice(part);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,283 +1,198 @@
-//! One direction of a message body: decoded from the buffer it was received into, framed anew for
-//! the other side, and written from that same buffer.
+//! One direction of a message body: decoded from a caller's buffer in one framing, and queued for
+//! writing in another, without a copy of any byte of it.
 //!
-//! The output is a short queue of pieces: a few bytes of framing, then a range of the buffer.
-//! Decoding stops while the queue is full.
+//! The shell reads into a buffer, calls [`Pump::handle`], writes [`Pump::slices`], tells
+//! [`Pump::advance`], and repeats while bytes are unread. Ranges of the buffer wait in the pump:
+//! **its bytes may be moved or overwritten only while not [`Pump::has_pending`]**.
+//!
+//! Chunks keep their sizes and lose their extensions; a chunk whose size line is already canonical
+//! goes out as the very bytes that came in, in one piece with what precedes and follows it.
 
-use std::io::IoSlice;
-use std::ops::Range;
+use std::{io::IoSlice, ops::Range};
 
-use super::chunk::{BodyError, ChunkDecoder, Piece as Chunk};
-use super::trailer::{TrailerLine, next_line};
-use crate::message::Framing;
+use super::{BodyDecoder, BodyError, Part, pieces::Pieces};
+use crate::message::{Field, Framing, Span};
 
-/// Pieces that may wait to be written.
-const PIECES: usize = 6;
+/// The most pieces that one part of a body becomes.
+const PART_PIECES: usize = 4;
 
-/// The longest framing before a piece: CRLF, 16 digits, CRLF.
-const LONGEST_PREFIX: usize = 20;
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-#[derive(Clone, Debug)]
-enum Decoder {
-    Length(u64),
-    Chunked(ChunkDecoder),
-    /// In the trailer section, after that many bytes of it.
-    Trailer(usize),
-    UntilClose,
-    End,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Piece {
-    prefix: [u8; LONGEST_PREFIX],
-    prefix_len: u8,
-    start: u32,
-    len: u32,
-}
-
-impl Piece {
-    fn total(&self) -> usize {
-        self.prefix_len as usize + self.len as usize
-    }
-}
-
-/// The state of one direction of a body.
+/// A body on its way. Plain data, and at its end when its head said so.
 #[derive(Clone, Debug)]
 pub struct Pump {
-    decoder: Decoder,
-    /// The other side gets the chunked coding.
-    chunked: bool,
-    /// A chunk was written: the next one starts with the CRLF that ends it.
-    chunk_open: bool,
-    body_bytes: u64,
-    pieces: [Piece; PIECES],
-    first: u8,
-    count: u8,
-    /// Bytes of the first piece that are written.
-    written: usize,
+    decoder: BodyDecoder,
+    output: Output,
+    pieces: Pieces,
+}
+
+/// What becomes of the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    /// It goes on as it is.
+    Raw,
+    /// It goes on in the chunks that it came in, with trailers.
+    SameChunks,
+    /// Each run of it becomes a chunk; a last chunk is due at the end.
+    NewChunks,
+    /// It goes nowhere.
+    Discard,
 }
 
 impl Pump {
-    /// From a body framed as `from` to one framed as `to`.
+    /// A body that arrives framed as `from` and leaves as `to`. A body that does not know its
+    /// length cannot get one: `to` is `Length` only where `from` is the same. To `None` the body
+    /// is read and dropped.
     pub fn new(from: Framing, to: Framing) -> Self {
-        let decoder = match from {
-            Framing::None | Framing::Length(0) => Decoder::End,
-            Framing::Length(length) => Decoder::Length(length),
-            Framing::Chunked => Decoder::Chunked(ChunkDecoder::new()),
-            Framing::UntilClose => Decoder::UntilClose,
+        debug_assert!(!matches!(to, Framing::Length(_)) || from == to, "{from:?} to {to:?}");
+        let output = match (from, to) {
+            (Framing::None, _) | (_, Framing::None) => Output::Discard,
+            (Framing::Chunked, Framing::Chunked) => Output::SameChunks,
+            (_, Framing::Chunked) => Output::NewChunks,
+            (_, Framing::Length(_) | Framing::UntilClose) => Output::Raw,
         };
-        Self {
-            decoder,
-            chunked: to == Framing::Chunked,
-            chunk_open: false,
-            body_bytes: 0,
-            pieces: [Piece::default(); PIECES],
-            first: 0,
-            count: 0,
-            written: 0,
-        }
+        let mut pump = Self { decoder: BodyDecoder::new(from), output, pieces: Pieces::new() };
+        pump.finish();
+        pump
     }
 
-    /// Decodes what is `unread` of the buffer, as far as the output has room.
+    /// Decodes what is unread: `buf` is the whole buffer, `unread` the range of it that is not
+    /// decoded yet, whose start moves on.
     ///
-    /// # Errors
-    /// The rule that the body breaks.
-    pub fn handle(&mut self, buffer: &[u8], unread: &mut Range<usize>) -> Result<(), BodyError> {
-        while unread.start < unread.end && self.has_room() {
-            let input = &buffer[unread.clone()];
-            let used = match &mut self.decoder {
-                Decoder::End => return Ok(()),
-                Decoder::UntilClose => self.data(unread.start, input.len()),
-                Decoder::Length(left) => {
-                    let n = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
-                    *left -= n as u64;
-                    if *left == 0 {
-                        self.decoder = Decoder::End;
-                    }
-                    self.data(unread.start, n)
-                }
-                Decoder::Chunked(decoder) => match decoder.next(input)? {
-                    Chunk::Framing(n) => n,
-                    Chunk::Data(n) => self.data(unread.start, n),
-                    Chunk::Trailer => {
-                        self.decoder = Decoder::Trailer(0);
-                        self.last_chunk();
-                        0
-                    }
-                },
-                Decoder::Trailer(before) => match next_line(input, *before)? {
-                    TrailerLine::Incomplete => return Ok(()),
-                    TrailerLine::End => {
-                        self.decoder = Decoder::End;
-                        self.end();
-                        2
-                    }
-                    TrailerLine::Field { len, forward } => {
-                        *before += len;
-                        if forward && self.chunked {
-                            self.push(&[], unread.start, len);
-                        }
-                        len
-                    }
-                },
-            };
-            unread.start += used;
+    /// Stops early when much output waits: call it again after [`Self::advance`]. What stays
+    /// unread with nothing pending is the beginning of a trailer line, fewer than
+    /// [`super::TRAILER_BYTES`]; or it follows the message.
+    pub fn handle(&mut self, buf: &[u8], unread: &mut Range<usize>) -> Result<(), BodyError> {
+        while self.pieces.room() >= PART_PIECES {
+            let Some(part) = self.decoder.decode(buf, unread)? else { break };
+            self.queue(buf, part);
         }
+        self.finish();
         Ok(())
     }
 
-    /// The source has closed.
-    ///
-    /// # Errors
-    /// `Truncated` when the body is not complete.
+    /// The sender closed, and nothing is left unread: the end of a body that lasts until then.
     pub fn handle_eof(&mut self) -> Result<(), BodyError> {
-        match self.decoder {
-            Decoder::End => Ok(()),
-            Decoder::UntilClose => {
-                self.decoder = Decoder::End;
-                self.last_chunk();
-                self.end();
-                Ok(())
-            }
-            _ => Err(BodyError::Truncated),
-        }
+        self.decoder.decode_eof()?;
+        self.finish();
+        Ok(())
     }
 
-    /// Fills `slices` with what is to be written, in order; how many were filled.
-    pub fn slices<'a>(&'a self, buffer: &'a [u8], slices: &mut [IoSlice<'a>]) -> usize {
-        let mut filled = 0;
-        let mut skip = self.written;
-        for i in 0..self.count {
-            let piece = &self.pieces[(self.first + i) as usize % PIECES];
-            let prefix = &piece.prefix[..piece.prefix_len as usize];
-            let start = piece.start as usize;
-            let data = &buffer[start..start + piece.len as usize];
-            for part in [prefix, data] {
-                let skipped = skip.min(part.len());
-                skip -= skipped;
-                let part = &part[skipped..];
-                if part.is_empty() {
-                    continue;
-                }
-                let Some(slot) = slices.get_mut(filled) else { return filled };
-                *slot = IoSlice::new(part);
-                filled += 1;
-            }
-        }
-        filled
+    /// Fills `out` with the pending output in order, and answers how many slices it took.
+    pub fn slices<'a>(&'a self, buf: &'a [u8], out: &mut [IoSlice<'a>]) -> usize {
+        self.pieces.slices(buf, out)
     }
 
-    /// That many bytes of [`Pump::slices`] were written.
-    pub fn advance(&mut self, mut written: usize) {
-        while written > 0 && self.count > 0 {
-            let left = self.pieces[self.first as usize].total() - self.written;
-            if written < left {
-                self.written += written;
-                return;
-            }
-            written -= left;
-            self.written = 0;
-            self.first = (self.first + 1) % PIECES as u8;
-            self.count -= 1;
-        }
+    /// So many bytes of the pending output are written.
+    pub fn advance(&mut self, written: usize) {
+        self.pieces.advance(written);
     }
 
-    /// Something waits to be written.
-    pub fn has_pending(&self) -> bool {
-        self.count > 0
+    /// Some output is pending.
+    pub const fn has_pending(&self) -> bool {
+        !self.pieces.is_empty()
     }
 
-    /// The end of the body was seen.
+    /// The end of the message has been seen.
     pub fn is_decoded(&self) -> bool {
-        matches!(self.decoder, Decoder::End)
+        self.decoder.is_end()
     }
 
-    /// Everything was decoded and written.
+    /// The whole message is decoded and written.
     pub fn is_done(&self) -> bool {
-        self.is_decoded() && !self.has_pending()
+        self.decoder.is_end() && self.pieces.is_empty()
     }
 
-    /// Body bytes decoded so far, without framing.
-    pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
-    }
-
-    /// Body bytes that come next and go out as they are, so that they need not pass through the
-    /// buffer; `u64::MAX` when only the end of the connection ends them.
+    /// How many of the next bytes can go from socket to socket as they are, without passing
+    /// through the buffer; `u64::MAX` until the sender closes. `None` when none can: chunks on
+    /// either side, output pending, or the end.
     pub fn raw_run(&self) -> Option<u64> {
-        if self.chunked || self.has_pending() {
-            return None;
-        }
-        match self.decoder {
-            Decoder::Length(left) => Some(left),
-            Decoder::UntilClose => Some(u64::MAX),
-            _ => None,
+        let is_raw = self.output == Output::Raw && !self.decoder.is_chunked();
+        let run = self.decoder.data_left();
+        (is_raw && run > 0 && self.pieces.is_empty()).then_some(run)
+    }
+
+    /// So many bytes, at most [`Self::raw_run`], went that way.
+    pub fn moved(&mut self, bytes: u64) {
+        self.decoder.skip(bytes);
+        self.finish();
+    }
+
+    /// Payload decoded so far.
+    pub const fn body_bytes(&self) -> u64 {
+        self.decoder.payload()
+    }
+
+    fn queue(&mut self, buf: &[u8], part: Part) {
+        match (self.output, part) {
+            (Output::Discard, _) => {}
+            (Output::NewChunks, Part::Data(data)) => {
+                self.queue_size(u64::from(data.len));
+                self.pieces.push_range(data);
+                self.pieces.push_text(b"\r\n");
+            }
+            (_, Part::Data(data)) => self.pieces.push_range(data),
+            (Output::Raw | Output::NewChunks, _) => {}
+            (Output::SameChunks, Part::Chunk { line: Some(line), .. }) => {
+                self.pieces.push_range(line);
+            }
+            (Output::SameChunks, Part::Chunk { size, line: None }) => self.queue_size(size),
+            (Output::SameChunks, Part::ChunkEnd { line: Some(line) } | Part::TrailersEnd(line)) => {
+                self.pieces.push_range(line);
+            }
+            (Output::SameChunks, Part::ChunkEnd { line: None }) => self.pieces.push_text(b"\r\n"),
+            (Output::SameChunks, Part::Trailer(field)) => self.queue_trailer(buf, field),
         }
     }
 
-    /// That many bytes of [`Pump::raw_run`] were moved past the buffer.
-    pub fn moved(&mut self, bytes: u64) {
-        self.body_bytes += bytes;
-        if let Decoder::Length(left) = &mut self.decoder {
-            *left = left.saturating_sub(bytes);
-            if *left == 0 {
-                self.decoder = Decoder::End;
+    fn queue_size(&mut self, size: u64) {
+        let mut text = [0; 18];
+        let mut at = text.len() - 2;
+        text[at..].copy_from_slice(b"\r\n");
+        let mut rest = size;
+        loop {
+            at -= 1;
+            text[at] = b"0123456789abcdef"[(rest & 15) as usize];
+            rest >>= 4;
+            if rest == 0 {
+                break;
             }
         }
+        self.pieces.push_text(&text[at..]);
     }
 
-    /// Handling one input queues at most two pieces.
-    fn has_room(&self) -> bool {
-        (self.count as usize) + 2 <= PIECES
-    }
-
-    fn data(&mut self, start: usize, len: usize) -> usize {
-        self.body_bytes += len as u64;
-        if self.chunked {
-            let mut prefix = [0; LONGEST_PREFIX];
-            let used = chunk_prefix(len, self.chunk_open, &mut prefix);
-            self.chunk_open = true;
-            self.push(&prefix[..used], start, len);
+    /// `Name: value` and CRLF; one piece when it came so.
+    fn queue_trailer(&mut self, buf: &[u8], field: Field) {
+        if field.hop {
+            return;
+        }
+        let colon = field.name.end();
+        let value = field.value;
+        self.pieces.push_range(Span::new(field.name.start as usize, colon + 1));
+        if value.start as usize == colon + 2 && buf.get(colon + 1) == Some(&b' ') {
+            self.pieces.push_range(Span::new(colon + 1, colon + 2));
         } else {
-            self.push(&[], start, len);
+            self.pieces.push_text(b" ");
         }
-        len
-    }
-
-    fn last_chunk(&mut self) {
-        if self.chunked {
-            let last: &[u8] = if self.chunk_open { b"\r\n0\r\n" } else { b"0\r\n" };
-            self.push(last, 0, 0);
+        self.pieces.push_range(value);
+        if buf.get(value.end()..value.end() + 2) == Some(b"\r\n") {
+            self.pieces.push_range(Span::new(value.end(), value.end() + 2));
+        } else {
+            self.pieces.push_text(b"\r\n");
         }
     }
 
-    fn end(&mut self) {
-        if self.chunked {
-            self.push(b"\r\n", 0, 0);
+    /// The end of a body that did not come in chunks, for a peer that gets chunks.
+    fn finish(&mut self) {
+        if self.output == Output::NewChunks && self.decoder.is_end() {
+            self.pieces.push_text(LAST_CHUNK);
+            self.output = Output::Raw;
         }
-    }
-
-    fn push(&mut self, prefix: &[u8], start: usize, len: usize) {
-        let mut piece = Piece { start: start as u32, len: len as u32, ..Piece::default() };
-        piece.prefix[..prefix.len()].copy_from_slice(prefix);
-        piece.prefix_len = prefix.len() as u8;
-        self.pieces[(self.first + self.count) as usize % PIECES] = piece;
-        self.count += 1;
     }
 }
 
-/// `[CRLF] size CRLF`; the bytes used.
-fn chunk_prefix(len: usize, open: bool, out: &mut [u8; LONGEST_PREFIX]) -> usize {
-    let mut at = 0;
-    if open {
-        out[..2].copy_from_slice(b"\r\n");
-        at = 2;
-    }
-    let digits = (usize::BITS - len.leading_zeros()).div_ceil(4).max(1);
-    for i in (0..digits).rev() {
-        out[at] = b"0123456789abcdef"[len >> (4 * i) & 15];
-        at += 1;
-    }
-    out[at..at + 2].copy_from_slice(b"\r\n");
-    at + 2
-}
+/// Every session in flight has one for each direction.
+const _: () = assert!(size_of::<Pump>() <= 256);
+
+#[cfg(test)]
+mod tests;

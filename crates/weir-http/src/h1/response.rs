@@ -1,103 +1,114 @@
-//! Response heads, RFC 9112 §4.
+//! Response heads, RFC 9112 §4 and §6.3.
 
-use super::chars::{decimal, is_value};
-use super::fields::{Facts, FieldError, examine, parse_fields};
-use super::head::{HeadLimits, line};
-use super::request::keeps_alive;
-use crate::message::{Fields, Framing, Method, ResponseHead, Span, Version};
+use super::{
+    HeadError, HeadLimits, ResponseError,
+    control::Control,
+    line::{self, Halt},
+};
+use crate::message::{Fields, Framing, Method, ResponseHead, Span, Version, bytes};
 
-/// A rule that a response head breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ResponseError {
-    /// RFC 9112 §4
-    #[error("the status line is not HTTP/1.x CODE REASON")]
-    BadStatusLine,
-    /// Limit.
-    #[error("the response head is too large")]
-    HeadTooLarge,
-    /// RFC 9112 §6.1
-    #[error("a response that has no body has a Transfer-Encoding")]
-    CodingWithoutBody,
-    /// A field line.
-    #[error("{0}")]
-    Field(#[from] FieldError),
-}
-
-/// The response head at the start of `bytes`, of a request with `method`; `None` while it is not
-/// complete.
-///
-/// # Errors
-/// The first rule that the head breaks, as early as its bytes show it.
+/// Parses the response head that `buf` begins with, in answer to a request of that method; `None`
+/// when it is not complete yet. The spans of the answer and of `fields`, which is emptied first,
+/// are relative to `buf`.
 pub fn parse_response(
-    bytes: &[u8],
+    buf: &[u8],
     limits: &HeadLimits,
     fields: &mut Fields,
-    method: Method,
+    request_method: Method,
 ) -> Result<Option<ResponseHead>, ResponseError> {
-    let limited = &bytes[..bytes.len().min(limits.head_bytes)];
-    match parse_limited(limited, fields, method) {
-        Ok(None) if bytes.len() >= limits.head_bytes => Err(ResponseError::HeadTooLarge),
-        other => other,
-    }
+    fields.clear();
+    line::settle(head(line::window(buf, limits), fields, request_method), buf, limits)
 }
 
-fn parse_limited(
+#[inline]
+fn head(
     bytes: &[u8],
     fields: &mut Fields,
-    method: Method,
-) -> Result<Option<ResponseHead>, ResponseError> {
-    let Some((text, next)) = line(bytes, 0).map_err(|_| ResponseError::BadStatusLine)? else {
-        return check_partial(bytes);
-    };
-    let (version, status) = parse_status_line(text)?;
-    let Some(len) = parse_fields(bytes, next, fields)? else { return Ok(None) };
-    let facts = examine(bytes, fields, version)?;
-    let bodiless = method == Method::Head || matches!(status, 100..200 | 204 | 304);
-    if facts.chunked && matches!(status, 100..200 | 204) {
-        return Err(ResponseError::CodingWithoutBody);
+    request_method: Method,
+) -> Result<ResponseHead, Halt<ResponseError>> {
+    let StatusLine { version, status, reason, next } = status_line(bytes)?;
+    let mut control = Control::default();
+    let note = |field: &mut _| control.note(bytes, field);
+    let len = line::section(bytes, next, fields, note).map_err(Halt::lift)?;
+    let said = control.framing(version, Framing::UntilClose)?;
+    let never_has_body = status < 200 || status == 204;
+    if never_has_body && said == Framing::Chunked {
+        return Err(HeadError::CodingWithoutBody.into());
     }
-    let declares = bodiless && !matches!(status, 100..200 | 204);
-    Ok(Some(ResponseHead {
+    let only_describes = request_method == Method::Head || status == 304;
+    let has_body = !never_has_body && !only_describes;
+    let framing = if has_body { said } else { Framing::None };
+    control.mark_hops(bytes, fields, framing);
+    Ok(ResponseHead {
         status,
-        reason: Span::new(text.len().min(13), text.len()),
+        reason,
         version,
-        framing: if bodiless { Framing::None } else { framing(&facts) },
-        declared_length: facts.length.filter(|_| declares),
-        keep_alive: keeps_alive(&facts, version),
+        framing,
+        declared_length: control.length().filter(|_| only_describes && !never_has_body),
+        keep_alive: control.keeps_alive(version) && framing != Framing::UntilClose,
         len,
-    }))
+    })
 }
 
-/// `HTTP/1.1 200 OK`; the space before an absent reason may be absent too.
-fn parse_status_line(text: &[u8]) -> Result<(Version, u16), ResponseError> {
-    let bad = ResponseError::BadStatusLine;
-    let version = match text.get(..9).ok_or(bad)? {
-        b"HTTP/1.1 " => Version::Http11,
-        b"HTTP/1.0 " => Version::Http10,
-        _ => return Err(bad),
+struct StatusLine {
+    version: Version,
+    status: u16,
+    reason: Span,
+    /// Offset of the line after it.
+    next: usize,
+}
+
+fn status_line(bytes: &[u8]) -> Result<StatusLine, Halt<ResponseError>> {
+    let version = version(bytes)?;
+    let status = status(bytes)?;
+    let start = match bytes.get(12) {
+        Some(b' ') => 13,
+        // Some servers send no space where the reason is empty.
+        _ => 12,
     };
-    let status = text.get(9..12).and_then(decimal).filter(|status| *status >= 100).ok_or(bad)?;
-    let reason = match &text[12..] {
-        [] => &[],
-        [b' ', reason @ ..] => reason,
-        _ => return Err(bad),
-    };
-    if !reason.iter().all(|byte| is_value(*byte)) {
-        return Err(bad);
-    }
-    Ok((version, status as u16))
+    let end = if start == 13 { reason_end(bytes, start) } else { start };
+    let otherwise = if start == 13 { ResponseError::ReasonByte } else { ResponseError::StatusLine };
+    let next = line::line_end(bytes, end, otherwise)?;
+    Ok(StatusLine { version, status, reason: Span::new(start, end), next })
 }
 
-fn check_partial(bytes: &[u8]) -> Result<Option<ResponseHead>, ResponseError> {
-    let known = bytes.len().min(7);
-    if bytes[..known] == b"HTTP/1."[..known] { Ok(None) } else { Err(ResponseError::BadStatusLine) }
-}
-
-/// RFC 9112 §6.3
-fn framing(facts: &Facts) -> Framing {
-    match facts.length {
-        _ if facts.chunked => Framing::Chunked,
-        Some(length) => Framing::Length(length),
-        None => Framing::UntilClose,
+fn version(bytes: &[u8]) -> Result<Version, Halt<ResponseError>> {
+    match bytes.first_chunk::<9>() {
+        Some(b"HTTP/1.1 ") => Ok(Version::Http11),
+        Some(b"HTTP/1.0 ") => Ok(Version::Http10),
+        _ if b"HTTP/1.1 ".starts_with(bytes) || b"HTTP/1.0 ".starts_with(bytes) => Err(Halt::More),
+        _ if bytes.starts_with(b"HTTP/1.1") || bytes.starts_with(b"HTTP/1.0") => {
+            Err(ResponseError::StatusLine.into())
+        }
+        _ => Err(ResponseError::Version.into()),
     }
 }
+
+fn status(bytes: &[u8]) -> Result<u16, Halt<ResponseError>> {
+    let digits = bytes.get(9..).unwrap_or_default();
+    match digits {
+        [hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => {
+            let digit = |byte: u8| u16::from(byte - b'0');
+            Ok(digit(*hundreds) * 100 + digit(*tens) * 10 + digit(*ones))
+        }
+        [] | [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'] => Err(Halt::More),
+        _ => Err(ResponseError::Status.into()),
+    }
+}
+
+fn reason_end(bytes: &[u8], start: usize) -> usize {
+    let mut end = bytes::find_control(bytes, start);
+    while bytes.get(end) == Some(&b'\t') {
+        end = bytes::find_control(bytes, end + 1);
+    }
+    end
+}
+
+impl From<HeadError> for Halt<ResponseError> {
+    fn from(error: HeadError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

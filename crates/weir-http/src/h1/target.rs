@@ -1,87 +1,94 @@
-//! Request targets and authorities, RFC 9112 §3.2 and RFC 3986 §3.2.
+//! Request targets, RFC 9112 §3.2, and the host they are for.
 
-use super::chars::{is_host, is_target};
-use super::request::RequestError;
-use crate::message::{Method, Span, TargetForm};
+use memchr::memchr;
 
-/// A target as it stands in the request line; the authority is empty unless it is absolute.
-pub(super) struct Written {
-    pub(super) form: TargetForm,
-    pub(super) authority: Span,
-    pub(super) path_and_query: Span,
-    pub(super) path: Span,
+use super::RequestError;
+use crate::message::{Authority, Method, Span, Target, TargetForm};
+
+/// Where a target points, before `Host` is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Location {
+    form: TargetForm,
+    /// Authority and default port of an absolute target.
+    origin: Option<(Span, u16)>,
+    path_and_query: Span,
+    path: Span,
 }
 
-/// Splits the target `text`, which starts at `at` in the buffer.
-pub(super) fn parse_target(
-    text: &[u8],
-    at: usize,
-    method: Method,
-) -> Result<Written, RequestError> {
-    if !text.iter().all(|byte| is_target(*byte)) {
-        return Err(RequestError::BadTarget);
-    }
-    let nothing = Span::new(at, at);
-    if method == Method::Connect {
-        return Err(RequestError::Connect);
-    }
-    match text {
-        b"*" if method == Method::Options => Ok(Written {
-            form: TargetForm::Asterisk,
-            authority: nothing,
-            path_and_query: Span::new(at, at + 1),
-            path: Span::new(at, at + 1),
-        }),
-        [b'/', ..] => Ok(with_path(TargetForm::Origin, nothing, text, at)),
-        _ => parse_absolute(text, at),
-    }
-}
-
-fn parse_absolute(text: &[u8], at: usize) -> Result<Written, RequestError> {
-    let scheme = [&b"http://"[..], b"https://"]
-        .into_iter()
-        .find(|scheme| {
-            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        })
-        .ok_or(RequestError::BadTarget)?;
-    let rest = &text[scheme.len()..];
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    let start = at + scheme.len();
-    let authority = Span::new(start, start + end);
-    Ok(with_path(TargetForm::Absolute, authority, &rest[end..], start + end))
-}
-
-fn with_path(form: TargetForm, authority: Span, text: &[u8], at: usize) -> Written {
-    let query = memchr::memchr(b'?', text).unwrap_or(text.len());
-    Written {
-        form,
-        authority,
-        path_and_query: Span::new(at, at + text.len()),
-        path: Span::new(at, at + query),
-    }
-}
-
-/// Host and port of an authority without user information: `name`, `1.2.3.4` or `[v6]`, and an
-/// optional port of 1..=65535.
-pub(super) fn parse_authority(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let (host, rest) = if text.first() == Some(&b'[') {
-        let end = memchr::memchr(b']', text)? + 1;
-        let inside = std::str::from_utf8(&text[1..end - 1]).ok()?;
-        inside.parse::<std::net::Ipv6Addr>().ok()?;
-        text.split_at(end)
-    } else {
-        let end = text.iter().position(|byte| !is_host(*byte)).unwrap_or(text.len());
-        text.split_at(end)
-    };
-    if host.is_empty() {
-        return None;
-    }
-    match rest {
-        [] => Some((host, None)),
-        [b':', digits @ ..] if digits.len() <= 5 => {
-            let port = super::chars::decimal(digits).and_then(|port| u16::try_from(port).ok())?;
-            (port != 0).then_some((host, Some(port)))
+impl Location {
+    /// Takes a target apart; its bytes are known to be visible ASCII without `#`.
+    pub(super) fn parse(bytes: &[u8], span: Span, method: Method) -> Result<Self, RequestError> {
+        match span.of(bytes) {
+            [b'/', ..] => Ok(Self::with_path(bytes, TargetForm::Origin, None, span)),
+            b"*" if method == Method::Options => {
+                let form = TargetForm::Asterisk;
+                Ok(Self { form, origin: None, path_and_query: span, path: span })
+            }
+            b"*" => Err(RequestError::Asterisk),
+            _ => Self::absolute(bytes, span),
         }
-        _ => None,
     }
+
+    fn absolute(bytes: &[u8], span: Span) -> Result<Self, RequestError> {
+        let text = span.of(bytes);
+        let colon = text.iter().position(|&byte| !is_scheme(byte)).unwrap_or(text.len());
+        if !text[colon..].starts_with(b"://") || !text[0].is_ascii_alphabetic() {
+            return Err(RequestError::TargetForm);
+        }
+        let port = match &text[..colon] {
+            scheme if scheme.eq_ignore_ascii_case(b"http") => 80,
+            scheme if scheme.eq_ignore_ascii_case(b"https") => 443,
+            _ => return Err(RequestError::Scheme),
+        };
+        let start = colon + 3;
+        let rest = &text[start..];
+        let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
+        if rest.get(len) == Some(&b'?') {
+            return Err(RequestError::NoPath);
+        }
+        let base = span.start as usize;
+        let authority = Span::new(base + start, base + start + len);
+        let path_and_query = Span::new(authority.end(), span.end());
+        Ok(Self::with_path(bytes, TargetForm::Absolute, Some((authority, port)), path_and_query))
+    }
+
+    fn with_path(
+        bytes: &[u8],
+        form: TargetForm,
+        origin: Option<(Span, u16)>,
+        path_and_query: Span,
+    ) -> Self {
+        let text = path_and_query.of(bytes);
+        let len = memchr(b'?', text).unwrap_or(text.len());
+        let start = path_and_query.start as usize;
+        Self { form, origin, path_and_query, path: Span::new(start, start + len) }
+    }
+
+    /// Joins it with the value of `Host`; both have to agree where both speak.
+    pub(super) fn at_host(self, bytes: &[u8], host: Option<Span>) -> Result<Target, RequestError> {
+        let field = host.ok_or(RequestError::HostMissing)?;
+        let named = Authority::parse(bytes, field).map_err(RequestError::Host)?;
+        let (span, authority) = match self.origin {
+            None => (field, named),
+            Some((span, port)) => {
+                let own = Authority::parse(bytes, span).map_err(RequestError::Authority)?;
+                if !own.is_same(named, bytes, port) {
+                    return Err(RequestError::HostMismatch);
+                }
+                (span, own)
+            }
+        };
+        Ok(Target {
+            form: self.form,
+            authority: span,
+            host: authority.host,
+            port: authority.port,
+            path_and_query: self.path_and_query,
+            path: self.path,
+        })
+    }
+}
+
+fn is_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
 }

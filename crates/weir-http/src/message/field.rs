@@ -1,6 +1,6 @@
 //! Field lines of a head, RFC 9110 §5.
 
-use super::Span;
+use super::{Span, bytes::token_is};
 
 /// Fields whose name the proxy acts on; every other name is [`FieldName::Other`].
 ///
@@ -34,41 +34,53 @@ pub enum FieldName {
 }
 
 impl FieldName {
-    /// The field of that name.
+    /// Recognises a name, which is a token; case does not matter.
+    #[inline]
     pub fn recognise(name: &[u8]) -> Self {
-        use FieldName as F;
-        let (text, kind): (&[u8], Self) = match (name.len(), name.first().map(|b| b | 0x20)) {
-            (2, _) => (b"te", F::Te),
-            (4, Some(b'h')) => (b"host", F::Host),
-            (4, _) => (b"date", F::Date),
-            (6, Some(b'c')) => (b"cookie", F::Cookie),
-            (6, _) => (b"expect", F::Expect),
-            (7, Some(b't')) => (b"trailer", F::Trailer),
-            (7, _) => (b"upgrade", F::Upgrade),
-            (9, Some(b'f')) => (b"forwarded", F::Forwarded),
-            (9, _) => (b"x-real-ip", F::XRealIp),
-            (10, Some(b'c')) => (b"connection", F::Connection),
-            (10, Some(b'k')) => (b"keep-alive", F::KeepAlive),
-            (10, Some(b's')) => (b"set-cookie", F::SetCookie),
-            (10, _) => (b"user-agent", F::UserAgent),
-            (12, _) => (b"x-request-id", F::XRequestId),
-            (13, _) => (b"authorization", F::Authorization),
-            (14, _) => (b"content-length", F::ContentLength),
-            (15, _) => (b"x-forwarded-for", F::XForwardedFor),
-            (16, Some(b'p')) => (b"proxy-connection", F::ProxyConnection),
-            (16, _) if name[12] | 0x20 == b'h' => (b"x-forwarded-host", F::XForwardedHost),
-            (16, _) => (b"x-forwarded-port", F::XForwardedPort),
-            (17, Some(b't')) => (b"transfer-encoding", F::TransferEncoding),
-            (17, _) => (b"x-forwarded-proto", F::XForwardedProto),
-            _ => return F::Other,
-        };
-        if name.eq_ignore_ascii_case(text) { kind } else { F::Other }
+        match name.len() {
+            2 if token_is(name, b"te") => Self::Te,
+            4 if token_is(name, b"host") => Self::Host,
+            4 if token_is(name, b"date") => Self::Date,
+            6 if token_is(name, b"cookie") => Self::Cookie,
+            6 if token_is(name, b"expect") => Self::Expect,
+            7 if token_is(name, b"upgrade") => Self::Upgrade,
+            7 if token_is(name, b"trailer") => Self::Trailer,
+            9 if token_is(name, b"x-real-ip") => Self::XRealIp,
+            9 if token_is(name, b"forwarded") => Self::Forwarded,
+            10 if token_is(name, b"user-agent") => Self::UserAgent,
+            10 if token_is(name, b"connection") => Self::Connection,
+            10 if token_is(name, b"set-cookie") => Self::SetCookie,
+            10 if token_is(name, b"keep-alive") => Self::KeepAlive,
+            12 if token_is(name, b"x-request-id") => Self::XRequestId,
+            13 if token_is(name, b"authorization") => Self::Authorization,
+            14 if token_is(name, b"content-length") => Self::ContentLength,
+            15 if token_is(name, b"x-forwarded-for") => Self::XForwardedFor,
+            16 if token_is(name, b"x-forwarded-host") => Self::XForwardedHost,
+            16 if token_is(name, b"x-forwarded-port") => Self::XForwardedPort,
+            16 if token_is(name, b"proxy-connection") => Self::ProxyConnection,
+            17 if token_is(name, b"x-forwarded-proto") => Self::XForwardedProto,
+            17 if token_is(name, b"transfer-encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
     }
 
     /// Whether a trailer section may carry it: never what frames, routes or authenticates a message
     /// or says who sent it (RFC 9110 §6.5.1).
-    pub fn may_trail(self) -> bool {
+    pub const fn may_trail(self) -> bool {
         matches!(self, Self::Other | Self::Date)
+    }
+
+    /// Connection-specific, RFC 9110 §7.6.1: for the next peer only, whatever `Connection` says.
+    pub const fn is_connection_specific(self) -> bool {
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::Te
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
     }
 }
 
@@ -136,4 +148,54 @@ impl Fields {
 pub trait FieldSink {
     /// Emits one field line; its value is the concatenation of `value`.
     fn field(&mut self, name: &[u8], value: &[&[u8]]);
+
+    /// Emits a field of the head in `buffer` as it was received.
+    fn received(&mut self, buffer: &[u8], field: &Field) {
+        self.field(field.name.of(buffer), &[field.value.of(buffer)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldName::*, *};
+
+    #[test]
+    fn names_are_recognised_whatever_their_case() {
+        let known = [
+            ("Authorization", Authorization),
+            ("Connection", Connection),
+            ("Content-Length", ContentLength),
+            ("Cookie", Cookie),
+            ("Date", Date),
+            ("Expect", Expect),
+            ("Forwarded", Forwarded),
+            ("Host", Host),
+            ("Keep-Alive", KeepAlive),
+            ("Proxy-Connection", ProxyConnection),
+            ("Set-Cookie", SetCookie),
+            ("TE", Te),
+            ("Trailer", Trailer),
+            ("Transfer-Encoding", TransferEncoding),
+            ("Upgrade", Upgrade),
+            ("User-Agent", UserAgent),
+            ("X-Forwarded-For", XForwardedFor),
+            ("X-Forwarded-Host", XForwardedHost),
+            ("X-Forwarded-Port", XForwardedPort),
+            ("X-Forwarded-Proto", XForwardedProto),
+            ("X-Real-IP", XRealIp),
+            ("X-Request-Id", XRequestId),
+        ];
+        for (name, kind) in known {
+            assert_eq!(FieldName::recognise(name.as_bytes()), kind);
+            assert_eq!(FieldName::recognise(name.to_ascii_lowercase().as_bytes()), kind);
+            assert_eq!(FieldName::recognise(name.to_ascii_uppercase().as_bytes()), kind);
+            for at in 0..name.len() {
+                let mut other = name.as_bytes().to_vec();
+                other[at] = b'_';
+                assert_eq!(FieldName::recognise(&other), Other, "{name} changed at {at}");
+            }
+            assert_eq!(FieldName::recognise(&name.as_bytes()[1..]), Other);
+        }
+        assert_eq!(FieldName::recognise(b""), Other);
+    }
 }

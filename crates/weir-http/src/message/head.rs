@@ -24,6 +24,18 @@ pub enum Framing {
     UntilClose,
 }
 
+impl Framing {
+    /// How a message that arrived so is delimited for a peer of that version: a peer of HTTP/1.0
+    /// knows no chunks, and a body of unknown length needs not cost one of HTTP/1.1 its connection.
+    pub const fn towards(self, peer: Version) -> Self {
+        match (self, peer) {
+            (Self::Chunked | Self::UntilClose, Version::Http10) => Self::UntilClose,
+            (Self::Chunked | Self::UntilClose, Version::Http11) => Self::Chunked,
+            (Self::None | Self::Length(_), _) => self,
+        }
+    }
+}
+
 /// The four forms of a request target, RFC 9112 §3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetForm {
@@ -48,8 +60,8 @@ pub struct Target {
     pub host: Span,
     /// The port, when the authority has one.
     pub port: Option<u16>,
-    /// Path and query as sent to an origin server. Empty for `http://host` without a path, which
-    /// encodes as `/` (or `*` for OPTIONS, RFC 9112 §3.2.4).
+    /// Path and query as sent to an origin server; `*` in the asterisk form. Empty for
+    /// `http://host` without a path, which encodes as `/` (or `*` for OPTIONS, RFC 9112 §3.2.4).
     pub path_and_query: Span,
     /// The path alone, without `?` and query.
     pub path: Span,

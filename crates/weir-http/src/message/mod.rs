@@ -5,11 +5,14 @@
 //! a *view*: it is rebuilt from the bytes when it is needed again, so a session keeps bytes and
 //! never a parsed head.
 
+mod authority;
+pub(crate) mod bytes;
 mod field;
 mod head;
 mod method;
 mod span;
 
+pub use authority::{Authority, AuthorityError};
 pub use field::{Field, FieldName, FieldSink, Fields};
 pub use head::{Framing, RequestHead, ResponseHead, Target, TargetForm, Version};
 pub use method::Method;

@@ -192,5 +192,7 @@ fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bo
     if error.is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
         return true;
     }
-    back.socket.stream().bytes_acked().is_none_or(|acked| acked > bound.written_before)
+    // The kernel counts our SYN as one byte.
+    let before = bound.written_before + 1;
+    back.socket.stream().bytes_acked().is_none_or(|acked| acked > before)
 }

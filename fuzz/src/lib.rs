@@ -1,0 +1,4 @@
+//! What must hold for any bytes: one function per fuzz target. The tests of the fuzzed crates run
+//! the same functions over the committed corpora.
+
+pub mod h1;
