@@ -1,6 +1,7 @@
 //! The channel to main: messages in, acknowledgements out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 pub(crate) enum Request {
     /// Stop accepting, finish, leave.
     Drain(Duration),
-    /// Watch these listeners.
-    Watch(Vec<Key>),
+    /// Accept from these sockets: listener and position.
+    Watch(Vec<(Key, usize)>),
 }
 
 /// Our end of the channel.
@@ -95,11 +96,7 @@ impl Control {
         };
         match message {
             ToWorker::Start(_) => None,
-            ToWorker::Socket(address) => {
-                let socket = self.channel.take_fd().map(TcpListener::from_fd)?;
-                self.sockets.insert(address, socket);
-                None
-            }
+            ToWorker::Socket(address) => self.borrow_socket(address, cx),
             ToWorker::Apply { epoch, orders } => self.apply(epoch, orders, cx),
             ToWorker::Drain { deadline } => Some(Request::Drain(deadline)),
             ToWorker::Ping(number) => {
@@ -111,6 +108,18 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
+    fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Request> {
+        let socket = TcpListener::from_fd(self.channel.take_fd()?);
+        let Some(key) = cx.tables.by_address.get(&address).copied() else {
+            self.sockets.insert(address, socket);
+            return None;
+        };
+        let sockets = &mut cx.tables.listeners.get_mut(key)?.sockets;
+        sockets.push(socket);
+        Some(Request::Watch(vec![(key, sockets.len() - 1)]))
     }
 
     fn apply(
