@@ -149,6 +149,7 @@ fn what_waits_in_the_kernel_is_served_when_it_stops() {
         client.read_to_string(&mut answer).expect("an answer, then the end");
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:?}");
     }
+    drop(clients);
     assert_eq!(proxy.main.wait().code(), Some(0));
 }
 
@@ -177,6 +178,7 @@ fn a_request_in_flight_finishes_while_new_connections_are_refused() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).expect("an answer, then the end");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhi"));
+    drop(client);
     assert_eq!(proxy.main.wait().code(), Some(0));
 }
 
