@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Settings, ToMain, ToWorker};
+use weir_control::channel::{Settings, ToMain, ToWorker, decode, encode};
 use weir_sys::{Channel, Epoll, TcpListener};
 
 use crate::apply::{Sockets, apply};
@@ -48,7 +48,7 @@ impl Control {
         epoll.add_level(self.channel.as_fd(), 0, true, false)?;
         loop {
             if let Some(frame) = self.channel.recv()? {
-                return match serde_json::from_slice(&frame)? {
+                return match decode(&frame)? {
                     ToWorker::Start(settings) => Ok(*settings),
                     other => Err(io::Error::other(format!("expected Start, not {other:?}"))),
                 };
@@ -87,7 +87,7 @@ impl Control {
     }
 
     fn message(&mut self, frame: &[u8], cx: &mut Context) -> Option<Request> {
-        let message = match serde_json::from_slice(frame) {
+        let message = match decode(frame) {
             Ok(message) => message,
             Err(error) => {
                 cx.observe.internal("reading a message from main", &error);
@@ -151,7 +151,7 @@ impl Control {
 
     /// Errors show in the next read: main is gone.
     fn say(&mut self, message: &ToMain) {
-        if let Ok(bytes) = serde_json::to_vec(message) {
+        if let Ok(bytes) = encode(message) {
             let _ = self.channel.send(&bytes, None);
         }
     }
