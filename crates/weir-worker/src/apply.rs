@@ -12,7 +12,7 @@ use weir_base::{Instant, Key};
 use weir_control::order::Order;
 use weir_control::state::{self, EditPosition, Frontend, FrontendId};
 use weir_http::answers::{AnswerSet, Template};
-use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
+use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{Rule, Table};
 use weir_sys::TcpListener;
 
@@ -106,6 +106,8 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
             .transpose()
             .map_err(|error| format!("{}: {error}", name()))
     };
+    let edits =
+        |position| edits(&frontend, position).map_err(|error| format!("{}: {error}", name()));
     let redirect_template = frontend
         .redirect_template
         .as_deref()
@@ -115,8 +117,8 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
     let tags: Vec<_> = frontend.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let route = Route {
         cluster: None,
-        request_edits: edits(&frontend, EditPosition::Request),
-        response_edits: edits(&frontend, EditPosition::Response),
+        request_edits: edits(EditPosition::Request)?,
+        response_edits: edits(EditPosition::Response)?,
         rewrite_host: rewrite(&frontend.rewrite_host)?,
         rewrite_path: rewrite(&frontend.rewrite_path)?,
         redirect_template,
@@ -126,7 +128,7 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
     Ok((rule, route))
 }
 
-fn edits(frontend: &Frontend, position: EditPosition) -> Edits {
+fn edits(frontend: &Frontend, position: EditPosition) -> Result<Edits, EditError> {
     let wanted = |edit: &&state::HeaderEdit| {
         edit.position == position || edit.position == EditPosition::Both
     };

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::outgoing::Outgoing;
 use super::text::Text;
 use super::{Edits, RequestId, cookie};
 use crate::message::{Field, FieldName, FieldSink, Fields, RequestHead};
@@ -9,13 +10,13 @@ use crate::message::{Field, FieldName, FieldSink, Fields, RequestHead};
 /// What a listener says about forwarding.
 #[derive(Clone, Debug)]
 pub struct ForwardOptions {
-    /// Name of the correlation field.
+    /// Name of the correlation field, which only the proxy sets.
     pub correlation: Box<[u8]>,
     /// Name of the sticky-session cookie.
     pub sticky_name: Box<[u8]>,
     /// Remove `X-Real-IP` sent by the client.
     pub elide_x_real_ip: bool,
-    /// Say the client's address in `X-Real-IP`.
+    /// Say the client's address in `X-Real-IP`, in place of what the client sent.
     pub send_x_real_ip: bool,
 }
 
@@ -40,16 +41,6 @@ pub struct RequestContext<'a> {
     pub host: Option<&'a [u8]>,
 }
 
-/// Which of the fields that we add were there.
-#[derive(Default)]
-struct Seen {
-    forwarded_for: bool,
-    forwarded: bool,
-    proto: bool,
-    port: bool,
-    request_id: bool,
-}
-
 /// Emits all fields but those of framing and connection, which belong to the version.
 pub fn request_fields<S: FieldSink>(
     head: &RequestHead,
@@ -58,41 +49,47 @@ pub fn request_fields<S: FieldSink>(
     cx: &RequestContext<'_>,
     sink: &mut S,
 ) {
-    host_fields(head, buffer, cx, sink);
-    let client = Text::ip(cx.client.ip());
+    let mut out = Outgoing::new(cx.edits, &cx.options.correlation, sink);
+    host_fields(head.target.authority.of(buffer), cx, &mut out);
+    let peer = Peer::new(cx);
     let mut seen = Seen::default();
-    let last = |kind| fields.as_slice().iter().rposition(|field| field.kind == kind);
-    for (at, field) in fields.as_slice().iter().enumerate() {
-        if field.hop || cx.edits.deletes(field.name.of(buffer)) {
-            continue;
-        }
+    let lines = fields.as_slice();
+    for (at, field) in lines.iter().enumerate().filter(|(_, field)| !field.hop) {
         let (name, value) = (field.name.of(buffer), field.value.of(buffer));
         match field.kind {
             FieldName::Host | FieldName::ContentLength => {}
-            FieldName::XForwardedFor if last(field.kind) == Some(at) => {
+            FieldName::XForwardedFor if is_last(lines, at) => {
                 seen.forwarded_for = true;
-                sink.field(name, &[value, separator(value), client.as_bytes()]);
+                out.field(name, &[value, separator(value), peer.client.as_bytes()]);
             }
-            FieldName::Forwarded if last(field.kind) == Some(at) => {
+            FieldName::Forwarded if hides_what_follows(value) => {}
+            FieldName::Forwarded if is_last(lines, at) => {
                 seen.forwarded = true;
-                forwarded(name, value, &client, cx, sink);
+                peer.forwarded(name, value, &mut out);
             }
             FieldName::XRealIp if cx.options.elide_x_real_ip || cx.options.send_x_real_ip => {}
             FieldName::XForwardedHost if cx.host.is_some() => {}
             FieldName::Cookie if cx.strip_sticky => {
-                cookie::strip(name, value, &cx.options.sticky_name, sink);
+                cookie::strip(buffer, field, &cx.options.sticky_name, &mut out);
             }
-            FieldName::Other if is_correlation(field, buffer, cx) => {}
             kind => {
                 seen.note(kind);
-                sink.field(name, &[value]);
+                out.received(buffer, field);
             }
         }
     }
-    missing_fields(&seen, &client, cx, sink);
-    for (name, value) in cx.edits.added().filter(|(name, _)| !is_host(name)) {
-        sink.field(name, &[value]);
-    }
+    missing_fields(&seen, &peer, cx, &mut out);
+    out.finish(cx.id);
+}
+
+/// Which of the fields that we add were there.
+#[derive(Default)]
+struct Seen {
+    forwarded_for: bool,
+    forwarded: bool,
+    proto: bool,
+    port: bool,
+    request_id: bool,
 }
 
 impl Seen {
@@ -106,96 +103,123 @@ impl Seen {
     }
 }
 
-fn is_host(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"host")
-}
-
-fn is_correlation(field: &Field, buffer: &[u8], cx: &RequestContext<'_>) -> bool {
-    field.name.of(buffer).eq_ignore_ascii_case(&cx.options.correlation)
-}
-
-/// `Host` comes first (RFC 9110 §7.2).
-fn host_fields<S: FieldSink>(
-    head: &RequestHead,
-    buffer: &[u8],
-    cx: &RequestContext<'_>,
-    sink: &mut S,
-) {
-    let original = head.target.authority.of(buffer);
-    let edited = cx.edits.replacement(b"host");
-    sink.field(b"Host", &[edited.or(cx.host).unwrap_or(original)]);
-    if cx.host.is_some() && cx.edits.replacement(b"x-forwarded-host").is_none() {
-        sink.field(b"X-Forwarded-Host", &[original]);
+/// `Host` comes first (RFC 9110 §7.2). What the client asked for is told when the route asks for
+/// something else.
+fn host_fields<S: FieldSink>(original: &[u8], cx: &RequestContext<'_>, out: &mut Outgoing<'_, S>) {
+    let host = cx.edits.host().or(cx.host).unwrap_or(original);
+    out.own(b"Host", &[host]);
+    if cx.host.is_some() {
+        out.field(b"X-Forwarded-Host", &[original]);
     }
 }
 
-fn missing_fields<S: FieldSink>(seen: &Seen, client: &Text, cx: &RequestContext<'_>, sink: &mut S) {
+fn missing_fields<S: FieldSink>(
+    seen: &Seen,
+    peer: &Peer,
+    cx: &RequestContext<'_>,
+    out: &mut Outgoing<'_, S>,
+) {
     if !seen.forwarded_for {
-        sink.field(b"X-Forwarded-For", &[client.as_bytes()]);
+        out.field(b"X-Forwarded-For", &[peer.client.as_bytes()]);
     }
     if !seen.forwarded {
-        forwarded(b"Forwarded", b"", client, cx, sink);
+        peer.forwarded(b"Forwarded", b"", out);
     }
     if !seen.proto {
-        sink.field(b"X-Forwarded-Proto", &[scheme(cx)]);
+        out.field(b"X-Forwarded-Proto", &[peer.scheme]);
     }
     if !seen.port {
-        sink.field(b"X-Forwarded-Port", &[Text::number(cx.public.port()).as_bytes()]);
+        out.field(b"X-Forwarded-Port", &[Text::number(cx.public.port()).as_bytes()]);
     }
     if cx.options.send_x_real_ip {
-        sink.field(b"X-Real-IP", &[client.as_bytes()]);
+        out.field(b"X-Real-IP", &[peer.client.as_bytes()]);
     }
     if !seen.request_id {
-        sink.field(b"X-Request-Id", &[cx.id.as_bytes()]);
+        out.field(b"X-Request-Id", &[cx.id.as_bytes()]);
     }
-    sink.field(&cx.options.correlation, &[cx.id.as_bytes()]);
 }
 
-fn scheme(cx: &RequestContext<'_>) -> &'static [u8] {
-    if cx.https { b"https" } else { b"http" }
+/// Both ends of the client's connection as text. An IPv4 address that arrived on an IPv6 socket is
+/// an IPv4 address.
+struct Peer {
+    scheme: &'static [u8],
+    client: Text,
+    port: Text,
+    public: Text,
+    /// What stands around the client's address.
+    around_client: Around,
+    /// What stands around ours.
+    around_public: Around,
+}
+
+type Around = [&'static [u8]; 2];
+
+impl Peer {
+    fn new(cx: &RequestContext<'_>) -> Self {
+        let (client, public) = (cx.client.ip().to_canonical(), cx.public.ip().to_canonical());
+        Self {
+            scheme: if cx.https { b"https" } else { b"http" },
+            client: Text::ip(client),
+            port: Text::number(cx.client.port()),
+            public: Text::ip(public),
+            around_client: around(client, [b";for=\"", b":"], [b";for=\"[", b"]:"]),
+            around_public: around(public, [b"\";by=", b""], [b"\";by=\"[", b"]\""]),
+        }
+    }
+
+    /// Emits `value` with an element of our own, RFC 7239 §4; an IPv6 address is in brackets and
+    /// quoted (§6).
+    fn forwarded<S: FieldSink>(&self, name: &[u8], value: &[u8], out: &mut Outgoing<'_, S>) {
+        let [before, after] = self.around_client;
+        let [by, end] = self.around_public;
+        let (client, public) = (self.client.as_bytes(), self.public.as_bytes());
+        let port = self.port.as_bytes();
+        let separator = separator(value);
+        out.field(
+            name,
+            &[
+                value,
+                separator,
+                b"proto=",
+                self.scheme,
+                before,
+                client,
+                after,
+                port,
+                by,
+                public,
+                end,
+            ],
+        );
+    }
+}
+
+fn around(ip: IpAddr, v4: Around, v6: Around) -> Around {
+    if ip.is_ipv4() { v4 } else { v6 }
 }
 
 fn separator(value: &[u8]) -> &'static [u8] {
     if value.is_empty() { b"" } else { b", " }
 }
 
-/// One element of `Forwarded`, RFC 7239 §4; IPv6 addresses are in brackets and quoted (§6).
-fn forwarded<S: FieldSink>(
-    name: &[u8],
-    value: &[u8],
-    client: &Text,
-    cx: &RequestContext<'_>,
-    sink: &mut S,
-) {
-    let port = Text::number(cx.client.port());
-    let by = Text::ip(cx.public.ip());
-    let (open, close) = brackets(cx.client.ip(), [b"\"", b"\"["], [b":", b"]:"]);
-    let (by_open, by_close) = brackets(cx.public.ip(), [b"", b"\"["], [b"", b"]\""]);
-    sink.field(
-        name,
-        &[
-            value,
-            separator(value),
-            b"proto=",
-            scheme(cx),
-            b";for=",
-            open,
-            client.as_bytes(),
-            close,
-            port.as_bytes(),
-            b"\";by=",
-            by_open,
-            by.as_bytes(),
-            by_close,
-        ],
-    );
+/// Of several lines that form one list, only the last is extended (RFC 9110 §5.3).
+fn is_last(lines: &[Field], at: usize) -> bool {
+    !lines[at + 1..].iter().any(|field| field.kind == lines[at].kind && !field.hop)
 }
 
-fn brackets(
-    ip: IpAddr,
-    open: [&'static [u8]; 2],
-    close: [&'static [u8]; 2],
-) -> (&'static [u8], &'static [u8]) {
-    let v6 = usize::from(ip.is_ipv6());
-    (open[v6], close[v6])
+/// A quoted string that does not end would swallow our own element (RFC 9110 §5.6.4).
+fn hides_what_follows(value: &[u8]) -> bool {
+    let mut quoted = false;
+    let mut bytes = value.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' if quoted => _ = bytes.next(),
+            _ => {}
+        }
+    }
+    quoted
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The fields of a response as the client gets them.
 
+use super::outgoing::Outgoing;
 use super::{Edits, RequestId};
 use crate::message::{FieldName, FieldSink, Fields};
 
@@ -34,23 +35,19 @@ pub fn response_fields<S: FieldSink>(
     cx: &ResponseContext<'_>,
     sink: &mut S,
 ) {
-    for field in fields.as_slice() {
-        let name = field.name.of(buffer);
-        let dropped = match field.kind {
-            FieldName::ContentLength => true,
-            FieldName::Trailer => !cx.trailers,
-            FieldName::Other => name.eq_ignore_ascii_case(cx.correlation),
-            _ => false,
-        };
-        if !field.hop && !dropped && !cx.edits.deletes(name) {
-            sink.field(name, &[field.value.of(buffer)]);
+    let mut out = Outgoing::new(cx.edits, cx.correlation, sink);
+    for field in fields.as_slice().iter().filter(|field| !field.hop) {
+        match field.kind {
+            FieldName::ContentLength => {}
+            FieldName::Trailer if !cx.trailers => {}
+            _ => out.received(buffer, field),
         }
     }
     if let Some(sticky) = cx.sticky {
-        sink.field(b"Set-Cookie", &[sticky.name, b"=", sticky.value, b"; Path=/"]);
+        out.own(b"Set-Cookie", &[sticky.name, b"=", sticky.value, b"; Path=/"]);
     }
-    sink.field(cx.correlation, &[cx.id.as_bytes()]);
-    for (name, value) in cx.edits.added() {
-        sink.field(name, &[value]);
-    }
+    out.finish(cx.id);
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,29 @@ fn push_number(out: &mut Text, number: u16) {
         out.push(digit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_numbers_are_written_as_usual() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "192.0.2.10",
+            "::",
+            "::1",
+            "2001:db8::7",
+            "1:2:3:4:5:6:7:8",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "::ffff:255.255.255.255",
+        ] {
+            let ip = text.parse().expect("address");
+            assert_eq!(Text::ip(ip).as_bytes(), text.as_bytes());
+        }
+        for number in [0, 9, 80, 443, 8080, u16::MAX] {
+            assert_eq!(Text::number(number).as_bytes(), number.to_string().as_bytes());
+        }
+    }
+}

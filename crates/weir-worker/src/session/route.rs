@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weir_http::message::Method;
+use weir_http::message::{FieldName, Method};
 use weir_http::policy;
 use weir_route::Request;
 
@@ -19,9 +19,9 @@ impl Session {
         if active.head.method == Method::Connect {
             return self.answer(active, Answer::message(400, "CONNECT is not supported"), cx);
         }
-        let Some(route) = self.lookup(&mut active, cx) else {
-            cx.observe.no_route();
-            return self.answer(active, Answer::plain(404), cx);
+        let route = match self.lookup(&mut active, cx) {
+            Ok(route) => route,
+            Err(answer) => return self.answer(active, answer, cx),
         };
         active.cluster = route.cluster;
         active.route = Some(Rc::clone(&route));
@@ -31,8 +31,7 @@ impl Session {
         }
     }
 
-    fn lookup(&self, active: &mut Active, cx: &mut Context) -> Option<Rc<Route>> {
-        let listener = cx.tables.listeners.get(self.listener)?;
+    fn lookup(&self, active: &mut Active, cx: &mut Context) -> Result<Rc<Route>, Answer> {
         let bytes = active.head_bytes();
         let target = &active.head.target;
         let path = match target.path.of(bytes) {
@@ -41,22 +40,21 @@ impl Session {
         };
         let method = active.head.method_text.of(bytes);
         let request = Request { host: target.host.of(bytes), path, method };
-        let found = listener.routes.lookup(&request)?;
+        let listener = cx.tables.listeners.get(self.listener);
+        let Some(found) = listener.and_then(|listener| listener.routes.lookup(&request)) else {
+            cx.observe.no_route();
+            return Err(Answer::plain(404));
+        };
         let route = Rc::clone(found.value());
         if route.rewrite_host.is_some() || route.rewrite_path.is_some() {
             let captures = found.captures(&request);
-            let mut rewritten = Box::<Rewritten>::default();
-            let host = |at: usize| captures.host.get(at).copied().unwrap_or_default();
-            let path = |at: usize| captures.path.get(at).copied().unwrap_or_default();
-            if let Some(template) = &route.rewrite_host {
-                template.render(host, path, &mut rewritten.host);
-            }
-            if let Some(template) = &route.rewrite_path {
-                template.render(host, path, &mut rewritten.path);
-            }
-            active.rewritten = Some(rewritten);
+            let captures = policy::Captures { host: &captures.host, path: &captures.path };
+            let query = &target.path_and_query.of(bytes)[target.path.len as usize..];
+            let rewritten = rewrite(&route, captures, query);
+            let rewritten = rewritten.map_err(|error| Answer::refusal(400, &error))?;
+            active.rewritten = Some(Box::new(rewritten));
         }
-        Some(route)
+        Ok(route)
     }
 
     /// Everything that may answer instead of forwarding, in order.
@@ -75,7 +73,8 @@ impl Session {
                 None => Answer::plain(401),
             });
         };
-        let config = &cluster.settings.config;
+        let settings = Rc::clone(&cluster.settings);
+        let config = &settings.config;
         if let Some(status) = redirect {
             let port = config.https_redirect_port;
             return Some(Answer::redirect(status, self.location(active, route, port)));
@@ -128,11 +127,27 @@ impl Active {
     }
 }
 
+fn rewrite(
+    route: &Route,
+    captures: policy::Captures<'_>,
+    query: &[u8],
+) -> Result<Rewritten, policy::RenderError> {
+    let mut rewritten = Rewritten::default();
+    if let Some(template) = &route.rewrite_host {
+        template.render_host(captures, &mut rewritten.host)?;
+    }
+    if let Some(template) = &route.rewrite_path {
+        template.render_path(captures, query, &mut rewritten.path)?;
+    }
+    Ok(rewritten)
+}
+
 /// Basic credentials of the request against the cluster's list.
-fn authorized(active: &Active, cx: &Context, hashes: &[String]) -> bool {
+fn authorized(active: &Active, cx: &mut Context, hashes: &[String]) -> bool {
     let bytes = active.head_bytes();
     let limit = cx.settings.basic_auth_max_credential_bytes;
-    cx.request_fields
-        .first(weir_http::message::FieldName::Authorization)
-        .is_some_and(|field| policy::basic_auth(field.value.of(bytes), hashes, limit))
+    let field = cx.request_fields.first(FieldName::Authorization);
+    field.is_some_and(|field| {
+        policy::basic_auth(field.value.of(bytes), hashes, limit, &mut cx.scratch)
+    })
 }
