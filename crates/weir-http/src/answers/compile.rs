@@ -1,85 +1,15 @@
 //! From the text of a response to a template.
 
-use super::{LONGEST_TEMPLATE, Part, Template, Value, Variable};
-
-/// A rule that a template breaks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// Bound.
-    #[error("the template is longer than 64 KiB")]
-    TooLong,
-    /// No status line.
-    #[error("line 1: a template starts with a status line such as `HTTP/1.1 404 Not Found`")]
-    BadStatusLine,
-    /// Another status.
-    #[error("line 1: the status is {found}, but the template is for {expected}")]
-    WrongStatus {
-        /// In the template.
-        found: u16,
-        /// Of the key.
-        expected: u16,
-    },
-    /// No blank line.
-    #[error("there is no blank line between the fields and the body")]
-    NoBlankLine,
-    /// A field line.
-    #[error("line {line}: a field is written `Name: value`, without control bytes")]
-    BadField {
-        /// From 1.
-        line: usize,
-    },
-    /// Chunked.
-    #[error("line {line}: the length of an answer is computed; remove Transfer-Encoding")]
-    Chunked {
-        /// From 1.
-        line: usize,
-    },
-    /// Known variable where it cannot stand.
-    #[error("line {line}: `%{name}` cannot be used {place} an answer with this status")]
-    Misplaced {
-        /// From 1.
-        line: usize,
-        /// Without `%`.
-        name: &'static str,
-        /// Field or body.
-        place: &'static str,
-    },
-    /// Twice.
-    #[error("line {line}: `%{name}` may appear only once")]
-    Repeated {
-        /// From 1.
-        line: usize,
-        /// Without `%`.
-        name: &'static str,
-    },
-}
-
-/// Name, statuses (none: every one), allowed in fields, allowed in the body, once.
-type Rule = (Variable, &'static str, &'static [u16], bool, bool, bool);
-
-/// Longer names come before their prefixes.
-const RULES: [Rule; 15] = [
-    (Variable::Route, "ROUTE", &[], true, true, false),
-    (Variable::RequestId, "REQUEST_ID", &[], true, true, false),
-    (Variable::RedirectLocation, "REDIRECT_LOCATION", &[301, 302, 308], true, true, true),
-    (Variable::ClusterId, "CLUSTER_ID", &[429, 502, 503, 504, 507], true, true, false),
-    (Variable::BackendId, "BACKEND_ID", &[502, 503, 504, 507], true, true, false),
-    (Variable::Message, "MESSAGE", &[400, 413, 502, 503, 507], false, true, true),
-    (Variable::Phase, "PHASE", &[400, 413, 502, 507], true, true, false),
-    (Variable::SuccessfullyParsed, "SUCCESSFULLY_PARSED", &[400, 502], false, true, false),
-    (Variable::PartiallyParsed, "PARTIALLY_PARSED", &[400, 502], false, true, false),
-    (Variable::Invalid, "INVALID", &[400, 502], false, true, false),
-    (Variable::Duration, "DURATION", &[408, 504], true, true, false),
-    (Variable::Capacity, "CAPACITY", &[413, 507], true, true, false),
-    (Variable::WwwAuthenticate, "WWW_AUTHENTICATE", &[401], true, false, true),
-    (Variable::RetryAfter, "RETRY_AFTER", &[429], true, false, true),
-    (Variable::TemplateName, "TEMPLATE_NAME", &[], true, true, true),
-];
+use super::escape::Escape;
+use super::variable::{Place, Rule, Variable};
+use super::{LONGEST_TEMPLATE, Part, Template, TemplateError, Value};
+use crate::message::bytes;
 
 impl Template {
     /// Compiles the text of a whole response; lines may end with LF or CRLF.
     ///
-    /// `status` is the one it is for; `None` for a redirect template, which may have any.
+    /// `status` is the one it is for; `None` for a free-form template, which may have any. The
+    /// body is escaped as its `Content-Type` asks for, as HTML without one.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -92,123 +22,139 @@ impl Template {
             Some(parts) => parts,
             None => (text.strip_suffix('\n').ok_or(TemplateError::NoBlankLine)?, ""),
         };
-        let mut lines = head.split('\n').zip(1..);
-        let (found, reason) = status_line(lines.next().map_or("", |(line, _)| line))?;
+        let (first, rest) = head.split_once('\n').unwrap_or((head, ""));
+        let (found, reason) = status_line(first)?;
         if let Some(expected) = status.filter(|expected| *expected != found) {
             return Err(TemplateError::WrongStatus { found, expected });
         }
-        let mut compiler = Compiler { status: found, free: status.is_none(), used: Vec::new() };
-        let mut template = Self {
-            status: found,
-            reason: reason.into(),
-            fields: Vec::new(),
-            body: Vec::new(),
-            keep_alive: true,
-        };
-        for (line, number) in lines {
-            compiler.field(line, number, &mut template)?;
+        let mut compiler = Compiler::new(status, found, reason);
+        for (line, number) in rest.lines().zip(2..) {
+            compiler.field(line, number)?;
         }
-        let first_line = head.split('\n').count() + 2;
-        template.body = compiler.body(&body.replace('\n', "\r\n"), first_line)?;
-        Ok(template)
+        let line = head.split('\n').count() + 2;
+        if matches!(found, 204 | 205 | 304) && !body.is_empty() {
+            return Err(TemplateError::Body { line, status: found });
+        }
+        compiler.body(&body.replace('\n', "\r\n"), line)?;
+        Ok(compiler.template)
     }
 }
 
 fn status_line(line: &str) -> Result<(u16, &str), TemplateError> {
     let bad = TemplateError::BadStatusLine;
     let rest = line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 "));
-    let rest = rest.ok_or(bad.clone())?;
+    let rest = rest.filter(|rest| !rest.contains(char::is_control)).ok_or(bad.clone())?;
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-    let status = code.parse().ok().filter(|status| (200..600).contains(status)).ok_or(bad)?;
-    Ok((status, reason.trim()))
+    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
+    let status = code.parse().ok().filter(|status| is_code && (200..600).contains(status));
+    Ok((status.ok_or(bad)?, reason.trim()))
 }
 
 struct Compiler {
-    status: u16,
-    free: bool,
+    /// What the template is for.
+    wanted: Option<u16>,
+    template: Template,
+    escape: Option<Escape>,
+    /// Variables that may appear only once, and have.
     used: Vec<Variable>,
 }
 
 impl Compiler {
-    fn field(
-        &mut self,
-        line: &str,
-        number: usize,
-        template: &mut Template,
-    ) -> Result<(), TemplateError> {
+    fn new(wanted: Option<u16>, status: u16, reason: &str) -> Self {
+        let template = Template {
+            status,
+            reason: reason.into(),
+            fields: Vec::new(),
+            body: Vec::new(),
+            keep_alive: true,
+        };
+        Self { wanted, template, escape: None, used: Vec::new() }
+    }
+
+    /// One field line. What belongs to framing and connection is computed when rendering.
+    fn field(&mut self, line: &str, number: usize) -> Result<(), TemplateError> {
         let bad = TemplateError::BadField { line: number };
         let (name, value) = line.split_once(':').ok_or(bad.clone())?;
         let value = value.trim();
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) || value.contains(char::is_control) {
+        let is_name = !name.is_empty() && bytes::token_end(name.as_bytes(), 0) == name.len();
+        if !is_name || value.contains(char::is_control) {
             return Err(bad);
         }
         match name.to_ascii_lowercase().as_str() {
             "transfer-encoding" => return Err(TemplateError::Chunked { line: number }),
-            "content-length" => return Ok(()),
+            "content-length" => {}
             "connection" => {
-                template.keep_alive &= !value.eq_ignore_ascii_case("close");
-                return Ok(());
+                let closes = |option: &str| option.trim().eq_ignore_ascii_case("close");
+                self.template.keep_alive &= !value.split(',').any(closes);
             }
-            _ => {}
+            lower => {
+                if lower == "content-type" {
+                    self.note_content_type(value);
+                }
+                let value = self.value(value, number)?;
+                self.template.fields.push((name.into(), value));
+            }
         }
-        let whole = RULES.iter().find(|rule| value.strip_prefix('%') == Some(rule.1));
-        let value = match whole {
-            Some(rule) => {
-                self.check(rule, number, rule.3, "in a field of")?;
-                Value::Variable(rule.0)
-            }
-            None => Value::Text(value.into()),
-        };
-        template.fields.push((name.into(), value));
         Ok(())
     }
 
-    fn body(&mut self, body: &str, first_line: usize) -> Result<Vec<Part>, TemplateError> {
-        let mut parts = Vec::new();
-        let mut text = String::new();
-        let mut rest = body;
-        let mut line = first_line;
-        while let Some(at) = rest.find('%') {
-            let (before, from) = rest.split_at(at);
-            line += before.matches('\n').count();
-            text.push_str(before);
-            let Some(rule) = RULES.iter().find(|rule| from[1..].starts_with(rule.1)) else {
-                text.push('%');
-                rest = &from[1..];
-                continue;
-            };
-            self.check(rule, line, rule.4, "in the body of")?;
-            if !text.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut text).into()));
-            }
-            parts.push(Part::Variable(rule.0));
-            rest = &from[1 + rule.1.len()..];
-        }
-        text.push_str(rest);
-        if !text.is_empty() {
-            parts.push(Part::Text(text.into()));
-        }
-        Ok(parts)
+    /// Of several content types nobody knows which one a client believes.
+    fn note_content_type(&mut self, value: &str) {
+        let escape = Escape::for_content_type(value);
+        let agreed = self.escape.is_none_or(|known| known == escape);
+        self.escape = Some(if agreed { escape } else { Escape::Html });
     }
 
-    fn check(
-        &mut self,
-        rule: &Rule,
-        line: usize,
-        here: bool,
-        place: &'static str,
-    ) -> Result<(), TemplateError> {
-        let (variable, name, statuses, .., once) = *rule;
-        let fits = statuses.is_empty() || statuses.contains(&self.status);
-        if !here || !(fits || self.free) {
-            return Err(TemplateError::Misplaced { line, name, place });
+    fn value(&mut self, value: &str, line: usize) -> Result<Value, TemplateError> {
+        for (at, _) in value.match_indices('%') {
+            let Some(rule) = Rule::at_start(&value[at + 1..]) else { continue };
+            if value.len() != 1 + rule.name.len() {
+                return Err(TemplateError::NotWhole { line, name: rule.name });
+            }
+            self.check(rule, Place::Field, line)?;
+            return Ok(Value::Variable(rule.variable));
         }
-        if once && self.used.contains(&variable) {
+        Ok(Value::Text(value.into()))
+    }
+
+    fn body(&mut self, body: &str, first_line: usize) -> Result<(), TemplateError> {
+        let escape = self.escape.unwrap_or(Escape::Html);
+        let mut line = first_line;
+        let mut start = 0;
+        for (at, _) in body.match_indices('%') {
+            let Some(rule) = Rule::at_start(&body[at + 1..]) else { continue };
+            line += body[start..at].matches('\n').count();
+            self.check(rule, Place::Body, line)?;
+            self.push_text(&body[start..at]);
+            self.template.body.push(Part::Variable(rule.variable, escape));
+            start = at + 1 + rule.name.len();
+        }
+        self.push_text(&body[start..]);
+        Ok(())
+    }
+
+    fn push_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.template.body.push(Part::Text(text.into()));
+        }
+    }
+
+    fn check(&mut self, rule: &Rule, place: Place, line: usize) -> Result<(), TemplateError> {
+        let name = rule.name;
+        if !rule.allows(self.wanted, place) {
+            let allowed = Rule::allowed(self.wanted, place);
+            let place = match place {
+                Place::Field => "in a field of",
+                Place::Body => "in the body of",
+            };
+            return Err(TemplateError::Misplaced { line, name, place, allowed });
+        }
+        if rule.once && self.used.contains(&rule.variable) {
             return Err(TemplateError::Repeated { line, name });
         }
-        self.used.push(variable);
+        if rule.once {
+            self.used.push(rule.variable);
+        }
         Ok(())
     }
 }

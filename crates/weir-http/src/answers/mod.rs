@@ -6,18 +6,26 @@
 //!
 //! Invariants: what is rendered is exactly framed whatever the variables hold; nothing a client
 //! sent can add a field or markup to it.
+//!
+//! Limits: [`LONGEST_TEMPLATE`].
 
 mod builtin;
 mod compile;
+mod error;
+mod escape;
 mod render;
+mod variable;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-pub use compile::TemplateError;
+pub use error::TemplateError;
 pub use render::{Rendered, Variables};
+
+use escape::Escape;
+use variable::Variable;
 
 /// Bytes of the longest template.
 pub const LONGEST_TEMPLATE: usize = 64 * 1024;
@@ -43,27 +51,7 @@ enum Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(Box<str>),
-    Variable(Variable),
-}
-
-/// What a template can insert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variable {
-    Route,
-    RequestId,
-    RedirectLocation,
-    ClusterId,
-    BackendId,
-    Message,
-    Phase,
-    SuccessfullyParsed,
-    PartiallyParsed,
-    Invalid,
-    Duration,
-    Capacity,
-    WwwAuthenticate,
-    RetryAfter,
-    TemplateName,
+    Variable(Variable, Escape),
 }
 
 /// Templates by status; those not configured are built in.

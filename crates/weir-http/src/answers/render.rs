@@ -1,6 +1,8 @@
 //! From a template and a request to bytes.
 
 use super::{Part, Template, Value, Variable};
+use crate::h1::{Connection, HeadEncoder};
+use crate::message::{FieldSink, bytes};
 
 /// What a template may insert. What a client sent is made harmless where it is inserted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,7 +15,7 @@ pub struct Variables<'a> {
     pub path: &'a [u8],
     /// Identity of the request.
     pub request_id: &'a str,
-    /// Name of the correlation field, which every answer has.
+    /// Name of the correlation field, which every answer has; empty for none.
     pub correlation: &'a str,
     /// Where a redirect leads.
     pub redirect_location: &'a [u8],
@@ -29,9 +31,9 @@ pub struct Variables<'a> {
     pub duration: &'a str,
     /// Bytes of a buffer.
     pub capacity: &'a str,
-    /// Challenge of a 401; empty for no field.
+    /// Challenge of a 401.
     pub www_authenticate: &'a str,
-    /// Seconds of a 429; empty for no field.
+    /// Seconds of a 429.
     pub retry_after: &'a str,
     /// Name of a free-form template.
     pub template_name: &'a str,
@@ -49,6 +51,8 @@ pub struct Rendered {
 impl Template {
     /// Appends the response; without the body when it answers HEAD. `keep_alive`: the connection
     /// can go on, if the template does not close it.
+    ///
+    /// A field whose variable is empty is left out.
     pub fn render(
         &self,
         variables: &Variables<'_>,
@@ -56,48 +60,45 @@ impl Template {
         keep_alive: bool,
         out: &mut Vec<u8>,
     ) -> Rendered {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(itoa::Buffer::new().format(self.status).as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(self.reason.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        let mut head = HeadEncoder::response(out, self.status, self.reason.as_bytes());
         for (name, value) in &self.fields {
-            self.field(name, value, variables, out);
-        }
-        if !variables.correlation.is_empty() {
-            field(variables.correlation, variables.request_id.as_bytes(), out);
-        }
-        let keep_alive = keep_alive && self.keep_alive;
-        if !keep_alive {
-            field("Connection", b"close", out);
-        }
-        let mut body = Vec::with_capacity(256);
-        for part in &self.body {
-            match part {
-                Part::Text(text) => body.extend_from_slice(text.as_bytes()),
-                Part::Variable(variable) => {
-                    variables.visit(*variable, |piece| escape_markup(piece, &mut body));
+            match value {
+                Value::Text(text) => head.field(name.as_bytes(), &[text.as_bytes()]),
+                Value::Variable(variable) => {
+                    variable_field(&mut head, name, &variables.pieces(*variable));
                 }
             }
         }
-        field("Content-Length", itoa::Buffer::new().format(body.len()).as_bytes(), out);
-        out.extend_from_slice(b"\r\n");
+        if !self.has_field(variables.correlation) {
+            variable_field(&mut head, variables.correlation, &[variables.request_id.as_bytes()]);
+        }
+        if is_delimited(self.status) {
+            let mut length = 0;
+            self.body(variables, &mut |piece| length += piece.len() as u64);
+            head.length(length);
+        }
+        let keep_alive = keep_alive && self.keep_alive;
+        head.connection(if keep_alive { Connection::None } else { Connection::Close });
+        head.finish();
         if !head_only {
-            out.extend_from_slice(&body);
+            self.body(variables, &mut |piece| out.extend_from_slice(piece));
         }
         Rendered { status: self.status, keep_alive }
     }
 
-    /// A field whose variable is empty is left out.
-    fn field(&self, name: &str, value: &Value, variables: &Variables<'_>, out: &mut Vec<u8>) {
-        match value {
-            Value::Text(text) => field(name, text.as_bytes(), out),
-            Value::Variable(variable) => {
-                let mut text = Vec::new();
-                variables.visit(*variable, |piece| text.extend_from_slice(piece));
-                text.retain(|byte| *byte >= b' ' && *byte != 0x7f);
-                if !text.is_empty() {
-                    field(name, &text, out);
+    /// Whether the correlation field need not be added: it is there, or has no name.
+    fn has_field(&self, name: &str) -> bool {
+        name.is_empty() || self.fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    fn body(&self, variables: &Variables<'_>, emit: &mut impl FnMut(&[u8])) {
+        for part in &self.body {
+            match part {
+                Part::Text(text) => emit(text.as_bytes()),
+                Part::Variable(variable, escape) => {
+                    for piece in variables.pieces(*variable) {
+                        escape.emit(piece, emit);
+                    }
                 }
             }
         }
@@ -105,49 +106,45 @@ impl Template {
 }
 
 impl Variables<'_> {
-    fn visit(&self, variable: Variable, mut emit: impl FnMut(&[u8])) {
+    /// The text of a variable is these one after the other.
+    fn pieces(&self, variable: Variable) -> [&[u8]; 4] {
         let text = match variable {
             Variable::Route => {
-                emit(self.method);
-                emit(b" ");
-                emit(self.authority);
-                return emit(self.path);
+                let space: &[u8] = if self.method.is_empty() { b"" } else { b" " };
+                return [self.method, space, self.authority, self.path];
             }
-            Variable::RedirectLocation => return emit(self.redirect_location),
-            Variable::RequestId => self.request_id,
-            Variable::ClusterId => self.cluster_id,
-            Variable::BackendId => self.backend_id,
-            Variable::Message => self.message,
-            Variable::Phase => self.phase,
-            Variable::SuccessfullyParsed | Variable::PartiallyParsed | Variable::Invalid => "null",
-            Variable::Duration => self.duration,
-            Variable::Capacity => self.capacity,
-            Variable::WwwAuthenticate => self.www_authenticate,
-            Variable::RetryAfter => self.retry_after,
-            Variable::TemplateName => self.template_name,
+            Variable::RedirectLocation => self.redirect_location,
+            Variable::RequestId => self.request_id.as_bytes(),
+            Variable::ClusterId => self.cluster_id.as_bytes(),
+            Variable::BackendId => self.backend_id.as_bytes(),
+            Variable::Message => self.message.as_bytes(),
+            Variable::Phase => self.phase.as_bytes(),
+            Variable::SuccessfullyParsed | Variable::PartiallyParsed | Variable::Invalid => b"null",
+            Variable::Duration => self.duration.as_bytes(),
+            Variable::Capacity => self.capacity.as_bytes(),
+            Variable::WwwAuthenticate => self.www_authenticate.as_bytes(),
+            Variable::RetryAfter => self.retry_after.as_bytes(),
+            Variable::TemplateName => self.template_name.as_bytes(),
         };
-        emit(text.as_bytes());
+        [text, b"", b"", b""]
     }
 }
 
-fn field(name: &str, value: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+/// Whether a response with this status says how long it is; the others end with their head (RFC
+/// 9112 §6.3).
+pub(super) const fn is_delimited(status: u16) -> bool {
+    !matches!(status, 204 | 304)
 }
 
-/// Bodies are mostly HTML: what is inserted is text there, and harmless elsewhere.
-fn escape_markup(piece: &[u8], out: &mut Vec<u8>) {
-    for byte in piece {
-        match byte {
-            b'<' => out.extend_from_slice(b"&lt;"),
-            b'>' => out.extend_from_slice(b"&gt;"),
-            b'&' => out.extend_from_slice(b"&amp;"),
-            b'"' => out.extend_from_slice(b"&quot;"),
-            b'\'' => out.extend_from_slice(b"&#39;"),
-            0..=0x1f | 0x7f => out.push(b'?'),
-            _ => out.push(*byte),
+/// A field whose value may hold anything: controls are left out.
+fn variable_field(head: &mut HeadEncoder<'_>, name: &str, value: &[&[u8]]) {
+    if value.iter().all(|piece| bytes::find_control(piece, 0) == piece.len()) {
+        if value.iter().any(|piece| !piece.is_empty()) {
+            head.field(name.as_bytes(), value);
         }
+        return;
     }
+    let mut clean = value.concat();
+    clean.retain(|byte| !byte.is_ascii_control());
+    variable_field(head, name, &[&clean]);
 }

@@ -126,10 +126,11 @@ fn missing_fields<S: FieldSink>(
         peer.forwarded(b"Forwarded", b"", out);
     }
     if !seen.proto {
-        out.field(b"X-Forwarded-Proto", &[peer.scheme]);
+        out.field(b"X-Forwarded-Proto", &[if cx.https { b"https" } else { b"http" }]);
     }
     if !seen.port {
-        out.field(b"X-Forwarded-Port", &[Text::number(cx.public.port()).as_bytes()]);
+        let mut port = itoa::Buffer::new();
+        out.field(b"X-Forwarded-Port", &[port.format(cx.public.port()).as_bytes()]);
     }
     if cx.options.send_x_real_ip {
         out.field(b"X-Real-IP", &[peer.client.as_bytes()]);
@@ -142,60 +143,45 @@ fn missing_fields<S: FieldSink>(
 /// Both ends of the client's connection as text. An IPv4 address that arrived on an IPv6 socket is
 /// an IPv4 address.
 struct Peer {
-    scheme: &'static [u8],
     client: Text,
-    port: Text,
+    port: u16,
     public: Text,
-    /// What stands around the client's address.
-    around_client: Around,
+    /// What stands around the client's address and port in `Forwarded`.
+    for_: [&'static [u8]; 2],
     /// What stands around ours.
-    around_public: Around,
+    by: [&'static [u8]; 2],
 }
-
-type Around = [&'static [u8]; 2];
 
 impl Peer {
     fn new(cx: &RequestContext<'_>) -> Self {
         let (client, public) = (cx.client.ip().to_canonical(), cx.public.ip().to_canonical());
         Self {
-            scheme: if cx.https { b"https" } else { b"http" },
             client: Text::ip(client),
-            port: Text::number(cx.client.port()),
+            port: cx.client.port(),
             public: Text::ip(public),
-            around_client: around(client, [b";for=\"", b":"], [b";for=\"[", b"]:"]),
-            around_public: around(public, [b"\";by=", b""], [b"\";by=\"[", b"]\""]),
+            for_: match (cx.https, client) {
+                (false, IpAddr::V4(_)) => [b"proto=http;for=\"", b":"],
+                (false, IpAddr::V6(_)) => [b"proto=http;for=\"[", b"]:"],
+                (true, IpAddr::V4(_)) => [b"proto=https;for=\"", b":"],
+                (true, IpAddr::V6(_)) => [b"proto=https;for=\"[", b"]:"],
+            },
+            by: match public {
+                IpAddr::V4(_) => [b"\";by=", b""],
+                IpAddr::V6(_) => [b"\";by=\"[", b"]\""],
+            },
         }
     }
 
     /// Emits `value` with an element of our own, RFC 7239 §4; an IPv6 address is in brackets and
     /// quoted (§6).
     fn forwarded<S: FieldSink>(&self, name: &[u8], value: &[u8], out: &mut Outgoing<'_, S>) {
-        let [before, after] = self.around_client;
-        let [by, end] = self.around_public;
         let (client, public) = (self.client.as_bytes(), self.public.as_bytes());
-        let port = self.port.as_bytes();
-        let separator = separator(value);
-        out.field(
-            name,
-            &[
-                value,
-                separator,
-                b"proto=",
-                self.scheme,
-                before,
-                client,
-                after,
-                port,
-                by,
-                public,
-                end,
-            ],
-        );
+        let mut port = itoa::Buffer::new();
+        let port = port.format(self.port).as_bytes();
+        let ([for_, colon], [by, end]) = (self.for_, self.by);
+        let comma = separator(value);
+        out.field(name, &[value, comma, for_, client, colon, port, by, public, end]);
     }
-}
-
-fn around(ip: IpAddr, v4: Around, v6: Around) -> Around {
-    if ip.is_ipv4() { v4 } else { v6 }
 }
 
 fn separator(value: &[u8]) -> &'static [u8] {

@@ -157,6 +157,16 @@ impl Proxy {
         assert_eq!(self.hear(), ToMain::Applied { epoch });
     }
 
+    /// Why orders are refused.
+    pub fn refused(&mut self, orders: Vec<Order>) -> String {
+        let epoch = self.epoch + 1;
+        self.say(&ToWorker::Apply { epoch, orders });
+        match self.hear() {
+            ToMain::Refused { reason, .. } => reason,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
     fn say(&mut self, message: &ToWorker) {
         let bytes = encode(message).expect("encoded");
         self.channel.send(&bytes, None).expect("send");

@@ -1,0 +1,110 @@
+//! What policy costs for an ordinary message, in instructions. These tests assert nothing and are
+//! run by hand like those of `h1_cost`.
+
+use std::hint::black_box;
+
+use weir_http::{
+    answers::{Template, Variables},
+    h1::{HeadEncoder, HeadLimits, parse_request, parse_response},
+    message::{Fields, Method},
+    policy::{
+        Edits, ForwardOptions, RequestContext, RequestId, ResponseContext, request_fields,
+        response_fields,
+    },
+};
+
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 16_384, target_bytes: 8_192 };
+
+const REQUEST: &[u8] = b"GET /api/v1/items?page=2 HTTP/1.1\r\n\
+    Host: www.example.org\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+    Accept-Encoding: gzip, deflate, br\r\n\
+    Connection: keep-alive\r\n\r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n\
+    Server: backend\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 1024\r\n\r\n";
+
+const ROUNDS: usize = 10_000;
+
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn forward_a_request() {
+    let mut fields = Fields::with_capacity(100);
+    let head = parse_request(REQUEST, &LIMITS, &mut fields).expect("valid").expect("complete");
+    let options = ForwardOptions {
+        correlation: b"Sozu-Id".as_slice().into(),
+        sticky_name: b"SOZUBALANCEID".as_slice().into(),
+        elide_x_real_ip: false,
+        send_x_real_ip: false,
+    };
+    let cx = RequestContext {
+        client: ([192, 0, 2, 7], 47_111).into(),
+        public: ([198, 51, 100, 1], 8080).into(),
+        https: false,
+        id: &RequestId::new(1_764_072_000_000, 1 << 70),
+        options: &options,
+        strip_sticky: false,
+        edits: &Edits::default(),
+        host: None,
+    };
+    let mut out = Vec::with_capacity(4096);
+    for _ in 0..ROUNDS {
+        out.clear();
+        let mut sink = HeadEncoder::request(&mut out, b"GET", b"/");
+        request_fields(&head, &fields, black_box(REQUEST), &cx, &mut sink);
+        sink.finish();
+        black_box(&out);
+    }
+}
+
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn forward_a_response() {
+    let mut fields = Fields::with_capacity(100);
+    assert!(parse_response(RESPONSE, &LIMITS, &mut fields, Method::Get).is_ok());
+    let cx = ResponseContext {
+        id: &RequestId::new(1_764_072_000_000, 1 << 70),
+        correlation: b"Sozu-Id",
+        sticky: None,
+        edits: &Edits::default(),
+        trailers: false,
+    };
+    let mut out = Vec::with_capacity(4096);
+    for _ in 0..ROUNDS {
+        out.clear();
+        let mut sink = HeadEncoder::response(&mut out, 200, b"OK");
+        response_fields(&fields, black_box(RESPONSE), &cx, &mut sink);
+        sink.finish();
+        black_box(&out);
+    }
+}
+
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn name_a_request() {
+    for round in 0..ROUNDS as u64 {
+        black_box(RequestId::new(black_box(1_764_072_000_000 + round), 1 << 70));
+    }
+}
+
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn render_a_redirect() {
+    let id = RequestId::new(1_764_072_000_000, 1 << 70);
+    let variables = Variables {
+        redirect_location: b"https://www.example.org/api/v1/items?page=2",
+        request_id: id.as_str(),
+        correlation: "Sozu-Id",
+        ..Variables::default()
+    };
+    let mut out = Vec::with_capacity(4096);
+    for _ in 0..ROUNDS {
+        out.clear();
+        Template::builtin(301).render(black_box(&variables), false, true, &mut out);
+        black_box(&out);
+    }
+}
