@@ -1,9 +1,9 @@
 //! The listening sockets: one per listener address and worker slot, all of one address sharing it
 //! through `SO_REUSEPORT`.
 //!
-//! Main binds them before the first worker starts and keeps them for ever; whoever is worker *i*
-//! borrows those of slot *i*. Connections that wait in the queue of a socket therefore outlive the
-//! worker.
+//! Main binds them before the first worker starts and keeps them until the proxy stops; whoever is
+//! worker *i* borrows those of slot *i*. Connections that wait in the queue of a socket therefore
+//! outlive the worker.
 //!
 //! Must not know: who the workers are.
 
@@ -59,6 +59,11 @@ impl Sockets {
     /// Number of sockets of all slots.
     pub(crate) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.sockets.len()).sum()
+    }
+
+    /// Gives them up: from now on each lives as long as the worker that it is lent to accepts.
+    pub(crate) fn close(&mut self) {
+        self.groups.clear();
     }
 
     /// The sockets of one slot, with the listener that each belongs to.

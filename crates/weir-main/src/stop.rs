@@ -59,6 +59,8 @@ impl Supervisor {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.drain(time);
         }
+        // A socket that stays open here would take connections that nobody accepts any more.
+        self.sockets.close();
         self.stage = Stage::Ending { until: now + time + CUT_GRACE, verdict: Ok(Ended::Clean) };
     }
 
@@ -82,7 +84,8 @@ impl Supervisor {
 
     /// The worker of `slot` had no time for some sessions.
     pub(crate) fn note_cut(&mut self, slot: u16, cut: usize) {
-        warn!("worker {slot} cut {cut} sessions: the time to finish was over");
+        let sessions = if cut == 1 { "session" } else { "sessions" };
+        warn!("worker {slot} cut {cut} {sessions}: the time to finish was over");
         self.judge_cut();
     }
 

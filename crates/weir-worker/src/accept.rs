@@ -62,7 +62,7 @@ impl Gate {
             return self.empty_listeners(cx);
         }
         while let Some(listener) = self.readable.pop() {
-            if self.shut.is_some() || self.take_from(listener, cx).is_err() {
+            if self.shut.is_some() || self.take_all(listener, cx).is_err() {
                 self.readable.clear();
             }
         }
@@ -126,21 +126,29 @@ impl Gate {
         }
     }
 
-    fn take_from(&mut self, listener: Key, cx: &mut Context) -> Result<(), ()> {
+    fn take_all(&mut self, listener: Key, cx: &mut Context) -> Result<(), ()> {
+        for index in 0..sockets_of(listener, cx) {
+            self.take_from(listener, index, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Takes connections from one socket of a listener; true when none is left there.
+    fn take_from(&mut self, listener: Key, index: usize, cx: &mut Context) -> Result<bool, ()> {
         for _ in 0..BUDGET {
             if self.queue.len() == self.capacity {
-                return Ok(());
+                return Ok(false);
             }
-            let Some(socket) = cx.tables.listeners.get(listener).and_then(|l| l.socket.as_ref())
-            else {
-                return Ok(());
+            let sockets = cx.tables.listeners.get(listener).map(|listener| &listener.sockets);
+            let Some(socket) = sockets.and_then(|sockets| sockets.get(index)) else {
+                return Ok(true);
             };
             match socket.accept() {
                 Ok(Some((stream, client))) => {
                     let since = cx.now;
                     self.queue.push_back(Waiting { stream, client, listener, since });
                 }
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(true),
                 Err(error) => {
                     cx.observe.internal("accepting a connection", &error);
                     self.shut(Shut::Descriptors, cx);
@@ -148,34 +156,33 @@ impl Gate {
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// While draining: takes everything that waits in the kernel, then closes the listeners.
     fn empty_listeners(&mut self, cx: &mut Context) {
         self.readable.clear();
-        let open: Vec<Key> = cx
-            .tables
-            .listeners
-            .iter()
-            .filter_map(|(key, listener)| listener.socket.is_some().then_some(key))
-            .collect();
-        for key in open {
-            let before = self.queue.len();
-            let taken = self.take_from(key, cx);
-            let emptied = taken.is_ok() && self.queue.len() < (before + BUDGET).min(self.capacity);
-            if let Some(listener) = cx.tables.listeners.get_mut(key).filter(|_| emptied) {
-                listener.socket = None;
+        let keys: Vec<Key> = cx.tables.listeners.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            for index in (0..sockets_of(key, cx)).rev() {
+                let emptied = self.take_from(key, index, cx) == Ok(true);
+                if let Some(listener) = cx.tables.listeners.get_mut(key).filter(|_| emptied) {
+                    listener.sockets.swap_remove(index);
+                }
             }
         }
     }
+}
+
+fn sockets_of(listener: Key, cx: &Context) -> usize {
+    cx.tables.listeners.get(listener).map_or(0, |listener| listener.sockets.len())
 }
 
 /// Starts or stops watching the listeners.
 fn watch(cx: &mut Context, on: bool) {
     use std::os::fd::AsFd;
     for (key, listener) in cx.tables.listeners.iter() {
-        if let Some(socket) = &listener.socket {
+        for socket in &listener.sockets {
             let token = Token::Listener(key).to_bits();
             let result = cx.epoll.modify_level(socket.as_fd(), token, on, false);
             if let Err(error) = result {

@@ -24,8 +24,8 @@ pub(crate) type Sockets = HashMap<SocketAddr, TcpListener>;
 /// What changed outside the tables.
 #[derive(Default)]
 pub(crate) struct Changes {
-    /// Listeners whose sockets are to be watched.
-    pub(crate) opened: Vec<Key>,
+    /// Sockets that are to be watched: listener and position.
+    pub(crate) opened: Vec<(Key, usize)>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
@@ -193,10 +193,10 @@ fn commit_listener(
         return;
     }
     let watched = socket.is_some();
-    let listener = Listener { settings, routes: Table::new(), socket };
+    let listener = Listener { settings, routes: Table::new(), sockets: Vec::from_iter(socket) };
     if let Ok(key) = tables.listeners.insert(listener) {
         tables.by_address.insert(address, key);
-        changes.opened.extend(watched.then_some(key));
+        changes.opened.extend(watched.then_some((key, 0)));
     }
 }
 

@@ -1,11 +1,12 @@
 //! The channel to main: messages in, acknowledgements out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Settings, ToMain, ToWorker};
+use weir_control::channel::{Settings, ToMain, ToWorker, decode, encode};
 use weir_sys::{Channel, Epoll, TcpListener};
 
 use crate::apply::{Sockets, apply};
@@ -19,8 +20,8 @@ const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 pub(crate) enum Request {
     /// Stop accepting, finish, leave.
     Drain(Duration),
-    /// Watch these listeners.
-    Watch(Vec<Key>),
+    /// Accept from these sockets: listener and position.
+    Watch(Vec<(Key, usize)>),
 }
 
 /// Our end of the channel.
@@ -47,7 +48,7 @@ impl Control {
         epoll.add_level(self.channel.as_fd(), 0, true, false)?;
         loop {
             if let Some(frame) = self.channel.recv()? {
-                return match serde_json::from_slice(&frame)? {
+                return match decode(&frame)? {
                     ToWorker::Start(settings) => Ok(*settings),
                     other => Err(io::Error::other(format!("expected Start, not {other:?}"))),
                 };
@@ -86,7 +87,7 @@ impl Control {
     }
 
     fn message(&mut self, frame: &[u8], cx: &mut Context) -> Option<Request> {
-        let message = match serde_json::from_slice(frame) {
+        let message = match decode(frame) {
             Ok(message) => message,
             Err(error) => {
                 cx.observe.internal("reading a message from main", &error);
@@ -95,11 +96,7 @@ impl Control {
         };
         match message {
             ToWorker::Start(_) => None,
-            ToWorker::Socket(address) => {
-                let socket = self.channel.take_fd().map(TcpListener::from_fd)?;
-                self.sockets.insert(address, socket);
-                None
-            }
+            ToWorker::Socket(address) => self.borrow_socket(address, cx),
             ToWorker::Apply { epoch, orders } => self.apply(epoch, orders, cx),
             ToWorker::Drain { deadline } => Some(Request::Drain(deadline)),
             ToWorker::Ping(number) => {
@@ -111,6 +108,18 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
+    fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Request> {
+        let socket = TcpListener::from_fd(self.channel.take_fd()?);
+        let Some(key) = cx.tables.by_address.get(&address).copied() else {
+            self.sockets.insert(address, socket);
+            return None;
+        };
+        let sockets = &mut cx.tables.listeners.get_mut(key)?.sockets;
+        sockets.push(socket);
+        Some(Request::Watch(vec![(key, sockets.len() - 1)]))
     }
 
     fn apply(
@@ -142,7 +151,7 @@ impl Control {
 
     /// Errors show in the next read: main is gone.
     fn say(&mut self, message: &ToMain) {
-        if let Ok(bytes) = serde_json::to_vec(message) {
+        if let Ok(bytes) = encode(message) {
             let _ = self.channel.send(&bytes, None);
         }
     }

@@ -33,7 +33,8 @@ pub(crate) struct Tables {
 pub(crate) struct Listener {
     pub(crate) settings: Rc<ListenerSettings>,
     pub(crate) routes: Table<Rc<Route>>,
-    pub(crate) socket: Option<TcpListener>,
+    /// Ours, and those of slots that have no worker.
+    pub(crate) sockets: Vec<TcpListener>,
 }
 
 /// What a connection keeps of its listener.

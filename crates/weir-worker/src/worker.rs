@@ -286,10 +286,10 @@ impl Worker {
         }
     }
 
-    fn watch(&mut self, opened: Vec<Key>) {
-        for key in opened {
+    fn watch(&mut self, opened: Vec<(Key, usize)>) {
+        for (key, index) in opened {
             let Some(listener) = self.cx.tables.listeners.get(key) else { continue };
-            let Some(socket) = &listener.socket else { continue };
+            let Some(socket) = listener.sockets.get(index) else { continue };
             let token = Token::Listener(key).to_bits();
             let open = self.gate.is_open();
             if let Err(error) = self.cx.epoll.add_level(socket.as_fd(), token, open, false) {
@@ -313,7 +313,7 @@ impl Worker {
     }
 
     fn listeners_closed(&self) -> bool {
-        self.cx.tables.listeners.iter().all(|(_, listener)| listener.socket.is_none())
+        self.cx.tables.listeners.iter().all(|(_, listener)| listener.sockets.is_empty())
     }
 
     fn is_over(&self) -> bool {

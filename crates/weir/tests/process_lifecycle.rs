@@ -3,9 +3,11 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 
-use process_support::{Config, PLAIN, Proxy, fetch, weir};
+use process_support::{Config, PLAIN, Proxy, connect, fetch, weir};
 use weir_testkit::process::{Process, Signal, eventually, is_running, send_signal};
 
 #[test]
@@ -114,4 +116,99 @@ fn the_pid_file_names_main() {
     let proxy = Proxy::start(config, &[]);
     let written = std::fs::read_to_string(path).expect("the file");
     assert_eq!(written, proxy.main.pid().to_string());
+}
+
+#[test]
+fn no_connection_waits_for_a_worker_that_is_not_replaced() {
+    let config = Config::new(&format!("worker_automatic_restart = false\n{PLAIN}"));
+    let mut proxy = Proxy::start(config, &[]);
+    send_signal(proxy.workers()[0], Signal::KILL);
+    // The kernel goes on giving half of the connections to the socket of the dead worker.
+    for _ in 0..50 {
+        assert!(fetch(proxy.address, "/").starts_with("HTTP/1.1 503 "));
+    }
+    proxy.main.line_with("not started again");
+    proxy.main.signal(Signal::TERM);
+    assert_eq!(proxy.main.wait().code(), Some(0));
+}
+
+#[test]
+fn what_waits_in_the_kernel_is_served_when_it_stops() {
+    let mut proxy = Proxy::start(Config::new(PLAIN), &[]);
+    let workers = proxy.workers();
+    workers.iter().for_each(|pid| send_signal(*pid, Signal::STOP));
+    let mut clients: Vec<_> = (0..20).map(|_| connect(proxy.address)).collect();
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    }
+    proxy.main.signal(Signal::TERM);
+    proxy.main.line_with("stopping");
+    workers.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
+    for client in &mut clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer, then the end");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:?}");
+    }
+    drop(clients);
+    assert_eq!(proxy.main.wait().code(), Some(0));
+}
+
+/// A proxy before `backend`, with a request in flight that the backend has received.
+fn with_request_in_flight(extra: &[&str]) -> (Proxy, TcpStream, TcpStream) {
+    let backend = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = backend.local_addr().expect("bound").to_string();
+    let proxy =
+        Proxy::start(Config::new(&PLAIN.replace("127.0.0.1:1\"", &(address + "\""))), extra);
+    let mut client = connect(proxy.address);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    let (mut server, _) = backend.accept().expect("the proxy connects");
+    let mut first = [0; 4];
+    server.read_exact(&mut first).expect("the request");
+    assert_eq!(&first, b"GET ");
+    (proxy, client, server)
+}
+
+#[test]
+fn a_request_in_flight_finishes_while_new_connections_are_refused() {
+    let (mut proxy, mut client, mut server) = with_request_in_flight(&[]);
+    proxy.main.signal(Signal::TERM);
+    // Refused, not left waiting: a load balancer goes elsewhere at once.
+    eventually("connections are refused", || TcpStream::connect(proxy.address).is_err());
+    server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").expect("sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer, then the end");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhi"));
+    drop(client);
+    assert_eq!(proxy.main.wait().code(), Some(0));
+}
+
+#[test]
+fn what_is_left_at_the_end_of_the_time_is_cut() {
+    let (mut proxy, _client, _server) = with_request_in_flight(&["--drain-timeout", "0"]);
+    let workers = proxy.workers();
+    proxy.main.signal(Signal::TERM);
+    proxy.main.line_with("cut 1 session");
+    assert_eq!(proxy.main.wait().code(), Some(1));
+    assert!(!workers.into_iter().any(is_running));
+}
+
+#[test]
+fn log_files_that_were_moved_away_are_made_again() {
+    let config = Config::new("");
+    let path = config.in_directory("weir.log");
+    let target = format!("file://{}", path.display());
+    std::fs::write(config.path(), format!("log_target = {target:?}\n{PLAIN}")).expect("written");
+    let mut main = Process::spawn(weir().arg("start").arg("-c").arg(config.path()));
+    let contains = |path: &Path, part: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains(part))
+    };
+    eventually("it has started", || contains(&path, "all workers are ready"));
+    std::fs::rename(&path, config.in_directory("weir.log.1")).expect("moved");
+    main.signal(Signal::USR1);
+    eventually("there is a new file", || path.exists());
+    main.signal(Signal::TERM);
+    assert_eq!(main.wait().code(), Some(0));
+    for part in ["MAIN\tSIGTERM", "WRK-00\tstopped", "WRK-01\tstopped"] {
+        assert!(contains(&path, part), "no {part:?} in the new file");
+    }
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weir_base::Limits;
-use weir_control::channel::{LogSettings, Settings, ToMain, ToWorker};
+use weir_control::channel::{LogSettings, Settings, ToMain, ToWorker, decode, encode};
 use weir_control::order::Order;
 use weir_control::state::{
     Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
@@ -144,7 +144,7 @@ impl Proxy {
         let address = socket.local_addr().expect("bound");
         let mut proxy = Self { channel, address, thread: Some(thread), epoch: 0 };
         proxy.say(&ToWorker::Start(Box::new(settings)));
-        let announce = serde_json::to_vec(&ToWorker::Socket(address)).expect("JSON");
+        let announce = encode(&ToWorker::Socket(address)).expect("encoded");
         proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
         proxy.apply(state.orders());
         proxy
@@ -158,7 +158,7 @@ impl Proxy {
     }
 
     fn say(&mut self, message: &ToWorker) {
-        let bytes = serde_json::to_vec(message).expect("JSON");
+        let bytes = encode(message).expect("encoded");
         self.channel.send(&bytes, None).expect("send");
     }
 
@@ -169,7 +169,7 @@ impl Proxy {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(frame) = self.channel.recv().expect("the worker lives") {
-                return serde_json::from_slice(&frame).expect("a message");
+                return decode(&frame).expect("a message");
             }
             assert!(Instant::now() < deadline, "the worker says nothing");
             epoll.wait(Some(PATIENCE)).expect("wait");

@@ -88,10 +88,16 @@ pub(crate) fn listening(process: &mut Process) -> SocketAddr {
     address.trim().parse().expect("an address")
 }
 
+/// A connection on which no read waits for ever.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
 /// One request on a connection of its own; everything that came back.
 pub(crate) fn fetch(address: SocketAddr, target: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("connected");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut stream = connect(address);
     let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
