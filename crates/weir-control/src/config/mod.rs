@@ -116,6 +116,7 @@ pub fn check(source: &str, origin: &Path) -> Result<Checked, Report> {
     let mut report = Report::new(origin, source);
     let document = parse(source, &mut report);
     if report.is_fatal() {
+        report.sort();
         return Err(report);
     }
     walk::check_table(document.get_ref(), document.span(), &catalogue::FILE, &mut report);
