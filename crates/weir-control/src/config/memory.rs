@@ -1,4 +1,8 @@
 //! The most memory that a configuration can come to use.
+//!
+//! A function of [`Limits`] and of the sizes of what a worker keeps; `docs/configuration.md` has
+//! the formula. Not in it: routes, which are as large as the file makes them, and socket buffers,
+//! which are the kernel's.
 
 use weir_base::Limits;
 
@@ -34,6 +38,8 @@ pub struct Memory {
     pub logs: usize,
     /// The program itself.
     pub fixed: usize,
+    /// Pipes, whose bytes are the kernel's: not in the sums.
+    pub pipes: usize,
     /// Number of workers.
     pub workers: u16,
 }
@@ -49,6 +55,7 @@ impl Memory {
             backend_connections: limits.backend_connections * sizes.backend_connection,
             logs: 2 * limits.log_bytes,
             fixed: sizes.fixed,
+            pipes: limits.pipes * limits.pipe_bytes,
             workers,
         }
     }
@@ -83,7 +90,8 @@ impl std::fmt::Display for Memory {
             writeln!(f, "  {:>10}  {what}", human(bytes))?;
         }
         writeln!(f, "  {:>10}  together", human(self.per_worker()))?;
-        write!(f, "  {:>10}  for {} workers", human(self.total()), self.workers)
+        writeln!(f, "  {:>10}  in all, workers: {}", human(self.total()), self.workers)?;
+        write!(f, "  {:>10}  of the kernel besides: pipes of a worker", human(self.pipes))
     }
 }
 

@@ -8,11 +8,13 @@
 
 mod build;
 mod catalogue;
+mod files;
 mod memory;
 mod read;
+mod reference;
 mod report;
-mod routes;
 mod schema;
+mod suggest;
 mod summary;
 mod walk;
 
@@ -22,6 +24,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeTable;
 use weir_base::Limits;
 
@@ -29,8 +32,9 @@ use crate::channel::{LogSettings, Settings};
 use crate::state::State;
 
 pub use memory::{Memory, Sizes};
+pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};
-pub use schema::{json_schema, reference};
+pub use schema::json_schema;
 
 /// A file without mistakes.
 #[derive(Clone, Debug)]
@@ -82,26 +86,23 @@ impl Checked {
     }
 }
 
+/// Bytes of a file: more than a hundred thousand routes take.
+const LONGEST_FILE: u64 = 64 << 20;
+
 /// Reads and checks a file.
 ///
 /// # Errors
 /// All mistakes, or why it cannot be read.
 pub fn load(path: &Path) -> Result<Checked, Report> {
-    let unreadable = |reason: String| {
-        let mut report = Report { origin: path.to_owned(), ..Report::default() };
-        report.push(Diagnostic {
-            severity: Severity::Error,
-            span: None,
-            message: format!("the configuration file cannot be read: {reason}"),
-            label: String::new(),
-            help: None,
-            other: None,
-        });
-        report
-    };
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let bytes = files::read_bytes(path, LONGEST_FILE).map_err(|error| {
+        let message = format!("the configuration file cannot be read: {error}");
+        Report::of_one(path, "", Diagnostic::of_file(message))
+    })?;
     let source = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+        let at = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes());
+        let mistake = Diagnostic::error(at..at + '\u{fffd}'.len_utf8(), "the file is not UTF-8");
+        Report::of_one(path, &text, mistake)
     })?;
     check(&source, path)
 }
@@ -111,22 +112,34 @@ pub fn load(path: &Path) -> Result<Checked, Report> {
 /// # Errors
 /// All mistakes.
 pub fn check(source: &str, origin: &Path) -> Result<Checked, Report> {
-    let mut report =
-        Report { origin: origin.to_owned(), source: source.to_owned(), ..Report::default() };
-    let (document, errors) = DeTable::parse_recoverable(source);
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        report.push(Diagnostic::error(span, format!("not TOML: {}", error.message())));
-    }
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let mut report = Report::new(origin, source);
+    let document = parse(source, &mut report);
     if report.is_fatal() {
+        report.sort();
         return Err(report);
     }
     walk::check_table(document.get_ref(), document.span(), &catalogue::FILE, &mut report);
-    let file = read::Reader::new(document.get_ref(), 0..0);
+    let file = read::Reader::new(document.get_ref(), &catalogue::FILE, 0..0);
     let (main, state, settings) = build::build(&file, &mut report);
     report.sort();
     if report.is_fatal() {
         return Err(report);
     }
     Ok(Checked { main, state, settings, warnings: report })
+}
+
+/// Reports the first mistake of each line: those that follow it come of it.
+fn parse<'a>(source: &'a str, report: &mut Report) -> Spanned<DeTable<'a>> {
+    let (document, errors) = DeTable::parse_recoverable(source);
+    let mut last = None;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let between = last.map(|last| source.get(last..span.start).unwrap_or_default());
+        if between.is_none_or(|text| text.contains('\n')) {
+            report.push(Diagnostic::error(span.clone(), format!("not TOML: {}", error.message())));
+        }
+        last = Some(span.start);
+    }
+    document
 }

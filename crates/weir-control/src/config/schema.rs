@@ -1,46 +1,56 @@
-//! The catalogue as a JSON Schema, for editors, and as a page, for people.
+//! The catalogue as a JSON Schema, for editors and other tools.
+//!
+//! It accepts what the checker accepts as far as a schema can say it: names, types, words, bounds.
 
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{
-    BACKEND, CLUSTER, FILE, FRONTEND, HEADER, Key, Kind, LISTENER, Need, Section, Support,
+    FILE, Harmless, Key, Kind, LONGEST_SECONDS, Later, Scalar, Section, Without,
 };
 
 /// A JSON Schema (draft 2020-12) of the file.
 pub fn json_schema() -> Value {
     let mut schema = table(&FILE);
-    if let Value::Object(map) = &mut schema {
-        map.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
-        map.insert("title".into(), json!("Weir configuration"));
-    }
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("Weir configuration");
     schema
 }
 
 fn table(section: &Section) -> Value {
-    let properties: Map<_, _> = section
-        .keys
-        .iter()
-        .filter(|key| matches!(key.support, Support::Now) || key.need == Need::Required)
-        .map(|key| (key.name.to_owned(), property(key)))
-        .collect();
-    let required: Vec<_> =
-        section.keys.iter().filter(|k| k.need == Need::Required).map(|k| k.name).collect();
+    let known = section.keys.iter().map(|key| (key.name.to_owned(), property(key)));
+    let later = section.later.iter().flat_map(harmless);
+    let required = section.keys.iter().filter(|key| matches!(key.without, Without::Refused));
     json!({
         "type": "object",
-        "properties": properties,
-        "required": required,
+        "properties": known.chain(later).collect::<Map<_, _>>(),
+        "required": required.map(|key| key.name).collect::<Vec<_>>(),
         "additionalProperties": false,
     })
 }
 
+/// Keys of a later version, with the one value that they may have.
+fn harmless(later: &'static Later) -> impl Iterator<Item = (String, Value)> {
+    let value = match later.harmless {
+        Harmless::Never => None,
+        Harmless::False => Some(json!({ "const": false })),
+        Harmless::EmptyList => Some(json!({ "type": "array", "maxItems": 0 })),
+    };
+    let names = later.names.iter();
+    names.filter_map(move |name| Some(((*name).to_owned(), value.clone()?)))
+}
+
 fn property(key: &Key) -> Value {
     let mut schema = value(&key.kind);
-    if let Value::Object(map) = &mut schema {
-        let text = match key.default {
-            "" => key.doc.to_owned(),
-            default => format!("{} Default: {default}.", key.doc),
+    schema["description"] = match key.without {
+        Without::Other(words) => json!(format!("{} Default: {words}.", key.doc)),
+        _ => json!(key.doc),
+    };
+    if let Without::Default(default) = key.without {
+        schema["default"] = match default {
+            Scalar::Flag(flag) => json!(flag),
+            Scalar::Number(number) => json!(number),
+            Scalar::Text(text) => json!(text),
         };
-        map.insert("description".into(), json!(text));
     }
     schema
 }
@@ -48,69 +58,24 @@ fn property(key: &Key) -> Value {
 fn value(kind: &Kind) -> Value {
     let text = json!({ "type": "string" });
     match kind {
-        Kind::Bool => json!({ "type": "boolean" }),
-        Kind::Integer(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Number(low, high) => number(*low, *high),
+        Kind::Seconds => number(1, LONGEST_SECONDS),
         Kind::Text => text,
         Kind::Address => json!({ "type": "string", "pattern": ":[0-9]+$" }),
-        Kind::Word(words) => json!({ "enum": words }),
+        Kind::Word(words) => {
+            let supported = words().into_iter().filter(|word| word.supported);
+            json!({ "enum": supported.map(|word| word.text).collect::<Vec<_>>() })
+        }
         Kind::Texts => json!({ "type": "array", "items": text }),
         Kind::TextMap => json!({ "type": "object", "additionalProperties": text }),
-        Kind::Table(section) => table(section),
         Kind::Tables(section) => json!({ "type": "array", "items": table(section) }),
         Kind::TableMap(section) => {
             json!({ "type": "object", "additionalProperties": table(section) })
         }
-        Kind::Anything => json!({}),
     }
 }
 
-/// The reference of all keys, in Markdown.
-pub fn reference() -> String {
-    let sections = [
-        ("Top level", &FILE),
-        ("`[[listeners]]`", &LISTENER),
-        ("`[clusters.<id>]`", &CLUSTER),
-        ("`[[clusters.<id>.frontends]]`", &FRONTEND),
-        ("`[[clusters.<id>.backends]]`", &BACKEND),
-        ("`[[clusters.<id>.frontends.headers]]`", &HEADER),
-    ];
-    let mut text = String::new();
-    for (title, section) in sections {
-        text += &format!("## {title}\n\n| key | value | default | meaning |\n|---|---|---|---|\n");
-        for key in section.keys {
-            text += &row(key);
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn row(key: &Key) -> String {
-    let (name, doc) = (key.name, key.doc);
-    let default = match (key.need, key.default) {
-        (Need::Required, _) => "required".to_owned(),
-        (_, "") => String::new(),
-        (_, default) => format!("`{}`", default.trim_matches('`')),
-    };
-    match &key.support {
-        Support::Now => format!("| `{name}` | {} | {default} | {doc} |\n", words(&key.kind)),
-        Support::Later(remedy, _) => {
-            format!("| `{name}` | {} | {default} | not yet: {remedy} |\n", words(&key.kind))
-        }
-    }
-}
-
-fn words(kind: &Kind) -> String {
-    match kind {
-        Kind::Bool => "bool".into(),
-        Kind::Integer(low, high) => format!("{low}…{high}"),
-        Kind::Text => "text".into(),
-        Kind::Address => "ip:port".into(),
-        Kind::Word(words) => words.join(", "),
-        Kind::Texts => "list of text".into(),
-        Kind::TextMap => "table of text".into(),
-        Kind::Table(_) | Kind::TableMap(_) => "table".into(),
-        Kind::Tables(_) => "list of tables".into(),
-        Kind::Anything => "–".into(),
-    }
+fn number(low: u64, high: u64) -> Value {
+    json!({ "type": "integer", "minimum": low, "maximum": high })
 }

@@ -1,72 +1,113 @@
-//! What a file serves, for people.
+//! What a file serves, for people: listeners with their routes in the order in which these are
+//! tried, clusters with their backends.
 
-use std::fmt::Write;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
 
 use super::Checked;
-use crate::state::{Frontend, LoadBalancing, PathRule, Position, Redirect, State};
+use crate::state::{Backend, Cluster, Frontend, Listener, LoadBalancing};
+use crate::state::{PathRule, Position, Redirect, State};
 
 pub(super) fn summary(checked: &Checked) -> String {
-    let state = &checked.state;
     let mut text = String::new();
-    for listener in state.listeners.values() {
-        let active = if listener.active { "" } else { "  (not accepting)" };
-        let _ = writeln!(text, "http://{}{active}", listener.address);
-        let mut routes: Vec<_> =
-            state.frontends.iter().filter(|f| f.address == listener.address).collect();
-        routes.sort_by_key(|frontend| precedence(frontend));
-        let width = routes.iter().map(|frontend| pattern(frontend).len()).max().unwrap_or(0);
-        for frontend in routes {
-            let pattern = pattern(frontend);
-            let _ = writeln!(text, "  {pattern:<width$}  → {}", target(frontend));
-        }
-    }
-    for cluster in state.clusters.values() {
-        let policy = policy(cluster.load_balancing);
-        let _ = writeln!(text, "cluster {} ({policy})", cluster.id);
-        for backend in state.backends.iter().filter(|backend| backend.cluster == cluster.id) {
-            let backup = if backend.backup { "  backup" } else { "" };
-            let (address, weight) = (backend.address, backend.weight);
-            let _ = writeln!(text, "  {address}  weight {weight}  {}{backup}", backend.id);
-        }
-    }
-    text + &count(state, checked.main.worker_count)
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, &checked.state, checked.main.worker_count);
+    text
 }
 
-fn count(state: &State, workers: u16) -> String {
-    format!(
-        "{}, {}, {}, {}, {}\n",
+fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
+    let routes = group(&state.frontends, |frontend| frontend.address);
+    for listener in state.listeners.values() {
+        write_listener(text, listener, routes.get(&listener.address).map_or(&[], Vec::as_slice))?;
+    }
+    let backends = group(&state.backends, |backend| backend.cluster.as_str());
+    for cluster in state.clusters.values() {
+        let backends = backends.get(cluster.id.as_str()).map_or(&[][..], Vec::as_slice);
+        write_cluster(text, cluster, backends)?;
+    }
+    writeln!(
+        text,
+        "{}, {}, {}, {}, {}",
         plural(state.listeners.len(), "listener"),
-        plural(state.clusters.len(), "cluster"),
         plural(state.frontends.len(), "route"),
+        plural(state.clusters.len(), "cluster"),
         plural(state.backends.len(), "backend"),
         plural(workers.into(), "worker"),
     )
+}
+
+fn group<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> BTreeMap<K, Vec<&'a T>> {
+    let mut groups = BTreeMap::<K, Vec<&T>>::new();
+    for item in items {
+        groups.entry(key(item)).or_default().push(item);
+    }
+    groups
 }
 
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The order in which routes are tried.
-fn precedence(frontend: &Frontend) -> impl Ord + use<> {
-    let section = frontend.position;
-    if section != Position::Tree {
-        return (section, 0, String::new(), 0, 0, String::new(), false);
+fn write_listener(text: &mut String, listener: &Listener, routes: &[&Frontend]) -> fmt::Result {
+    let inactive = if listener.active { "" } else { "  (not accepting)" };
+    writeln!(text, "http://{}{inactive}", listener.address)?;
+    let mut routes = routes.to_vec();
+    routes.sort_by_cached_key(|frontend| precedence(frontend));
+    let lines = routes.iter().map(|frontend| (pattern(frontend), target(frontend)));
+    write_aligned(text, &lines.map(|(a, b)| [a, format!("→ {b}")]).collect::<Vec<_>>())?;
+    writeln!(text)
+}
+
+fn write_cluster(text: &mut String, cluster: &Cluster, backends: &[&Backend]) -> fmt::Result {
+    let sticky = if cluster.sticky_session { ", sticky" } else { "" };
+    writeln!(text, "cluster {}: {}{sticky}", cluster.id, policy(cluster.load_balancing))?;
+    let lines = backends.iter().map(|backend| {
+        let backup = if backend.backup { ", backup" } else { "" };
+        [
+            backend.address.to_string(),
+            backend.id.clone(),
+            format!("weight {}{backup}", backend.weight),
+        ]
+    });
+    write_aligned(text, &lines.collect::<Vec<_>>())?;
+    writeln!(text)
+}
+
+/// Lines of columns, each as wide as its widest entry.
+fn write_aligned<const N: usize>(text: &mut String, lines: &[[String; N]]) -> fmt::Result {
+    let width = |column: &String| column.chars().count();
+    let widths: [usize; N] =
+        std::array::from_fn(|at| lines.iter().map(|line| width(&line[at])).max().unwrap_or(0));
+    for line in lines {
+        let columns = line.iter().zip(widths).map(|(column, width)| format!("  {column:<width$}"));
+        writeln!(text, "{}", columns.collect::<String>().trim_end())?;
     }
-    let host = match frontend.hostname.as_str() {
-        "*" => 3,
-        host if host.contains('/') => 2,
-        host if host.starts_with('*') => 1,
-        _ => 0,
-    };
-    let (path, text) = match &frontend.path {
-        PathRule::Equals(text) => (0, text),
-        PathRule::Prefix(text) => (1, text),
-        PathRule::Regex(text) => (2, text),
-    };
-    let longest = usize::MAX - text.len();
-    let any = frontend.method.is_none();
-    (section, host, frontend.hostname.clone(), path, longest, text.clone(), any)
+    Ok(())
+}
+
+/// Sorts routes in the order in which a table tries them: see `weir_route`. `PRE` and `POST` stay
+/// in the order of the file.
+pub(super) fn precedence(frontend: &Frontend) -> impl Ord + use<> {
+    let in_tree = (frontend.position == Position::Tree).then(|| {
+        let host = frontend.hostname.as_str();
+        let kind = match host {
+            "*" => 3,
+            _ if host.contains('/') => 2,
+            _ if host.starts_with("*.") => 1,
+            _ => 0,
+        };
+        let (rule, text) = match &frontend.path {
+            PathRule::Equals(text) => (0, text),
+            PathRule::Prefix(text) => (1, text),
+            PathRule::Regex(text) => (2, text),
+        };
+        // Among expressions the longest is tried first; other hosts exclude each other.
+        let length = if kind == 2 { host.len() } else { 0 };
+        let host = (kind, Reverse(length), host.to_owned());
+        (host, rule, Reverse(text.len()), text.clone(), frontend.method.is_none())
+    });
+    (frontend.position, in_tree)
 }
 
 fn pattern(frontend: &Frontend) -> String {
@@ -76,23 +117,26 @@ fn pattern(frontend: &Frontend) -> String {
         Position::Post => "POST ",
     };
     let method = frontend.method.as_ref().map(|method| format!("{method} ")).unwrap_or_default();
-    let path = match &frontend.path {
-        PathRule::Prefix(path) => format!("{path}*"),
-        PathRule::Equals(path) => path.clone(),
-        PathRule::Regex(path) => format!(" ~ {path}"),
-    };
-    format!("{section}{method}{}{path}", frontend.hostname)
+    let host = &frontend.hostname;
+    match &frontend.path {
+        PathRule::Prefix(path) if path.is_empty() => format!("{section}{method}{host}"),
+        PathRule::Prefix(path) => format!("{section}{method}{host}{path}*"),
+        PathRule::Equals(path) => format!("{section}{method}{host}{path}"),
+        PathRule::Regex(path) => format!("{section}{method}{host} ~ {path}"),
+    }
 }
 
+/// What becomes of a request.
 fn target(frontend: &Frontend) -> String {
-    let status = match frontend.redirect {
-        Redirect::Forward => return frontend.cluster.clone().unwrap_or_else(|| "401".into()),
-        Redirect::Permanent => 301,
-        Redirect::Found => 302,
-        Redirect::PermanentRedirect => 308,
-        Redirect::Unauthorized => 401,
+    let redirect = match frontend.redirect {
+        Redirect::Forward => frontend.cluster.as_deref().unwrap_or("401"),
+        Redirect::Permanent => "redirect 301",
+        Redirect::Found => "redirect 302",
+        Redirect::PermanentRedirect => "redirect 308",
+        Redirect::Unauthorized => "401",
     };
-    format!("{status}")
+    let auth = if frontend.required_auth { ", Basic authentication" } else { "" };
+    format!("{redirect}{auth}")
 }
 
 fn policy(policy: LoadBalancing) -> &'static str {

@@ -2,13 +2,16 @@
 //! later version. All of them, not the first.
 
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::catalogue::{Key, Kind, Need, Neutral, Section, Support};
+use super::catalogue::{
+    DAY_SECONDS, Harmless, Key, Kind, LONGEST_SECONDS, Later, Section, Without, Word,
+};
 use super::report::{Diagnostic, Report};
+use super::suggest;
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -21,72 +24,75 @@ pub(super) fn check_table(
 ) {
     for (name, value) in table {
         let text: &str = name.get_ref();
-        match section.keys.iter().find(|key| key.name == text) {
-            Some(key) => check_key(key, name.span(), value, report),
-            None => report.push(unknown(text, name.span(), section)),
+        if let Some(key) = section.key(text) {
+            check_value(key.name, &key.kind, value, report);
+        } else if let Some(later) = section.later(text) {
+            check_later(text, name.span(), later, value.get_ref(), report);
+        } else {
+            let message = format!("{} has no key `{text}`", section.name);
+            let help = suggest::for_key(text, section);
+            report.push(Diagnostic::error(name.span(), message).label("unknown key").helps(help));
         }
     }
-    for key in section.keys.iter().filter(|key| key.need == Need::Required) {
-        if !table.contains_key(key.name) {
-            let message = format!("{} needs the key `{}`", section.title, key.name);
-            report.push(Diagnostic::error(span.clone(), message).help(key.doc));
+    let required = section.keys.iter().filter(|key| matches!(key.without, Without::Refused));
+    for key in required.filter(|key| !table.contains_key(key.name)) {
+        let message = format!("{} needs the key `{}`", section.name, key.name);
+        report.push(Diagnostic::error(span.clone(), message).help(how_to_add(key)));
+    }
+}
+
+fn how_to_add(key: &Key) -> String {
+    let value = match key.kind {
+        Kind::Flag => "true",
+        Kind::Number(..) | Kind::Seconds => "1",
+        Kind::Text => "\"…\"",
+        Kind::Address => "\"127.0.0.1:8080\"",
+        Kind::Word(words) => {
+            let first = words().into_iter().find(|word| word.supported);
+            return format!("add `{} = \"{}\"`", key.name, first.map_or("…", |word| word.text));
         }
-    }
+        Kind::Texts => "[\"…\"]",
+        Kind::TextMap | Kind::TableMap(_) => "{ … }",
+        Kind::Tables(_) => "[{ … }]",
+    };
+    format!("add `{} = {value}`", key.name)
 }
 
-fn unknown(name: &str, span: Range<usize>, section: &Section) -> Diagnostic {
-    let message = format!("{} has no key `{name}`", section.title);
-    let diagnostic = Diagnostic::error(span, message).label("unknown key");
-    let names = section.keys.iter().map(|key| key.name);
-    match nearest(name, names) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic,
-    }
-}
-
-/// The candidate that is nearest to `word`, if one is near.
-pub(super) fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let near = |candidate: &&str| strsim::jaro_winkler(&lower, &candidate.to_lowercase());
-    among
-        .map(|candidate| (near(&candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
-}
-
-fn check_key(key: &Key, at: Range<usize>, value: &Value<'_>, report: &mut Report) {
-    let before = report.diagnostics.len();
-    check_value(key.name, &key.kind, value, report);
-    let Support::Later(remedy, neutral) = &key.support else { return };
-    if report.diagnostics.len() == before && !is_neutral(neutral, value.get_ref()) {
-        let message = format!("`{}` is not supported by this version of Weir", key.name);
-        report.push(Diagnostic::error(at, message).help(*remedy));
-    }
-}
-
-fn is_neutral(neutral: &Neutral, value: &DeValue<'_>) -> bool {
-    match (neutral, value) {
-        (Neutral::False, DeValue::Boolean(false)) => true,
-        (Neutral::Word(word), DeValue::String(text)) => text == word,
+fn check_later(
+    name: &str,
+    at: Range<usize>,
+    later: &Later,
+    value: &DeValue<'_>,
+    report: &mut Report,
+) {
+    let harmless = match (later.harmless, value) {
+        (Harmless::False, DeValue::Boolean(flag)) => !flag,
+        (Harmless::EmptyList, DeValue::Array(items)) => items.is_empty(),
         _ => false,
+    };
+    if !harmless {
+        report.push(Diagnostic::error(at, unsupported(name)).help(later.remedy));
     }
+}
+
+fn unsupported(what: &str) -> String {
+    format!("`{what}` is not supported by this version of Weir")
 }
 
 fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) {
     let span = value.span();
     match (kind, value.get_ref()) {
-        (Kind::Anything, _) | (Kind::Bool, DeValue::Boolean(_)) => {}
-        (Kind::Integer(low, high), DeValue::Integer(number)) => {
-            let parsed = u64::from_str_radix(number.as_str(), number.radix()).ok();
-            if !parsed.is_some_and(|n| (*low..=*high).contains(&n)) {
-                let message = format!("`{name}` is between {low} and {high}");
-                report.push(Diagnostic::error(span, message).label("out of bounds"));
-            }
+        (Kind::Flag, DeValue::Boolean(_)) | (Kind::Text, DeValue::String(_)) => {}
+        (Kind::Number(low, high), DeValue::Integer(number)) => {
+            check_number(name, *low..=*high, number, span, report);
         }
-        (Kind::Text, DeValue::String(_)) => {}
+        (Kind::Seconds, DeValue::Integer(number)) => {
+            check_seconds(name, number, span, report);
+        }
         (Kind::Address, DeValue::String(text)) => check_address(name, text, span, report),
-        (Kind::Word(words), DeValue::String(text)) => check_word(name, words, text, span, report),
+        (Kind::Word(words), DeValue::String(text)) => {
+            check_word(name, &words(), text, span, report);
+        }
         (Kind::Texts, DeValue::Array(items)) => {
             items.iter().for_each(|item| check_value(name, &Kind::Text, item, report));
         }
@@ -95,22 +101,48 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
                 check_value(name.get_ref(), &Kind::Text, value, report);
             }
         }
-        (Kind::Table(section), DeValue::Table(table)) => {
-            check_table(table, span, section, report);
-        }
         (Kind::Tables(section), DeValue::Array(items)) => {
-            let kind = Kind::Table(section);
-            items.iter().for_each(|item| check_value(name, &kind, item, report));
+            items.iter().for_each(|item| check_entry(name, section, item, report));
         }
         (Kind::TableMap(section), DeValue::Table(table)) => {
-            let kind = Kind::Table(section);
-            table.values().for_each(|item| check_value(name, &kind, item, report));
+            for (name, value) in table {
+                check_entry(name.get_ref(), section, value, report);
+            }
         }
-        (kind, found) => {
-            let message = format!("`{name}` is {}, not a {}", wanted(kind), found.type_str());
-            report.push(Diagnostic::error(span, message).label(format!("a {}", found.type_str())));
-        }
+        (kind, found) => report.push(wrong_type(name, wanted(kind), found, span)),
     }
+}
+
+fn check_entry(name: &str, section: &Section, value: &Value<'_>, report: &mut Report) {
+    match value.get_ref() {
+        DeValue::Table(table) => check_table(table, value.span(), section, report),
+        found => report.push(wrong_type(name, "a table", found, value.span())),
+    }
+}
+
+fn check_seconds(name: &str, number: &DeInteger<'_>, span: Range<usize>, report: &mut Report) {
+    let seconds = check_number(name, 1..=LONGEST_SECONDS, number, span.clone(), report);
+    if seconds.is_some_and(|seconds| seconds > DAY_SECONDS) {
+        let message = format!("`{name}` is in seconds: this is more than a day");
+        report.push(Diagnostic::warning(span, message));
+    }
+}
+
+/// The number, if it is within the bounds.
+fn check_number(
+    name: &str,
+    bounds: RangeInclusive<u64>,
+    number: &DeInteger<'_>,
+    span: Range<usize>,
+    report: &mut Report,
+) -> Option<u64> {
+    let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+    let number = number.filter(|number| bounds.contains(number));
+    if number.is_none() {
+        let message = format!("`{name}` is between {} and {}", bounds.start(), bounds.end());
+        report.push(Diagnostic::error(span, message).label("out of bounds"));
+    }
+    number
 }
 
 fn check_address(name: &str, text: &str, span: Range<usize>, report: &mut Report) {
@@ -122,28 +154,42 @@ fn check_address(name: &str, text: &str, span: Range<usize>, report: &mut Report
     }
 }
 
-fn check_word(name: &str, words: &[&str], text: &str, span: Range<usize>, report: &mut Report) {
-    if words.contains(&text) {
-        return;
+fn check_word(name: &str, words: &[Word], text: &str, span: Range<usize>, report: &mut Report) {
+    let supported = words.iter().filter(|word| word.supported);
+    let list: Vec<_> = supported.map(|word| format!("`{}`", word.text)).collect();
+    let list = list.join(", ");
+    match words.iter().find(|word| word.text == text) {
+        Some(Word { supported: true, .. }) => {}
+        Some(_) => {
+            let help = format!("this version has {list}");
+            report.push(Diagnostic::error(span, unsupported(text)).help(help));
+        }
+        None => {
+            let choice = if list.contains(',') { "one of " } else { "" };
+            let message = format!("`{name}` is {choice}{list}");
+            let near = suggest::nearest(text, words.iter().map(|word| word.text));
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            report.push(Diagnostic::error(span, message).label("unknown value").helps(help));
+        }
     }
-    let list: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-    let message = format!("`{name}` is one of {}", list.join(", "));
-    let diagnostic = Diagnostic::error(span, message).label("unknown value");
-    report.push(match nearest(text, words.iter().copied()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic,
-    });
+}
+
+fn wrong_type(name: &str, wanted: &str, found: &DeValue<'_>, span: Range<usize>) -> Diagnostic {
+    let found = found.type_str();
+    let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+    let message = format!("`{name}` is {wanted}, not {article} {found}");
+    Diagnostic::error(span, message).label(format!("{article} {found}"))
 }
 
 fn wanted(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Bool => "true or false",
-        Kind::Integer(..) => "a whole number",
+        Kind::Flag => "true or false",
+        Kind::Number(..) => "a whole number",
+        Kind::Seconds => "a whole number of seconds",
         Kind::Text | Kind::Address | Kind::Word(_) => "a string",
         Kind::Texts => "a list of strings",
         Kind::TextMap => "a table of strings",
-        Kind::Table(_) | Kind::TableMap(_) => "a table",
         Kind::Tables(_) => "a list of tables",
-        Kind::Anything => "anything",
+        Kind::TableMap(_) => "a table of tables",
     }
 }

@@ -1,0 +1,107 @@
+//! Clusters and their backends.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::Builder;
+use crate::config::read::{Named, Reader};
+use crate::config::report::Diagnostic;
+use crate::state::{Backend, Cluster};
+
+impl Builder<'_> {
+    pub(super) fn add_cluster(&mut self, named: &Named<'_, Reader<'_>>) {
+        let (id, table) = (named.name, &named.value);
+        self.check_id("a cluster", id, named.span.clone());
+        let cluster = self.cluster(id, table);
+        for frontend in table.tables("frontends") {
+            self.add_frontend(&cluster, &frontend);
+        }
+        let backends = table.tables("backends");
+        if backends.is_empty() && table.has("backends") {
+            let message = format!("cluster `{id}` has no backend: its requests are answered 503");
+            self.report.push(Diagnostic::warning(named.span.clone(), message));
+        }
+        let mut ids = HashMap::new();
+        for (index, backend) in backends.iter().enumerate() {
+            self.add_backend(&cluster, index, backend, &mut ids);
+        }
+        self.state.clusters.insert(id.to_owned(), cluster);
+    }
+
+    fn cluster(&mut self, id: &str, table: &Reader<'_>) -> Cluster {
+        let limit = table.read("max_connections_per_ip");
+        let limit = limit.unwrap_or(self.inherited.max_connections_per_ip);
+        let retry_after = table.read("retry_after").unwrap_or(self.inherited.retry_after);
+        Cluster {
+            id: id.to_owned(),
+            load_balancing: table.value("load_balancing"),
+            load_metric: table.value("load_metric"),
+            sticky_session: table.value("sticky_session"),
+            https_redirect: table.value("https_redirect"),
+            https_redirect_port: table.read("https_redirect_port"),
+            answers: self.answers(table),
+            authorized_hashes: self.hashes(table),
+            www_authenticate: self.field_value(table, "www_authenticate"),
+            max_connections_per_ip: Some(limit).filter(|limit| *limit > 0),
+            retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
+        }
+    }
+
+    fn hashes(&mut self, table: &Reader<'_>) -> Vec<String> {
+        let texts = table.texts("authorized_hashes");
+        for (_, span) in texts.iter().filter(|(text, _)| !is_hash(text)) {
+            let message = "an authorized hash is `user:` and 64 lower-case hex digits (SHA-256)";
+            let diagnostic = Diagnostic::error(span.clone(), message).label("not a hash");
+            self.report.push(diagnostic.help("printf %s \"$PASSWORD\" | sha256sum"));
+        }
+        texts.into_iter().map(|(text, _)| text.to_owned()).collect()
+    }
+
+    fn add_backend(
+        &mut self,
+        cluster: &Cluster,
+        index: usize,
+        table: &Reader<'_>,
+        ids: &mut HashMap<String, Range<usize>>,
+    ) {
+        let Some(backend) = self.backend(cluster, index, table) else { return };
+        let span = table.span_of(if table.has("backend_id") { "backend_id" } else { "address" });
+        self.check_id("a backend", &backend.id, span.clone());
+        if let Some(first) = ids.insert(backend.id.clone(), span.clone()) {
+            let message = format!("cluster `{}` has two backends `{}`", cluster.id, backend.id);
+            let diagnostic = Diagnostic::error(span, message).label("again");
+            self.report.push(diagnostic.other(first, "first"));
+        }
+        self.state.backends.push(backend);
+    }
+
+    fn backend(&mut self, cluster: &Cluster, index: usize, table: &Reader<'_>) -> Option<Backend> {
+        let address: std::net::SocketAddr = table.read("address")?;
+        if address.port() == 0 {
+            let message = "a backend cannot listen on port 0";
+            self.report.push(Diagnostic::error(table.span_of("address"), message));
+        }
+        let id = table.read("backend_id");
+        let id = id.unwrap_or_else(|| format!("{}-{index}-{address}", cluster.id));
+        let sticky_id: Option<String> = table.read("sticky_id");
+        if sticky_id.is_some() || cluster.sticky_session {
+            let value = sticky_id.as_ref().unwrap_or(&id);
+            self.check_cookie(value, table.span_of("sticky_id"));
+        }
+        Some(Backend {
+            cluster: cluster.id.clone(),
+            id,
+            address,
+            weight: table.value("weight"),
+            sticky_id,
+            backup: table.value("backup"),
+        })
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(user, hash)| {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        !user.is_empty() && hash.len() == 64 && hash.bytes().all(hex)
+    })
+}

@@ -1,0 +1,131 @@
+//! Frontends: routes and what is done to their requests.
+
+use weir_http::answers::Template;
+use weir_http::policy::RewriteTemplate;
+use weir_route::{CaptureCounts, Rule, RuleError};
+
+use super::Builder;
+use crate::config::catalogue::PathType;
+use crate::config::read::Reader;
+use crate::config::report::Diagnostic;
+use crate::state::{Cluster, Frontend, HeaderEdit, PathRule};
+
+/// Methods that are known whatever their case.
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+impl Builder<'_> {
+    pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
+        let Some(frontend) = self.frontend(cluster, table) else { return };
+        self.check_rule(&frontend, table);
+        let span = table.span_of("hostname");
+        if let Some(first) = self.places.frontends.insert(frontend.id(), span.clone()) {
+            let message = "there are two frontends for the same host, path, method and position";
+            let diagnostic = Diagnostic::error(span, message).label("again");
+            self.report.push(diagnostic.other(first, "first"));
+        }
+        if frontend.required_auth && cluster.authorized_hashes.is_empty() {
+            let message = format!("nobody can pass: `{}` has no `authorized_hashes`", cluster.id);
+            let span = table.span_of("required_auth");
+            self.report.push(Diagnostic::warning(span, message));
+        }
+        self.ensure_listener(frontend.address);
+        self.frontends.push((table.span.start, frontend));
+    }
+
+    fn frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) -> Option<Frontend> {
+        let path = table.read("path").unwrap_or_default();
+        Some(Frontend {
+            address: table.read("address")?,
+            hostname: host(table.read("hostname")?),
+            path: match table.value("path_type") {
+                PathType::Prefix => PathRule::Prefix(path),
+                PathType::Regex => PathRule::Regex(path),
+                PathType::Equals => PathRule::Equals(path),
+            },
+            method: table.read("method").map(method),
+            position: table.value("position"),
+            cluster: Some(cluster.id.clone()),
+            tags: tags(table),
+            redirect: table.value("redirect"),
+            redirect_scheme: table.value("redirect_scheme"),
+            redirect_template: table.read("redirect_template"),
+            rewrite_host: table.read("rewrite_host"),
+            rewrite_path: table.read("rewrite_path"),
+            rewrite_port: table.read("rewrite_port"),
+            required_auth: table.value("required_auth"),
+            headers: table.tables("headers").iter().filter_map(|edit| self.edit(edit)).collect(),
+        })
+    }
+
+    fn edit(&mut self, table: &Reader<'_>) -> Option<HeaderEdit> {
+        let key = self.field_name(table, "key");
+        let value = self.field_value(table, "value");
+        Some(HeaderEdit { position: table.read("position")?, key: key?, value: value? })
+    }
+
+    fn check_rule(&mut self, frontend: &Frontend, table: &Reader<'_>) {
+        let id = frontend.id();
+        let rule =
+            Rule { host: id.hostname, path: id.path, method: id.method, position: id.position };
+        match weir_route::check(&rule) {
+            Ok(captures) => {
+                self.check_rewrite(table, "rewrite_host", captures);
+                self.check_rewrite(table, "rewrite_path", captures);
+            }
+            Err(error) => {
+                let span = table.span_of(key_of(&error, &rule));
+                self.report.push(Diagnostic::error(span, error.to_string()));
+            }
+        }
+        if let Some(Err(error)) =
+            frontend.redirect_template.as_ref().map(|text| Template::compile(None, text))
+        {
+            let message = "the redirect template is not a template";
+            let span = table.span_of("redirect_template");
+            self.report.push(Diagnostic::error(span, message).label(error.to_string()));
+        }
+    }
+
+    fn check_rewrite(&mut self, table: &Reader<'_>, key: &str, captures: CaptureCounts) {
+        let template = table.read::<&str>(key);
+        let template =
+            template.map(|text| RewriteTemplate::compile(text, captures.host, captures.path));
+        if let Some(Err(error)) = template {
+            self.report.push(Diagnostic::error(table.span_of(key), error.to_string()));
+        }
+    }
+}
+
+/// The key that a mistake in a rule is about.
+fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
+    let is_path = |text: &str| matches!(&rule.path, PathRule::Regex(path) if path == text);
+    match error {
+        RuleError::BadPath(_) => "path",
+        RuleError::BadMethod(_) => "method",
+        RuleError::BadRegex { pattern, .. } if is_path(pattern) => "path",
+        _ => "hostname",
+    }
+}
+
+/// In lower case outside expressions, and without a final dot.
+fn host(text: &str) -> String {
+    let text = text.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(text);
+    let mut in_expression = false;
+    let lower = |c: char| {
+        in_expression ^= c == '/';
+        if in_expression { c } else { c.to_ascii_lowercase() }
+    };
+    text.chars().map(lower).collect()
+}
+
+/// Methods count with their case (RFC 9110 §9.1), but nobody means `get` to differ from `GET`.
+fn method(text: &str) -> String {
+    let known = METHODS.iter().find(|method| method.eq_ignore_ascii_case(text));
+    known.map_or(text, |method| method).to_owned()
+}
+
+fn tags(table: &Reader<'_>) -> std::collections::BTreeMap<String, String> {
+    let tags = table.text_map("tags").into_iter();
+    tags.map(|tag| (tag.name.to_owned(), tag.value.0.to_owned())).collect()
+}

@@ -1,0 +1,56 @@
+//! Listeners.
+
+use std::net::SocketAddr;
+
+use super::Builder;
+use crate::config::catalogue::LISTENER;
+use crate::config::read::Reader;
+use crate::config::report::Diagnostic;
+use crate::state::Listener;
+
+impl Builder<'_> {
+    pub(super) fn add_listener(&mut self, table: &Reader<'_>) {
+        let listener = self.listener(table);
+        let Some(listener) = listener else { return };
+        let address = listener.address;
+        let span = table.span_of("address");
+        if let Some(first) = self.places.listeners.insert(address, span.clone()) {
+            let message = format!("there are two listeners on {address}");
+            let diagnostic = Diagnostic::error(span, message).label("again");
+            self.report.push(diagnostic.other(first, "first"));
+        }
+        self.state.listeners.insert(address, listener);
+    }
+
+    /// Makes sure that there is a listener at an address that a frontend names.
+    pub(super) fn ensure_listener(&mut self, address: SocketAddr) {
+        if !self.state.listeners.contains_key(&address) {
+            let nothing = toml::de::DeTable::new();
+            let table = Reader::new(&nothing, &LISTENER, 0..0);
+            let listener = self.listener_at(address, &table);
+            self.state.listeners.insert(address, listener);
+        }
+    }
+
+    fn listener(&mut self, table: &Reader<'_>) -> Option<Listener> {
+        Some(self.listener_at(table.read("address")?, table))
+    }
+
+    fn listener_at(&mut self, address: SocketAddr, table: &Reader<'_>) -> Listener {
+        let inherited = &self.inherited;
+        Listener {
+            address,
+            public_address: table.read("public_address"),
+            front_timeout: table.read("front_timeout").unwrap_or(inherited.front_timeout),
+            back_timeout: table.read("back_timeout").unwrap_or(inherited.back_timeout),
+            connect_timeout: table.read("connect_timeout").unwrap_or(inherited.connect_timeout),
+            request_timeout: table.read("request_timeout").unwrap_or(inherited.request_timeout),
+            elide_x_real_ip: table.value("elide_x_real_ip"),
+            send_x_real_ip: table.value("send_x_real_ip"),
+            active: inherited.active,
+            sticky_name: self.token(table, "sticky_name").unwrap_or_default(),
+            sozu_id_header: self.field_name(table, "sozu_id_header").unwrap_or_default(),
+            answers: self.answers(table),
+        }
+    }
+}

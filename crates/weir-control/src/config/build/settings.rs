@@ -1,0 +1,126 @@
+//! Settings of main and of workers.
+
+use weir_base::Limits;
+use weir_telemetry::{Filter, Target};
+
+use super::super::MainSettings;
+use super::super::read::Reader;
+use super::super::report::{Diagnostic, Report};
+use crate::channel::{LogSettings, Settings};
+
+/// Bytes of a request target: what servers commonly accept.
+const TARGET_BYTES: usize = 8192;
+/// Fields of a head: more than any browser or library sends.
+const FIELDS: usize = 128;
+/// Accepted sockets that may wait in the worker beside those in the kernel.
+const ACCEPT_QUEUE: usize = 1024;
+/// Bytes of log lines that wait for a slow sink.
+const LOG_BYTES: usize = 1 << 20;
+/// Pipes: each takes two descriptors and memory of the kernel.
+const PIPES: usize = 256;
+/// When the file says 0.
+const PIPE_BYTES: usize = 65_536;
+/// When the file says 0.
+const CREDENTIAL_BYTES: usize = 4096;
+
+pub(super) fn main(file: &Reader<'_>) -> MainSettings {
+    MainSettings {
+        pid_file: file.read("pid_file_path"),
+        worker_count: file.value("worker_count"),
+        automatic_restart: file.value("worker_automatic_restart"),
+        worker_timeout: file.value("worker_timeout"),
+        affinity: file.value("handle_process_affinity"),
+    }
+}
+
+pub(super) fn worker(file: &Reader<'_>, report: &mut Report) -> Settings {
+    let settings = Settings {
+        worker: 0,
+        core: None,
+        limits: limits(file),
+        accept_queue_timeout: file.value("accept_queue_timeout"),
+        evict_on_queue_full: file.value("evict_on_queue_full"),
+        zombie_check_interval: file.value("zombie_check_interval"),
+        basic_auth_max_credential_bytes: or_if_zero(
+            file.value("basic_auth_max_credential_bytes"),
+            CREDENTIAL_BYTES,
+        ),
+        logs: logs(file, report),
+    };
+    warn(file, &settings, report);
+    settings
+}
+
+/// The bounds of a worker; `docs/configuration.md` says how they follow from the file.
+fn limits(file: &Reader<'_>) -> Limits {
+    let sessions: usize = file.value("max_connections");
+    let buffers: usize = file.value("max_buffers");
+    let buffer_bytes: usize = file.value("buffer_size");
+    let entries: usize = file.value("slab_entries_per_connection");
+    let backend_connections = sessions.saturating_mul(entries.saturating_sub(1).max(1));
+    Limits {
+        sessions,
+        backend_connections,
+        idle_backend_connections: sessions,
+        accept_queue: sessions.clamp(16, ACCEPT_QUEUE),
+        buffers,
+        buffers_at_start: file.value::<usize>("min_buffers").min(buffers),
+        buffer_bytes,
+        target_bytes: TARGET_BYTES.min(buffer_bytes),
+        fields: FIELDS,
+        pipes: (buffers / 2).clamp(1, PIPES),
+        pipe_bytes: or_if_zero(file.value("splice_pipe_capacity_bytes"), PIPE_BYTES),
+        log_bytes: LOG_BYTES,
+    }
+}
+
+fn or_if_zero(value: usize, default: usize) -> usize {
+    if value == 0 { default } else { value }
+}
+
+fn logs(file: &Reader<'_>, report: &mut Report) -> LogSettings {
+    let level: String = file.value("log_level");
+    if let Err(error) = level.parse::<Filter>() {
+        report.push(Diagnostic::error(file.span_of("log_level"), error.to_string()));
+    }
+    for key in ["log_target", "access_logs_target"] {
+        let target = file.read::<&str>(key).map(str::parse::<Target>);
+        if let Some(Err(error)) = target {
+            report.push(Diagnostic::error(file.span_of(key), error.to_string()));
+        }
+    }
+    let colored = file.value("log_colored");
+    LogSettings {
+        level,
+        target: file.value("log_target"),
+        colored,
+        access_target: file.read("access_logs_target"),
+        access_colored: file.read("access_logs_colored").unwrap_or(colored),
+    }
+}
+
+/// What is allowed and hardly meant.
+fn warn(file: &Reader<'_>, settings: &Settings, report: &mut Report) {
+    let limits = &settings.limits;
+    let mut warn = |holds: bool, key: &str, message: &str| {
+        if holds {
+            report.push(Diagnostic::warning(file.span_of(key), message));
+        }
+    };
+    warn(
+        settings.evict_on_queue_full && limits.sessions < 100,
+        "evict_on_queue_full",
+        "with `max_connections` under 100, connections are evicted as soon as a few clients come",
+    );
+    warn(
+        file.value::<usize>("min_buffers") > limits.buffers,
+        "min_buffers",
+        "`min_buffers` is more than `max_buffers`, which is used instead",
+    );
+    warn(
+        settings.basic_auth_max_credential_bytes >= limits.buffer_bytes / 3
+            && file.has("basic_auth_max_credential_bytes"),
+        "basic_auth_max_credential_bytes",
+        "credentials of that size take a large part of `buffer_size`, which bounds the whole head",
+    );
+}

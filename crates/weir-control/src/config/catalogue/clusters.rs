@@ -1,0 +1,106 @@
+//! Keys of clusters and of what is in them.
+
+use super::words::{ClusterProtocol, PathType, words};
+use super::{HTTP2, Harmless, Kind, Later, PROXY, Section, TLS, UDP, Without};
+use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
+use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
+
+/// A table of `[clusters]`.
+pub(in super::super) static CLUSTER: Section = Section {
+    name: "a cluster",
+    heading: "`[clusters.<id>]`",
+    keys: &[
+        required("protocol", Kind::Word(words::<ClusterProtocol>), "What backends speak."),
+        required("frontends", Kind::Tables(&FRONTEND), "Which requests go to this cluster."),
+        required("backends", Kind::Tables(&BACKEND), "The servers."),
+        text("load_balancing", Kind::Word(words::<LoadBalancing>), "ROUND_ROBIN", BALANCING),
+        text("load_metric", Kind::Word(words::<LoadMetric>), "CONNECTIONS", METRIC),
+        flag("sticky_session", false, "Keep a client on one backend with a cookie."),
+        flag("https_redirect", false, "Answer with a redirect to `https`."),
+        key("https_redirect_port", PORT, Without::Other("443"), "Port of that redirect."),
+        optional("answers", Kind::TextMap, "Answers that win over those of the listener."),
+        optional("answer_503", Kind::Text, "Path of a file with that answer. `answers` wins."),
+        optional("authorized_hashes", Kind::Texts, HASHES),
+        optional("www_authenticate", Kind::Text, "`WWW-Authenticate` of a 401."),
+        key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
+        key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
+    ],
+    later: &[
+        Later { names: &["http2"], remedy: HTTP2, harmless: Harmless::False },
+        Later { names: &["send_proxy"], remedy: PROXY, harmless: Harmless::False },
+        Later {
+            names: &["health_check"],
+            remedy: "active health checks are not in this version: remove the table; backends that \
+                     fail are held back as traffic finds them",
+            harmless: Harmless::Never,
+        },
+        Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never },
+    ],
+};
+
+const BALANCING: &str = "How a backend is chosen.";
+const METRIC: &str = "What load counts, for policies that compare loads.";
+const HASHES: &str =
+    "Who may pass `required_auth`: `user:` and the SHA-256 of the password, 64 hex digits.";
+const CONNECTIONS_PER_IP: &str =
+    "Connections of one source address that may reach it, in each worker; 0: any number.";
+
+/// An entry of `frontends`.
+pub(in super::super) static FRONTEND: Section = Section {
+    name: "a frontend",
+    heading: "`[[clusters.<id>.frontends]]`",
+    keys: &[
+        required("address", Kind::Address, "The listener; one is made if there is none."),
+        required("hostname", Kind::Text, "A name, `*.suffix`, `*`, or labels with `/regex/`."),
+        key("path", Kind::Text, Without::Other("any"), "Compared without the query."),
+        text("path_type", Kind::Word(words::<PathType>), "PREFIX", "How `path` is compared."),
+        key("method", Kind::Text, Without::Other("any"), "The method."),
+        text("position", Kind::Word(words::<Position>), "TREE", "Section of the routing table."),
+        optional("tags", Kind::TextMap, "What access-log records show."),
+        text("redirect", Kind::Word(words::<Redirect>), "forward", REDIRECT),
+        text("redirect_scheme", Kind::Word(words::<RedirectScheme>), "use-same", SCHEME),
+        optional("redirect_template", Kind::Text, "The redirect's answer."),
+        optional("rewrite_host", Kind::Text, "New host, with `$HOST[n]` and `$PATH[n]`."),
+        optional("rewrite_path", Kind::Text, "New path and query, with the same."),
+        optional("rewrite_port", PORT, "Port of a redirect's `Location`."),
+        flag("required_auth", false, "Basic authentication with `authorized_hashes`."),
+        optional("headers", Kind::Tables(&HEADER), "Fields to add or to delete."),
+    ],
+    later: &[
+        Later {
+            names: &["certificate", "key", "certificate_chain", "hsts"],
+            remedy: TLS,
+            harmless: Harmless::Never,
+        },
+        Later { names: &["tls_versions"], remedy: TLS, harmless: Harmless::EmptyList },
+    ],
+};
+
+const REDIRECT: &str = "What to do instead: 301, 302, 308 or 401.";
+const SCHEME: &str = "Scheme of a redirect's `Location`.";
+
+/// An entry of `headers`.
+pub(in super::super) static HEADER: Section = Section {
+    name: "a header edit",
+    heading: "`[[clusters.<id>.frontends.headers]]`",
+    keys: &[
+        required("position", Kind::Word(words::<EditPosition>), "Which messages."),
+        required("key", Kind::Text, "Field name."),
+        required("value", Kind::Text, "Field value; an empty one deletes the field."),
+    ],
+    later: &[],
+};
+
+/// An entry of `backends`.
+pub(in super::super) static BACKEND: Section = Section {
+    name: "a backend",
+    heading: "`[[clusters.<id>.backends]]`",
+    keys: &[
+        required("address", Kind::Address, "Where it listens."),
+        key("backend_id", Kind::Text, Without::Other("`<cluster>-<index>-<address>`"), "Its id."),
+        number("weight", Kind::Number(0, 255), 100, "Its share of the traffic."),
+        key("sticky_id", Kind::Text, Without::Other("`backend_id`"), "Its sticky-cookie value."),
+        flag("backup", false, "Used only while no other is usable."),
+    ],
+    later: &[],
+};

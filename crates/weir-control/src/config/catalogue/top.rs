@@ -1,0 +1,105 @@
+//! Keys of the top level.
+
+use super::words::{AccessFormat, words};
+use super::{CLUSTER, Harmless, Key, Kind, LISTENER, Later, Section, Without};
+use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
+
+const fn seconds(name: &'static str, default: u64, doc: &'static str) -> Key {
+    number(name, Kind::Seconds, default, doc)
+}
+
+/// The top level.
+pub(in super::super) static FILE: Section = Section {
+    name: "the file",
+    heading: "Top level",
+    keys: &[
+        number("worker_count", Kind::Number(1, 1024), 2, "Worker processes, each with one thread."),
+        flag("worker_automatic_restart", true, "Replace workers that die."),
+        seconds("worker_timeout", 10, "How long main waits for an answer of a worker."),
+        flag("handle_process_affinity", false, "Keep each worker on a core of its own."),
+        optional("pid_file_path", Kind::Text, "File that main writes its process id to."),
+        flag("activate_listeners", true, "Accept connections on the listeners of the file."),
+        number("max_connections", Kind::Number(1, 10_000_000), 10_000, CONNECTIONS),
+        number("slab_entries_per_connection", Kind::Number(2, 32), 4, SLAB),
+        number("min_buffers", Kind::Number(0, 10_000_000), 1, "Buffers of a worker at its start."),
+        number("max_buffers", Kind::Number(2, 10_000_000), 1000, BUFFERS),
+        number("buffer_size", Kind::Number(4096, 16 << 20), 16_393, BUFFER),
+        seconds("front_timeout", 60, "Longest inactivity of a client."),
+        seconds("back_timeout", 30, "Longest inactivity of a backend."),
+        seconds("connect_timeout", 3, "Longest wait for a connection to a backend."),
+        seconds("request_timeout", 10, "Longest wait for a complete request head."),
+        seconds("zombie_check_interval", 1800, "Period of the sweep for stuck sessions."),
+        seconds("accept_queue_timeout", 60, ACCEPT_QUEUE),
+        flag("evict_on_queue_full", false, EVICT),
+        number("max_connections_per_ip", PER_IP, 0, CONNECTIONS_PER_IP),
+        number(
+            "retry_after",
+            RETRY_AFTER,
+            60,
+            "Seconds in `Retry-After` of a 429; 0: no such field.",
+        ),
+        number("basic_auth_max_credential_bytes", Kind::Number(0, 1 << 20), 4096, CREDENTIALS),
+        number("splice_pipe_capacity_bytes", Kind::Number(0, 1 << 20), 65_536, PIPE),
+        text(
+            "log_level",
+            Kind::Text,
+            "info",
+            "What is logged: `level` or `module=level`, by commas.",
+        ),
+        text("log_target", Kind::Text, "stdout", TARGET),
+        flag("log_colored", false, "Colours in log lines."),
+        key("access_logs_target", Kind::Text, Without::Other("`log_target`"), ACCESS_TARGET),
+        text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
+        key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
+        optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
+        optional(
+            "clusters",
+            Kind::TableMap(&CLUSTER),
+            "Groups of backends, by an id of your choice.",
+        ),
+    ],
+    later: &[
+        Later {
+            names: &[
+                "command_socket",
+                "command_buffer_size",
+                "max_command_buffer_size",
+                "ctl_command_timeout",
+                "saved_state",
+            ],
+            remedy: CONTROL,
+            harmless: Harmless::Never,
+        },
+        Later { names: &["command_allowed_uids"], remedy: CONTROL, harmless: Harmless::EmptyList },
+        Later { names: &["automatic_state_save"], remedy: CONTROL, harmless: Harmless::False },
+        Later {
+            names: &["audit_logs_target", "audit_logs_json_target"],
+            remedy: "without a control socket there is nothing to audit: remove the key",
+            harmless: Harmless::Never,
+        },
+        Later { names: &["metrics"], remedy: METRICS, harmless: Harmless::Never },
+        Later { names: &["disable_cluster_metrics"], remedy: METRICS, harmless: Harmless::False },
+    ],
+};
+
+const CONNECTIONS: &str = "Client connections of a worker. Those beyond wait.";
+const SLAB: &str = "One for a client connection, the others for connections to backends: a worker \
+                    has at most this less one, times `max_connections`, of these.";
+const BUFFERS: &str = "Buffers of a worker; an exchange takes two. Those without wait.";
+const BUFFER: &str = "Bytes of a buffer: the largest message head.";
+const ACCEPT_QUEUE: &str = "Longest wait of an accepted connection for a place.";
+const EVICT: &str =
+    "At `max_connections`, close the least recently active connections instead of waiting.";
+const CONNECTIONS_PER_IP: &str =
+    "Connections of one source address that may reach a cluster, in each worker; 0: any number.";
+const CREDENTIALS: &str = "Largest decoded Basic credentials, in bytes; 0: the default.";
+const PIPE: &str =
+    "Bytes of a pipe that moves large bodies inside the kernel; 0: the default. See below.";
+const TARGET: &str = "`stdout`, `file://<path>`, `udp://<ip:port>`, `tcp://<ip:port>` or \
+                      `unix://<path>`.";
+const ACCESS_TARGET: &str = "Where access-log records go, as `log_target`.";
+const ACCESS_FORMAT: &str = "Format of access-log records.";
+const ACCESS_COLORED: &str = "Colours in access-log records.";
+
+const CONTROL: &str = "the control socket is not in this version: remove the key";
+const METRICS: &str = "metrics are not exported by this version: remove the key";

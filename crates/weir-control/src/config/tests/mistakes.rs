@@ -1,0 +1,113 @@
+//! Files that are refused, and odd ones.
+
+use std::path::Path;
+
+use super::{EXAMPLE, bad, cluster_with, frontend_with, good, small_with};
+use crate::config::{check, load};
+
+const FILES: [(&str, &str); 4] = [
+    ("keys", include_str!("keys.toml")),
+    ("misplaced", include_str!("misplaced.toml")),
+    ("syntax", include_str!("syntax.toml")),
+    ("values", include_str!("values.toml")),
+];
+
+#[test]
+fn every_mistake_is_reported_with_its_place() {
+    for (name, source) in FILES {
+        insta::assert_snapshot!(name, bad(source));
+    }
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
+    let refused = |source: &str, remedy: &str| {
+        let text = bad(source);
+        assert!(text.contains("not supported by this version of Weir"), "{text}");
+        assert!(text.contains(remedy), "{text}");
+    };
+    refused(&small_with("command_socket = \"./weir.sock\""), "control socket");
+    refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
+    refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
+    refused(&cluster_with("http2 = true"), "HTTP/2");
+    refused(&cluster_with("load_balancing = \"HRW\""), "`POWER_OF_TWO`");
+    refused(&frontend_with("certificate = \"a.pem\""), "TLS");
+    refused(&small_with("").replacen("\"http\"", "\"https\"", 1), "this version has `http`");
+    good(&small_with("automatic_state_save = false\ncommand_allowed_uids = []"));
+    good(&cluster_with("http2 = false\nsend_proxy = false"));
+    good(&frontend_with("tls_versions = []"));
+}
+
+#[test]
+fn fields_of_the_connection_are_not_for_editing() {
+    for name in ["Content-Length", "transfer-encoding", "Connection", "Upgrade"] {
+        let edit =
+            format!("headers = [{{ position = \"both\", key = \"{name}\", value = \"1\" }}]");
+        assert!(bad(&frontend_with(&edit)).contains("belongs to one connection"), "{name}");
+    }
+    good(&frontend_with("headers = [{ position = \"both\", key = \"Via\", value = \"\" }]"));
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_reported_up_to_a_bound() {
+    let lines: String = (0..3000).map(|number| format!("nothing{number} = 1\n")).collect();
+    let report = check(&lines, Path::new("weir.toml")).expect_err("mistakes");
+    assert_eq!(report.diagnostics().len(), 200);
+    assert!(report.render(false).ends_with("\n\nand 2800 more"));
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let said = |path: &str| load(Path::new(path)).expect_err(path).render(false);
+    assert!(said("/nonexistent/weir.toml").contains("cannot be read: No such file"));
+    assert!(said("/").contains("directory"));
+    assert!(said("/dev/zero").contains("it is longer than 65536 KiB"));
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), b"worker_count = 2\npid_file_path = \"\xff\"\n").expect("written");
+    let text = said(file.path().to_str().expect("UTF-8"));
+    assert!(text.contains("the file is not UTF-8") && text.contains(":2:18"), "{text}");
+}
+
+#[test]
+fn colours_are_asked_for() {
+    let report = check("worker_cuont = 2", Path::new("weir.toml")).expect_err("a mistake");
+    assert!(report.render(true).contains("\u{1b}["));
+    assert!(!report.render(false).contains('\u{1b}'));
+}
+
+#[test]
+fn a_report_holds_no_control_characters_of_the_file() {
+    let text = bad("\"a\\u001b[31m\\nb\" = 1\nclusters.\"\\u0007\".protocol = \"http\"");
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text}");
+}
+
+/// A text of the tests, with pieces cut out, doubled or replaced.
+fn mutated() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let text = prop_oneof![Just(EXAMPLE), Just(FILES[0].1), Just(FILES[1].1), Just(FILES[3].1)];
+    let piece = prop_oneof!["[a-z_=\\[\\]{}\"'0-9.:\\\\ \n]{0,6}", "\\PC{0,3}"];
+    let edit = (any::<prop::sample::Index>(), 0..40_usize, piece);
+    (text, prop::collection::vec(edit, 0..8)).prop_map(|(text, edits)| {
+        edits.into_iter().fold(text.to_owned(), |text, (at, len, piece)| {
+            let chars: Vec<char> = text.chars().collect();
+            let at = at.index(chars.len() + 1);
+            let after = chars.len().min(at + len);
+            chars[..at]
+                .iter()
+                .copied()
+                .chain(piece.chars())
+                .chain(chars[after..].to_vec())
+                .collect()
+        })
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_checker_panic(text in mutated()) {
+        match check(&text, Path::new("f")) {
+            Ok(checked) => drop((checked.summary(), checked.warnings.render(false))),
+            Err(report) => drop(report.render(true)),
+        }
+    }
+}
