@@ -27,7 +27,7 @@ pub enum TemplateError {
         line: usize,
     },
     /// The length is computed.
-    #[error("line {line}: the length of an answer is computed: remove `Transfer-Encoding`")]
+    #[error("line {line}: the length of an answer is computed; remove Transfer-Encoding")]
     Chunked {
         /// Of the template.
         line: usize,

@@ -100,7 +100,8 @@ fn check(name: &str, value: &str) -> Result<FieldName, EditError> {
         return Err(EditError::BadValue(name.to_owned()));
     }
     let kind = FieldName::recognise(name.as_bytes());
-    if kind.is_connection_specific() || kind == FieldName::ContentLength {
+    let is_framing = matches!(kind, FieldName::ContentLength | FieldName::Trailer);
+    if is_framing || kind.is_connection_specific() {
         return Err(EditError::Reserved(name.to_owned()));
     }
     Ok(kind)
@@ -138,7 +139,7 @@ mod tests {
             assert_eq!(error("X-A", value), EditError::BadValue("X-A".into()));
         }
         let reserved = ["content-length", "Transfer-Encoding", "Connection", "TE", "Upgrade"];
-        for name in reserved.into_iter().chain(["Keep-Alive", "Proxy-Connection"]) {
+        for name in reserved.into_iter().chain(["Keep-Alive", "Proxy-Connection", "Trailer"]) {
             for value in ["", "x"] {
                 assert_eq!(error(name, value), EditError::Reserved(name.into()));
             }

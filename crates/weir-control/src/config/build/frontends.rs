@@ -1,7 +1,7 @@
 //! Frontends: routes and what is done to their requests.
 
 use weir_http::answers::Template;
-use weir_http::policy::RewriteTemplate;
+use weir_http::policy::{Edits, RewriteTemplate};
 use weir_route::{CaptureCounts, Rule, RuleError};
 
 use super::Builder;
@@ -61,7 +61,11 @@ impl Builder<'_> {
     fn edit(&mut self, table: &Reader<'_>) -> Option<HeaderEdit> {
         let key = self.field_name(table, "key");
         let value = self.field_value(table, "value");
-        Some(HeaderEdit { position: table.read("position")?, key: key?, value: value? })
+        let (key, value) = (key?, value?);
+        if let Err(error) = Edits::new([(&*key, &*value)]) {
+            self.report.push(Diagnostic::error(table.span_of("key"), error.to_string()));
+        }
+        Some(HeaderEdit { position: table.read("position")?, key, value })
     }
 
     fn check_rule(&mut self, frontend: &Frontend, table: &Reader<'_>) {

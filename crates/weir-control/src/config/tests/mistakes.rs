@@ -69,6 +69,17 @@ fn files_that_cannot_be_read_say_why() {
 }
 
 #[test]
+fn a_request_cannot_be_told_to_go_without_its_host() {
+    let text = bad(concat!(
+        "[[listeners]]\naddress = \"127.0.0.1:80\"\nprotocol = \"http\"\n",
+        "[clusters.a]\nprotocol = \"http\"\nbackends = [{ address = \"127.0.0.1:81\" }]\n",
+        "[[clusters.a.frontends]]\naddress = \"127.0.0.1:80\"\nhostname = \"a.org\"\n",
+        "headers = [{ position = \"request\", key = \"Host\", value = \"\" }]\n",
+    ));
+    assert!(text.contains("a request cannot go without `Host`"), "{text}");
+}
+
+#[test]
 fn colours_are_asked_for() {
     let report = check("worker_cuont = 2", Path::new("weir.toml")).expect_err("a mistake");
     assert!(report.render(true).contains("\u{1b}["));
