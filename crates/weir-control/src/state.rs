@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 pub use weir_balance::{LoadBalancing, LoadMetric};
+use weir_route::Rule;
 pub use weir_route::{PathRule, Position};
 
 /// Full text of an answer template by status.
@@ -182,6 +183,12 @@ impl Frontend {
             method: self.method.clone(),
             position: self.position,
         }
+    }
+}
+
+impl From<FrontendId> for Rule {
+    fn from(id: FrontendId) -> Self {
+        Self { host: id.hostname, path: id.path, method: id.method, position: id.position }
     }
 }
 

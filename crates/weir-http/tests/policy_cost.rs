@@ -1,34 +1,20 @@
 //! What policy costs for an ordinary message, in instructions. These tests assert nothing and are
 //! run by hand like those of `h1_cost`.
 
+mod ordinary;
+
 use std::hint::black_box;
 
+use ordinary::{LIMITS, REQUEST, RESPONSE, ROUNDS};
 use weir_http::{
     answers::{Template, Variables},
-    h1::{HeadEncoder, HeadLimits, parse_request, parse_response},
+    h1::{HeadEncoder, parse_request, parse_response},
     message::{Fields, Method},
     policy::{
         Edits, ForwardOptions, RequestContext, RequestId, ResponseContext, request_fields,
         response_fields,
     },
 };
-
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 16_384, target_bytes: 8_192 };
-
-const REQUEST: &[u8] = b"GET /api/v1/items?page=2 HTTP/1.1\r\n\
-    Host: www.example.org\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
-    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
-    Accept-Encoding: gzip, deflate, br\r\n\
-    Connection: keep-alive\r\n\r\n";
-
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
-    Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n\
-    Server: backend\r\n\
-    Content-Type: text/plain; charset=utf-8\r\n\
-    Content-Length: 1024\r\n\r\n";
-
-const ROUNDS: usize = 10_000;
 
 #[test]
 #[ignore = "measures, asserts nothing"]

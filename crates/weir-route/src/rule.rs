@@ -39,3 +39,34 @@ pub struct Rule {
     /// Section of the table.
     pub position: Position,
 }
+
+/// Methods that are known whatever their case.
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+impl Rule {
+    /// The rule without what makes no difference: two rules that match the same because they differ
+    /// only there have one form, which is their identity.
+    pub fn canonical(mut self) -> Self {
+        self.host = canonical_host(&self.host);
+        self.method = self.method.map(canonical_method);
+        self
+    }
+}
+
+/// In lower case outside expressions, and without a final dot.
+fn canonical_host(text: &str) -> String {
+    let text = text.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(text);
+    let mut in_expression = false;
+    let lower = |c: char| {
+        in_expression ^= c == '/';
+        if in_expression { c } else { c.to_ascii_lowercase() }
+    };
+    text.chars().map(lower).collect()
+}
+
+/// Methods count with their case (RFC 9110 §9.1), but nobody means `get` to differ from `GET`.
+fn canonical_method(text: String) -> String {
+    let known = METHODS.iter().find(|method| method.eq_ignore_ascii_case(&text));
+    known.map_or(text, |method| (*method).to_owned())
+}

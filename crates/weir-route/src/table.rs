@@ -80,7 +80,7 @@ impl<T> Table<T> {
     /// # Errors
     /// When the rule breaks the syntax; the table is unchanged.
     pub fn insert(&mut self, rule: Rule, value: T) -> Result<Option<T>, RuleError> {
-        let rule = normal(rule);
+        let rule = rule.canonical();
         let pattern = Pattern::compile(&rule)?;
         let entry = Entry { rule, pattern, value };
         let replaced = match entry.rule.position {
@@ -94,7 +94,7 @@ impl<T> Table<T> {
 
     /// Removes a route; returns its value.
     pub fn remove(&mut self, rule: &Rule) -> Option<T> {
-        let rule = normal(rule.clone());
+        let rule = rule.clone().canonical();
         let removed = match rule.position {
             Position::Pre => self.before.remove(&rule),
             Position::Post => self.after.remove(&rule),
@@ -214,25 +214,6 @@ fn remove_from<T>(hosts: &mut Hosts<T>, host: &[u8], rule: &Rule) -> Option<T> {
 /// All rules of a node have the same host.
 fn is_for<T>(node: &Node<T>, host: &[u8]) -> bool {
     node.iter().next().is_some_and(|entry| entry.pattern.host.matches(host))
-}
-
-/// Without what makes no difference: the case of hosts (outside expressions) and of the standard
-/// methods, and a final dot.
-fn normal(mut rule: Rule) -> Rule {
-    if !rule.host.contains('/') {
-        rule.host.make_ascii_lowercase();
-        if rule.host.len() > 1 && rule.host.ends_with('.') {
-            rule.host.pop();
-        }
-    }
-    const STANDARD: [&str; 9] =
-        ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    if let Some(method) = &mut rule.method
-        && STANDARD.iter().any(|standard| standard.eq_ignore_ascii_case(method))
-    {
-        method.make_ascii_uppercase();
-    }
-    rule
 }
 
 /// The request with its host in lower case and without a final dot; `None` when no rule can be

@@ -19,7 +19,7 @@ mod tcp;
 pub use channel::Channel;
 pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
-pub use limits::{nofile, raise_nofile, resident_bytes, system_file_max};
+pub use limits::{is_exhaustion, nofile, raise_nofile, system_file_max};
 pub use pipe::Pipe;
 pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core, spawn_self};
 pub use random::fill as fill_random;

@@ -1,4 +1,4 @@
-//! Descriptor limits and memory, as the kernel counts them.
+//! Descriptor limits, and the errors that say that there is none left.
 
 use std::io;
 
@@ -30,9 +30,9 @@ pub fn system_file_max() -> Option<u64> {
     std::fs::read_to_string("/proc/sys/fs/file-max").ok()?.trim().parse().ok()
 }
 
-/// Resident memory of this process in bytes; `None` when `/proc` cannot be read.
-pub fn resident_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+/// The process or the machine has no descriptor or memory left: not the fault of a peer.
+pub fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno as E;
+    let number = E::from_io_error(error);
+    matches!(number, Some(E::MFILE | E::NFILE | E::NOBUFS | E::NOMEM))
 }

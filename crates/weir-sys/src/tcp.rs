@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, SocketType,
-    acceptfrom_with, bind, connect, getpeername, getsockname, listen, recv, send, sendmsg,
-    shutdown, socket_with,
+    acceptfrom_with, bind, connect, getsockname, listen, recv, send, sendmsg, shutdown,
+    socket_with,
 };
 
 /// A listening socket.
@@ -123,14 +123,6 @@ impl TcpStream {
         }
     }
 
-    /// The pending error of the socket, if any; it is cleared.
-    ///
-    /// # Errors
-    /// Of `getsockopt(2)`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(sockopt::socket_error(&self.0)?.err().map(io::Error::from))
-    }
-
     /// Reads once.
     ///
     /// # Errors
@@ -178,25 +170,6 @@ impl TcpStream {
     /// Of `setsockopt(2)`.
     pub fn reset_on_close(&self) -> io::Result<()> {
         Ok(sockopt::set_socket_linger(&self.0, Some(Duration::ZERO))?)
-    }
-
-    /// Our end.
-    ///
-    /// # Errors
-    /// Of `getsockname(2)`.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(getsockname(&self.0)?.try_into()?)
-    }
-
-    /// The other end.
-    ///
-    /// # Errors
-    /// Of `getpeername(2)`; `NotConnected` when the connection has ended.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        getpeername(&self.0)?
-            .ok_or(io::ErrorKind::NotConnected)?
-            .try_into()
-            .map_err(|error: Errno| error.into())
     }
 
     /// Bytes of the stream that the peer's kernel has acknowledged; `None` when not known.

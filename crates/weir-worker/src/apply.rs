@@ -96,7 +96,7 @@ fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
 }
 
 fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
-    let rule = rule(frontend.id());
+    let rule = Rule::from(frontend.id());
     let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
     let captures = weir_route::check(&rule).map_err(|error| format!("{}: {error}", name()))?;
     let rewrite = |template: &Option<String>| {
@@ -135,10 +135,6 @@ fn edits(frontend: &Frontend, position: EditPosition) -> Result<Edits, EditError
     Edits::new(frontend.headers.iter().filter(wanted).map(|edit| (&*edit.key, &*edit.value)))
 }
 
-fn rule(id: FrontendId) -> Rule {
-    Rule { host: id.hostname, path: id.path, method: id.method, position: id.position }
-}
-
 fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mut Changes) {
     match order {
         Prepared::Listener(settings) => commit_listener(tables, sockets, *settings, changes),
@@ -153,7 +149,7 @@ fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: 
         Prepared::RemoveFrontend(id) => {
             let listener = tables.by_address.get(&id.address).copied();
             let listener = listener.and_then(|key| tables.listeners.get_mut(key));
-            let removed = listener.and_then(|listener| listener.routes.remove(&rule(id)));
+            let removed = listener.and_then(|listener| listener.routes.remove(&id.into()));
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {

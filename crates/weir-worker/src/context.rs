@@ -126,11 +126,6 @@ impl Context {
         self.observe.buffers_exhausted();
     }
 
-    /// Ends a reservation of buffers.
-    pub(crate) fn dismiss_buffers(&mut self) {
-        self.buffers.dismiss();
-    }
-
     /// The session that waits longest for buffers, when there are some.
     pub(crate) fn next_starved(&mut self) -> Option<Key> {
         if self.starved.is_empty() || !self.buffers.has_room() {
@@ -187,14 +182,12 @@ impl Context {
     /// Starts a connection to a backend.
     pub(crate) fn connect(&mut self, address: SocketAddr, owner: Key) -> Result<Key, BackFailure> {
         self.upstream.connect(address, owner, &self.epoll).map_err(|error| {
-            match error.raw_os_error() {
-                // EMFILE, ENFILE, ENOBUFS, ENOMEM and a full table are our lack, not the backend's.
-                Some(23 | 24 | 105 | 12) | None => {
-                    self.observe.internal("connecting to a backend", &error);
-                    BackFailure::NoRoom
-                }
-                Some(_) => BackFailure::Refused,
+            // A full table is our lack too, and has no number.
+            if error.raw_os_error().is_some() && !weir_sys::is_exhaustion(&error) {
+                return BackFailure::Refused;
             }
+            self.observe.internal("connecting to a backend", &error);
+            BackFailure::NoRoom
         })
     }
 

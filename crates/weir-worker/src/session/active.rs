@@ -13,6 +13,7 @@ use weir_http::policy::RequestId;
 use super::direction::Direction;
 use crate::buffers::Buffer;
 use crate::tables::{Route, Tables};
+use crate::upstream::{Back, Upstream};
 
 /// When things happened.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +173,11 @@ impl Active {
     /// Only the end of the connection tells the client that the response is complete.
     pub(crate) fn delimited_by_close(&self) -> bool {
         !self.front_keep && self.exchange.phase() == Phase::Responding
+    }
+
+    /// The connection to the backend, while there is one.
+    pub(crate) fn back_in<'a>(&self, upstream: &'a mut Upstream) -> Option<&'a mut Back> {
+        upstream.back(self.back?.key)
     }
 
     /// The bytes that the head's spans lie in.

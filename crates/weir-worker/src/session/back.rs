@@ -45,13 +45,10 @@ impl Session {
         if let Some(mut active) = self.take_active() {
             active.message = cause.word();
             active.failed = !active.tunnel;
-            let delimited_by_close = active.delimited_by_close();
-            self.record(&active, cx);
-            let buffer = cx.recycle(active);
-            self.drop_buffer(buffer, cx);
-            if delimited_by_close {
+            if active.delimited_by_close() {
                 self.socket.reset_on_close();
             }
+            self.abandon(active, cx);
         }
         Step::Close
     }

@@ -58,7 +58,7 @@ pub(super) fn response(
     bytes: &[u8],
     cx: &mut Context,
 ) {
-    let framing = front_framing(active, head);
+    let framing = head.framing.towards(active.head.version);
     let upgraded = head.status == 101;
     // A backend that closes will not read what is still to come of the request.
     let unread = !head.keep_alive && !active.request.is_done();
@@ -92,7 +92,7 @@ pub(super) fn response(
     out.finish();
 }
 
-/// An interim response: its own fields, nothing of ours but the identity.
+/// An interim response: its own fields, nothing of ours.
 pub(super) fn interim(head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
     cx.scratch.clear();
     let reason = head.reason.of(bytes);
@@ -101,14 +101,4 @@ pub(super) fn interim(head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
         out.field(field.name.of(bytes), &[field.value.of(bytes)]);
     }
     out.finish();
-}
-
-/// The body towards the client: as it came, but for what its version does not know.
-pub(super) fn front_framing(active: &Active, head: &ResponseHead) -> Framing {
-    let old = active.head.version < Version::Http11;
-    match head.framing {
-        Framing::UntilClose if !old => Framing::Chunked,
-        Framing::Chunked if old => Framing::UntilClose,
-        framing => framing,
-    }
 }

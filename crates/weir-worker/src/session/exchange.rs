@@ -75,7 +75,7 @@ impl Session {
         }
         let result = if active.head_sent { Ok(()) } else { self.send_request(cx) };
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
-        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+        let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
         let result = result.and_then(|()| {

@@ -25,12 +25,12 @@ impl Session {
         if piped { Step::Close } else { self.start_linger(cx) }
     }
 
-    /// Gives the request's buffer and the reservation of the exchange back.
+    /// Gives a buffer of the front side back, with the reservation it belongs to.
     pub(super) fn drop_buffer(&mut self, buffer: Option<Buffer>, cx: &mut Context) {
         if let Some(buffer) = buffer {
             cx.buffers.give(buffer);
         }
-        cx.dismiss_buffers();
+        cx.buffers.dismiss();
     }
 
     /// Counts an exchange and writes its access-log record.

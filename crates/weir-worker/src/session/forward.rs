@@ -79,7 +79,7 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
         encode::request(active, self.client, &self.settings, cx);
-        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+        let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
         active.head_sent = true;

@@ -92,8 +92,7 @@ impl Session {
     /// Gives the buffer and its reservation back.
     fn go_idle(&mut self, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
-        cx.buffers.give(buffer);
-        cx.dismiss_buffers();
+        self.drop_buffer(Some(buffer), cx);
         self.stage = Stage::Idle;
         Step::Wait
     }
@@ -115,10 +114,7 @@ impl Session {
                 self.stage = Stage::Head(buffer);
             }
             buffer => {
-                if let Some(buffer) = buffer {
-                    cx.buffers.give(buffer);
-                }
-                cx.dismiss_buffers();
+                self.drop_buffer(buffer, cx);
                 self.stage = Stage::Idle;
             }
         }

@@ -125,10 +125,7 @@ impl Session {
     pub(crate) fn close(mut self, cx: &mut Context) {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Idle | Stage::Lingering => {}
-            Stage::Head(buffer) => {
-                cx.buffers.give(buffer);
-                cx.dismiss_buffers();
-            }
+            Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),
             Stage::Answering(rest) => cx.buffers.unspill(rest),
         }

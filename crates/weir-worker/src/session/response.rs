@@ -27,7 +27,7 @@ impl Session {
             }
         }
         let Stage::Exchange(active) = &mut self.stage else { return Ok(Met::Nothing) };
-        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+        let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(Met::Nothing);
         };
         let (source, sink) = (&mut back.socket, &mut self.socket);
@@ -59,7 +59,7 @@ impl Session {
     /// Reads until a response head is complete. `None`: not yet.
     fn receive_response(&mut self, cx: &mut Context) -> Result<Option<ResponseHead>, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(None) };
-        let Some(back) = active.back.and_then(|back| cx.upstream.back(back.key)) else {
+        let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(None);
         };
         if !active.head_sent || !back.socket.is_readable() && active.response.buffer.is_none() {
@@ -143,7 +143,7 @@ impl Session {
             return;
         }
         active.back_keep = head.keep_alive && head.framing != Framing::UntilClose;
-        let to = encode::front_framing(active, head);
+        let to = head.framing.towards(active.head.version);
         active.response.pump = Pump::new(head.framing, to);
     }
 
@@ -170,8 +170,7 @@ impl Session {
 
 fn response_stopped(stop: &Stop) -> Met {
     match stop {
-        Stop::NoRoom => Met::Front(FrontFailure::Gone),
-        Stop::Sink => Met::Front(FrontFailure::Gone),
+        Stop::NoRoom | Stop::Sink => Met::Front(FrontFailure::Gone),
         Stop::Malformed(_) => Met::Back(BackFailure::Malformed),
         Stop::Truncated | Stop::Source => Met::Back(BackFailure::Closed { taken: true }),
     }
@@ -185,7 +184,7 @@ fn response_stopped(stop: &Stop) -> Met {
 /// after a FIN.
 fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bool {
     let Some(bound) = active.back else { return false };
-    let Some(back) = cx.upstream.back(bound.key) else { return true };
+    let Some(back) = active.back_in(&mut cx.upstream) else { return true };
     if back.written == bound.written_before {
         return false;
     }

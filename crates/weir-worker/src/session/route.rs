@@ -69,7 +69,7 @@ impl Session {
         };
         let Some(cluster) = route.cluster.and_then(|key| cx.tables.clusters.get(key)) else {
             return Some(match redirect {
-                Some(status) => Answer::redirect(status, self.location(active, route, None)),
+                Some(status) => Answer::redirect(status, location(active, route, None)),
                 None => Answer::plain(401),
             });
         };
@@ -77,36 +77,36 @@ impl Session {
         let config = &settings.config;
         if let Some(status) = redirect {
             let port = config.https_redirect_port;
-            return Some(Answer::redirect(status, self.location(active, route, port)));
+            return Some(Answer::redirect(status, location(active, route, port)));
         }
         if frontend.required_auth && !authorized(active, cx, &config.authorized_hashes) {
             return Some(Answer::plain(401));
         }
         if config.https_redirect {
-            return Some(Answer::redirect(301, self.https_location(active, config)));
+            return Some(Answer::redirect(301, https_location(active, config.https_redirect_port)));
         }
         None
     }
+}
 
-    /// Where a redirecting route leads.
-    fn location(&self, active: &Active, route: &Route, cluster_port: Option<u16>) -> Vec<u8> {
-        let https = matches!(route.frontend.redirect_scheme, RedirectScheme::UseHttps);
-        let bytes = active.head_bytes();
-        let (host, path) = active.destination(bytes);
-        let port = route.frontend.rewrite_port.or(cluster_port);
-        let mut out = Vec::with_capacity(host.len() + path.len() + 16);
-        policy::location(https, host, port, path, &mut out);
-        out
-    }
+/// Where a redirecting route leads.
+fn location(active: &Active, route: &Route, cluster_port: Option<u16>) -> Vec<u8> {
+    let https = matches!(route.frontend.redirect_scheme, RedirectScheme::UseHttps);
+    let port = route.frontend.rewrite_port.or(cluster_port);
+    written_location(https, port, active.destination(active.head_bytes()))
+}
 
-    fn https_location(&self, active: &Active, config: &weir_control::state::Cluster) -> Vec<u8> {
-        let bytes = active.head_bytes();
-        let host = active.head.target.host.of(bytes);
-        let path = active.head.target.path_and_query.of(bytes);
-        let mut out = Vec::with_capacity(host.len() + path.len() + 16);
-        policy::location(true, host, config.https_redirect_port, path, &mut out);
-        out
-    }
+/// The same target over https.
+fn https_location(active: &Active, port: Option<u16>) -> Vec<u8> {
+    let bytes = active.head_bytes();
+    let target = &active.head.target;
+    written_location(true, port, (target.host.of(bytes), target.path_and_query.of(bytes)))
+}
+
+fn written_location(https: bool, port: Option<u16>, (host, path): (&[u8], &[u8])) -> Vec<u8> {
+    let mut out = Vec::with_capacity(host.len() + path.len() + 16);
+    policy::location(https, host, port, path, &mut out);
+    out
 }
 
 impl Active {

@@ -10,10 +10,6 @@ use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
 use crate::state::{Cluster, Frontend, HeaderEdit, PathRule};
 
-/// Methods that are known whatever their case.
-const METHODS: [&str; 9] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-
 impl Builder<'_> {
     pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
         let Some(frontend) = self.frontend(cluster, table) else { return };
@@ -34,17 +30,25 @@ impl Builder<'_> {
     }
 
     fn frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) -> Option<Frontend> {
+        let address = table.read("address")?;
         let path = table.read("path").unwrap_or_default();
-        Some(Frontend {
-            address: table.read("address")?,
-            hostname: host(table.read("hostname")?),
+        let rule = Rule {
+            host: table.read("hostname")?,
             path: match table.value("path_type") {
                 PathType::Prefix => PathRule::Prefix(path),
                 PathType::Regex => PathRule::Regex(path),
                 PathType::Equals => PathRule::Equals(path),
             },
-            method: table.read("method").map(method),
+            method: table.read("method"),
             position: table.value("position"),
+        };
+        let rule = rule.canonical();
+        Some(Frontend {
+            address,
+            hostname: rule.host,
+            path: rule.path,
+            method: rule.method,
+            position: rule.position,
             cluster: Some(cluster.id.clone()),
             tags: tags(table),
             redirect: table.value("redirect"),
@@ -69,9 +73,7 @@ impl Builder<'_> {
     }
 
     fn check_rule(&mut self, frontend: &Frontend, table: &Reader<'_>) {
-        let id = frontend.id();
-        let rule =
-            Rule { host: id.hostname, path: id.path, method: id.method, position: id.position };
+        let rule = Rule::from(frontend.id());
         match weir_route::check(&rule) {
             Ok(captures) => {
                 self.check_rewrite(table, "rewrite_host", captures);
@@ -110,23 +112,6 @@ fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
         RuleError::BadRegex { pattern, .. } if is_path(pattern) => "path",
         _ => "hostname",
     }
-}
-
-/// In lower case outside expressions, and without a final dot.
-fn host(text: &str) -> String {
-    let text = text.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(text);
-    let mut in_expression = false;
-    let lower = |c: char| {
-        in_expression ^= c == '/';
-        if in_expression { c } else { c.to_ascii_lowercase() }
-    };
-    text.chars().map(lower).collect()
-}
-
-/// Methods count with their case (RFC 9110 §9.1), but nobody means `get` to differ from `GET`.
-fn method(text: &str) -> String {
-    let known = METHODS.iter().find(|method| method.eq_ignore_ascii_case(text));
-    known.map_or(text, |method| method).to_owned()
 }
 
 fn tags(table: &Reader<'_>) -> std::collections::BTreeMap<String, String> {
