@@ -32,6 +32,9 @@ mod max {
     pub(super) const MESSAGE: usize = 256;
 }
 
+/// An identity in Crockford's base 32: it is made here, so it needs no escape.
+pub type Ulid = [u8; 26];
+
 /// What the connection spoke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -55,9 +58,9 @@ impl Protocol {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AccessRecord<'a> {
     /// Id of the client connection.
-    pub session: &'a [u8],
+    pub session: Option<&'a Ulid>,
     /// Id of the exchange.
-    pub request: &'a [u8],
+    pub request: Option<&'a Ulid>,
     /// Id of the cluster.
     pub cluster: &'a str,
     /// Id of the backend.
@@ -135,9 +138,9 @@ impl AccessRecord<'_> {
 
     fn put_identity(&self, pen: &mut Pen) {
         pen.byte(b'[');
-        put_or_dash::<Tag>(self.session, max::ID, pen);
+        put_ulid(self.session, pen);
         pen.byte(b' ');
-        put_or_dash::<Tag>(self.request, max::ID, pen);
+        put_ulid(self.request, pen);
         pen.byte(b' ');
         put_or_dash::<Tag>(self.cluster.as_bytes(), max::ID, pen);
         pen.byte(b' ');
@@ -201,17 +204,22 @@ fn put_or_dash<S: Style>(text: &[u8], max: usize, pen: &mut Pen) {
     }
 }
 
+fn put_ulid(id: Option<&Ulid>, pen: &mut Pen) {
+    match id {
+        Some(id) => pen.block(id, id.len()),
+        None => pen.byte(b'-'),
+    }
+}
+
 fn put_address(address: Option<SocketAddr>, pen: &mut Pen) {
     match address {
         None => pen.byte(b'-'),
         Some(SocketAddr::V4(address)) => {
-            let [first, others @ ..] = address.ip().octets();
-            pen.number(first.into());
-            for octet in others {
-                pen.byte(b'.');
-                pen.number(octet.into());
+            let [a, b, c, d] = address.ip().octets();
+            for octet in [a, b, c] {
+                pen.octet(octet, b'.');
             }
-            pen.byte(b':');
+            pen.octet(d, b':');
             pen.number(address.port().into());
         }
         Some(SocketAddr::V6(address)) => pen.display(address),
@@ -223,13 +231,13 @@ fn put_time(time: Option<Duration>, pen: &mut Pen) {
     let Some(time) = time else { return pen.byte(b'-') };
     let (secs, nanos) = (time.as_secs(), u64::from(time.subsec_nanos()));
     let (number, unit) = match (secs, nanos) {
-        (0, ..10_000) => (nanos, "ns"),
-        (0, ..10_000_000) => (nanos / 1_000, "μs"),
-        (..10, _) => (secs * 1_000 + nanos / 1_000_000, "ms"),
-        _ => (secs, "s"),
+        (0, ..10_000) => (nanos, b"ns  "),
+        (0, ..10_000_000) => (nanos / 1_000, b"\xce\xbcs "),
+        (..10, _) => (secs * 1_000 + nanos / 1_000_000, b"ms  "),
+        _ => (secs, b"s   "),
     };
     pen.number(number);
-    pen.text(unit.as_bytes());
+    pen.block(unit, unit.trim_ascii_end().len());
 }
 
 #[cfg(test)]

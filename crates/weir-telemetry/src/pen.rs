@@ -70,6 +70,14 @@ impl Pen {
         if number < 1_000 { self.short_number(number) } else { self.long_number(number) }
     }
 
+    /// Writes an octet in decimal, and the separator behind it.
+    #[inline]
+    pub(crate) fn octet(&mut self, octet: u8, separator: u8) {
+        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
+        let digits = u32::from_le_bytes(DIGITS[octet as usize]) | u32::from(separator) << 24;
+        self.block(&(digits >> (8 * zeros)).to_le_bytes(), 4 - zeros);
+    }
+
     #[inline]
     fn short_number(&mut self, number: u64) {
         let zeros = usize::from(number < 100) + usize::from(number < 10);

@@ -153,11 +153,10 @@ impl Context {
 
     /// Takes an exchange apart; returns its request buffer, which may hold the next request.
     pub(crate) fn recycle(&mut self, mut active: Box<Active>) -> Option<Buffer> {
-        let (request, response) = active.take_directions();
-        if let Some(buffer) = response.finish(&mut self.buffers, &mut self.pipes) {
+        if let Some(buffer) = active.response.finish(&mut self.buffers, &mut self.pipes) {
             self.buffers.give(buffer);
         }
-        let buffer = request.finish(&mut self.buffers, &mut self.pipes);
+        let buffer = active.request.finish(&mut self.buffers, &mut self.pipes);
         active.route = None;
         if self.actives.len() < self.actives.capacity() {
             self.actives.push(active);

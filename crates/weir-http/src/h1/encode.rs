@@ -75,9 +75,14 @@ impl<'a> HeadEncoder<'a> {
 
 impl FieldSink for HeadEncoder<'_> {
     fn field(&mut self, name: &[u8], value: &[&[u8]]) {
-        put(self.0, &[name, b": "]);
-        put(self.0, value);
-        put(self.0, &[b"\r\n"]);
+        // One reservation for the line: the copies below find room and are not calls.
+        self.0.reserve(name.len() + value.iter().map(|part| part.len()).sum::<usize>() + 4);
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(b": ");
+        for part in value {
+            self.0.extend_from_slice(part);
+        }
+        self.0.extend_from_slice(b"\r\n");
     }
 
     fn received(&mut self, buffer: &[u8], field: &Field) {
@@ -87,7 +92,7 @@ impl FieldSink for HeadEncoder<'_> {
             && buffer.get(name.end() + 1) == Some(&b' ')
             && line.ends_with(b"\r\n");
         if is_canonical {
-            put(self.0, &[line]);
+            self.0.extend_from_slice(line);
         } else {
             self.field(name.of(buffer), &[value.of(buffer)]);
         }

@@ -23,7 +23,7 @@ impl RequestId {
     }
 
     /// The text.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8; 26] {
         &self.0
     }
 

@@ -8,8 +8,8 @@ fn micros(n: u64) -> Option<Duration> {
 
 fn record() -> AccessRecord<'static> {
     AccessRecord {
-        session: b"01KAXYZ0000000000000000001",
-        request: b"01KAXYZ0000000000000000002",
+        session: Some(b"01KAXYZ0000000000000000001"),
+        request: Some(b"01KAXYZ0000000000000000002"),
         cluster: "api",
         backend: "api-1",
         client: Some(([192, 0, 2, 7], 51234).into()),

@@ -29,8 +29,8 @@ impl Observe {
         let times = &active.times;
         let responded = times.responded > times.sent;
         logs.access(&AccessRecord {
-            session: session.id.as_bytes(),
-            request: active.id.as_bytes(),
+            session: Some(session.id.as_bytes()),
+            request: Some(active.id.as_bytes()),
             cluster: cluster.map_or("", |cluster| &cluster.settings.config.id),
             backend: backend.map_or("", |backend| &backend.id),
             client: Some(session.client),

@@ -164,12 +164,6 @@ impl Active {
         }
     }
 
-    /// Both directions, for their buffers to be given back.
-    pub(crate) fn take_directions(&mut self) -> (Direction, Direction) {
-        let request = std::mem::replace(&mut self.request, Direction::idle());
-        (request, std::mem::replace(&mut self.response, Direction::idle()))
-    }
-
     /// Only the end of the connection tells the client that the response is complete.
     pub(crate) fn delimited_by_close(&self) -> bool {
         !self.front_keep && self.exchange.phase() == Phase::Responding
