@@ -183,6 +183,11 @@ impl Group {
         self.backends.iter().filter(|(_, backend)| !backend.removed)
     }
 
+    /// The description of the backend of that id, unless it was removed.
+    pub fn spec_of(&self, id: &str) -> Option<&Spec> {
+        self.find(id).map(|(_, backend)| &backend.spec)
+    }
+
     fn find(&self, id: &str) -> Option<(Key, &Backend)> {
         self.members().find(|(_, backend)| *backend.spec.id == *id)
     }

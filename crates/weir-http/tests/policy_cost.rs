@@ -57,6 +57,7 @@ fn forward_a_response() {
         correlation: b"Sozu-Id",
         sticky: None,
         edits: &Edits::default(),
+        date: b"Sun, 06 Nov 1994 08:49:37 GMT",
         trailers: false,
     };
     let mut out = Vec::with_capacity(4096);

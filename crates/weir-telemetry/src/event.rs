@@ -62,7 +62,7 @@ events! {
         /// Listeners it accepts from.
         listeners: usize,
     }
-    Info: "serving configuration {epoch} on {listeners} listeners"
+    Info: "serving configuration {epoch}, addresses listened on: {listeners}"
 
     /// Nothing is accepted from now on.
     AcceptClosed {
@@ -86,6 +86,18 @@ events! {
     /// No session waits for a buffer any more.
     BuffersFree {}
     Info: "buffers are free again"
+
+    /// No more connections to backends can be made, for a lack of our own.
+    ConnectsExhausted {
+        /// Of what.
+        error: &'a dyn fmt::Display,
+    }
+    Warn: "connections to backends cannot be made ({error}): requests that need a new one are \
+           answered 503; raise LimitNOFILE or lower max_connections"
+
+    /// Connections to backends can be made again.
+    ConnectsPossible {}
+    Info: "connections to backends can be made again"
 
     /// A connection to a backend could not be made.
     BackendConnectFailed {

@@ -154,7 +154,6 @@ fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: 
         }
         Prepared::Backend(backend) => {
             let cluster = cluster_slot(tables, &backend.cluster);
-            let Some(cluster) = tables.clusters.get_mut(cluster) else { return };
             let spec = Spec {
                 id: backend.id.into(),
                 address: backend.address,
@@ -162,15 +161,15 @@ fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: 
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
-            if let Err(error) = cluster.group.upsert(spec) {
-                log::error!("cluster `{}`: {error}", backend.cluster);
+            match tables.put_backend(cluster, spec) {
+                Ok(left) => changes.forgotten.extend(left),
+                Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
             }
         }
         Prepared::RemoveBackend { cluster, id } => {
             let key = tables.by_id.get(&cluster).copied();
-            if let Some(cluster) = key.and_then(|key| tables.clusters.get_mut(key)) {
-                changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
-            }
+            let left = key.and_then(|key| tables.remove_backend(key, &id));
+            changes.forgotten.extend(left);
         }
     }
 }
@@ -234,8 +233,9 @@ fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
     let ids: Vec<_> =
         cluster.group.iter(Instant::default()).map(|view| view.spec.id.to_string()).collect();
     for id in ids {
-        changes.forgotten.extend(cluster.group.remove(&id).map(|spec| spec.address));
+        changes.forgotten.extend(tables.remove_backend(key, &id));
     }
+    let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.defined = false;
     if cluster.routes == 0 {
         tables.clusters.remove(key);

@@ -16,6 +16,7 @@ use weir_http::policy::RequestId;
 use weir_sys::Epoll;
 
 use crate::buffers::{Buffer, Buffers};
+use crate::date::Date;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
@@ -39,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) tables: Tables,
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
+    pub(crate) date: Date,
     pub(crate) wheel: Wheel<Token>,
     pub(crate) rng: fastrand::Rng,
     /// Field lines of the request head parsed last.
@@ -74,6 +76,7 @@ impl Context {
             tables: Tables::new(),
             per_address: PerAddress::new(limits.sessions),
             observe,
+            date: Date::new(),
             wheel: Wheel::new(timers, now, TICK),
             rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             request_fields: Fields::with_capacity(limits.fields),
@@ -180,12 +183,16 @@ impl Context {
 
     /// Starts a connection to a backend.
     pub(crate) fn connect(&mut self, address: SocketAddr, owner: Key) -> Result<Key, BackFailure> {
-        self.upstream.connect(address, owner, &self.epoll).map_err(|error| {
+        let connected = self.upstream.connect(address, owner, &self.epoll);
+        if connected.is_ok() {
+            self.observe.connects_possible();
+        }
+        connected.map_err(|error| {
             // A full table is our lack too, and has no number.
             if error.raw_os_error().is_some() && !weir_sys::is_exhaustion(&error) {
                 return BackFailure::Refused;
             }
-            self.observe.internal("connecting to a backend", &error);
+            self.observe.connects_exhausted(&error);
             BackFailure::NoRoom
         })
     }
@@ -214,11 +221,8 @@ impl Context {
     /// An exchange lets go of a backend.
     pub(crate) fn unbind(&mut self, cluster: Option<Key>, backend: BackendKey) {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
-            let finished = cluster.group.request_finished(backend);
-            let removed = finished.or(cluster.group.connection_closed(backend));
-            if let Some(spec) = removed {
-                self.upstream.forget(spec.address);
-            }
+            cluster.group.request_finished(backend);
+            cluster.group.connection_closed(backend);
         }
     }
 

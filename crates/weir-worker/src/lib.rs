@@ -14,6 +14,7 @@ mod apply;
 mod buffers;
 mod context;
 mod control;
+mod date;
 mod observe;
 mod per_address;
 mod pipes;

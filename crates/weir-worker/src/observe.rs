@@ -40,13 +40,15 @@ pub(crate) struct Observe {
     shut_since: Instant,
     /// Sessions wait for buffers.
     starved: bool,
+    /// No connection to a backend can be made.
+    exhausted: bool,
 }
 
 impl Observe {
     pub(crate) fn start(settings: &Settings) -> io::Result<Self> {
         let logs = &settings.logs;
         let tag = format!("WRK-{:02}", settings.worker);
-        let opened = Logs::open(&weir_log::Settings {
+        let wanted = weir_log::Settings {
             level: &logs.level,
             target: &logs.target,
             colored: logs.colored,
@@ -55,12 +57,23 @@ impl Observe {
             tag: &tag,
             ring_bytes: settings.limits.log_bytes,
             clock: unix_nanos,
-        });
+        };
+        let (opened, trouble) = match Logs::open(&wanted) {
+            Ok(logs) => (Ok(logs), None),
+            Err(trouble) => {
+                let target = "stdout";
+                let safe = weir_log::Settings { target, access_target: None, ..wanted };
+                (Logs::open(&safe), Some(trouble))
+            }
+        };
         let logs = match opened.and_then(Logs::install) {
             Ok(logs) => Some(logs),
             Err(weir_log::Error::Installed) => None,
             Err(error) => return Err(io::Error::other(error)),
         };
+        if let Some(trouble) = trouble {
+            log::error!("{trouble}; this worker logs to its standard output instead");
+        }
         Ok(Self {
             counters: Counters::default(),
             logs,
@@ -69,6 +82,7 @@ impl Observe {
             unix_millis: 0,
             shut_since: Instant::FAR,
             starved: false,
+            exhausted: false,
         })
     }
 
@@ -167,6 +181,20 @@ impl Observe {
     pub(crate) fn buffers_free(&mut self) {
         if std::mem::replace(&mut self.starved, false) {
             self.tell(Event::BuffersFree {});
+        }
+    }
+
+    /// A connection to a backend could not be made for a lack of descriptors or room.
+    pub(crate) fn connects_exhausted(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.exhausted, true) {
+            self.tell(Event::ConnectsExhausted { error });
+        }
+    }
+
+    /// A connection to a backend was begun.
+    pub(crate) fn connects_possible(&mut self) {
+        if std::mem::replace(&mut self.exhausted, false) {
+            self.tell(Event::ConnectsPossible {});
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use weir_balance::Group;
+use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Slab};
 use weir_control::state;
 use weir_http::answers::AnswerSet;
@@ -27,6 +27,8 @@ pub(crate) struct Tables {
     pub(crate) by_address: HashMap<SocketAddr, Key>,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) by_id: HashMap<String, Key>,
+    /// How many backends, of all clusters, are at an address.
+    backends_at: HashMap<SocketAddr, usize>,
 }
 
 /// An address that is served.
@@ -80,6 +82,47 @@ impl Tables {
             by_address: HashMap::new(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: HashMap::new(),
+            backends_at: HashMap::new(),
         }
+    }
+
+    /// Adds a backend to a cluster, or changes it. The address that no backend is at any more.
+    pub(crate) fn put_backend(
+        &mut self,
+        cluster: Key,
+        spec: Spec,
+    ) -> Result<Option<SocketAddr>, GroupFull> {
+        let Some(cluster) = self.clusters.get_mut(cluster) else { return Ok(None) };
+        let before = cluster.group.spec_of(&spec.id).map(|spec| spec.address);
+        let address = spec.address;
+        cluster.group.upsert(spec)?;
+        if before == Some(address) {
+            return Ok(None);
+        }
+        *self.backends_at.entry(address).or_default() += 1;
+        Ok(before.and_then(|address| self.leave(address)))
+    }
+
+    /// Removes a backend from a cluster. The address that no backend is at any more.
+    pub(crate) fn remove_backend(&mut self, cluster: Key, id: &str) -> Option<SocketAddr> {
+        let group = &mut self.clusters.get_mut(cluster)?.group;
+        let address = group.spec_of(id)?.address;
+        group.remove(id);
+        self.leave(address)
+    }
+
+    /// Whether a backend of some cluster is at that address.
+    pub(crate) fn is_backend(&self, address: &SocketAddr) -> bool {
+        self.backends_at.contains_key(address)
+    }
+
+    fn leave(&mut self, address: SocketAddr) -> Option<SocketAddr> {
+        let count = self.backends_at.get_mut(&address)?;
+        *count -= 1;
+        if *count > 0 {
+            return None;
+        }
+        self.backends_at.remove(&address);
+        Some(address)
     }
 }

@@ -54,6 +54,7 @@ impl Worker {
             let events = self.cx.epoll.wait(self.timeout())?;
             self.cx.now = weir_sys::now();
             self.cx.observe.turn(self.cx.now);
+            self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.drive_ready();
             self.fire_timers();

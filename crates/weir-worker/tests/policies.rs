@@ -98,6 +98,78 @@ fn credentials_open_a_route_that_asks_for_them() {
     assert!(answer.contains("\r\nWWW-Authenticate: Basic realm=\"x\"\r\n"), "{answer}");
     let request = "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic am9lOnNlY3JldA==\r\n\r\n";
     assert!(forwarded(&proxy, &back, request).1.starts_with("HTTP/1.1 204 "));
+    let both = request.replace("\r\n\r\n", "\r\nAuthorization: Basic eDp5\r\n\r\n");
+    let answer = proxy.ask(&both);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("more than one Authorization field"), "{answer}");
+}
+
+#[test]
+fn every_answer_and_response_has_a_date() {
+    let back = Backside::new();
+    let proxy = proxy(&back, |state| frontend(state).hostname = "h".into());
+    let year = |text: &str| text.contains("\r\nDate: ") && text.contains(" GMT\r\n");
+    let (_, head) = forwarded(&proxy, &back, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(year(&head), "{head}");
+    let answer = proxy.ask("GET / HTTP/1.1\r\nHost: unknown\r\n\r\n");
+    assert!(year(&answer), "{answer}");
+}
+
+#[test]
+fn a_template_tells_where_and_when_an_exchange_failed() {
+    let back = Backside::new();
+    let proxy = proxy(&back, |state| {
+        let template = "HTTP/1.1 502 Bad Gateway\r\n\r\n[%BACKEND_ID|%CLUSTER_ID|%PHASE|%MESSAGE]";
+        let cluster = state.clusters.get_mut("app").expect("there");
+        cluster.answers.insert(502, template.into());
+    });
+    let mut client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    let mut server = back.accept();
+    server.head();
+    server.send("nonsense\r\n\r\n");
+    let answer = client.until("]");
+    assert!(answer.ends_with("[app-0|app|response head|the backend&#39;s response is malformed]"));
+}
+
+#[test]
+fn a_redirect_template_is_counted_as_the_status_it_has() {
+    let back = Backside::new();
+    let proxy = proxy(&back, |state| {
+        frontend(state).redirect = weir_control::state::Redirect::Found;
+        frontend(state).redirect_template =
+            Some("HTTP/1.1 200 OK\r\n\r\ngo to %REDIRECT_LOCATION".into());
+    });
+    let answer = proxy.ask("GET /p HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("go to http://h/p"), "{answer}");
+}
+
+#[test]
+fn a_removed_backend_takes_no_connection_of_another_at_its_address() {
+    let back = Backside::new();
+    let mut proxy = proxy(&back, |state| {
+        state.backends.push(harness::backend("twin", back.address));
+    });
+    let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let response = "HTTP/1.1 204 No Content\r\n\r\n";
+    let mut client = proxy.connect();
+    client.send(request);
+    let mut server = back.accept();
+    server.head();
+    server.send(response);
+    client.head();
+    let remove = |id: &str| Order::RemoveBackend { cluster: "app".into(), id: id.into() };
+    proxy.apply(vec![remove("app-0")]);
+    client.send(request);
+    server.head();
+    // Removed while its connection is lent out: it is not kept.
+    proxy.apply(vec![remove("twin")]);
+    server.send(response);
+    client.head();
+    assert_eq!(server.rest(), "");
+    client.send(request);
+    assert!(client.head().starts_with("HTTP/1.1 503 "));
 }
 
 #[test]

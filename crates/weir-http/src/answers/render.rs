@@ -37,6 +37,8 @@ pub struct Variables<'a> {
     pub retry_after: &'a str,
     /// Name of a free-form template.
     pub template_name: &'a str,
+    /// The time as `Date` shows it, which every answer has; empty for none.
+    pub date: &'a [u8],
 }
 
 /// What was rendered.
@@ -68,6 +70,9 @@ impl Template {
                     variable_field(&mut head, name, &variables.pieces(*variable));
                 }
             }
+        }
+        if !self.has_field("Date") {
+            variable_field(&mut head, "Date", &[variables.date]);
         }
         if !self.has_field(variables.correlation) {
             variable_field(&mut head, variables.correlation, &[variables.request_id.as_bytes()]);

@@ -94,6 +94,7 @@ fn each_variable_has_its_text() {
         www_authenticate: "Basic realm=\"x\"",
         retry_after: "60",
         template_name: "name",
+        date: b"",
     };
     let cases = [
         (404, "%ROUTE %REQUEST_ID", "GET h/p id"),

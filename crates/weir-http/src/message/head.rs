@@ -114,6 +114,11 @@ impl RequestHead {
         te_trailers: false,
         len: 0,
     };
+
+    /// False of [`Self::UNREADABLE`]: every request that could be read has a length.
+    pub const fn is_readable(&self) -> bool {
+        self.len > 0
+    }
 }
 
 /// A response head, checked. A view like [`RequestHead`].

@@ -29,5 +29,5 @@ pub use edits::{EditError, Edits, MOST_EDITS};
 pub use forward::{ForwardOptions, RequestContext, request_fields};
 pub use location::location;
 pub use request_id::RequestId;
-pub use response::{ResponseContext, Sticky, response_fields};
+pub use response::{ResponseContext, Sticky, interim_fields, response_fields};
 pub use rewrite::{Captures, LONGEST_REWRITTEN, RenderError, RewriteError, RewriteTemplate};

@@ -24,6 +24,8 @@ pub struct ResponseContext<'a> {
     pub sticky: Option<Sticky<'a>>,
     /// Edits of the route.
     pub edits: &'a Edits,
+    /// The time, for a response that does not tell it (RFC 9110 §6.6.1).
+    pub date: &'a [u8],
     /// The other side gets trailers: `Trailer` may announce them.
     pub trailers: bool,
 }
@@ -36,17 +38,33 @@ pub fn response_fields<S: FieldSink>(
     sink: &mut S,
 ) {
     let mut out = Outgoing::new(cx.edits, cx.correlation, sink);
+    let mut dated = false;
     for field in fields.as_slice().iter().filter(|field| !field.hop) {
+        dated |= field.kind == FieldName::Date;
         match field.kind {
             FieldName::ContentLength => {}
             FieldName::Trailer if !cx.trailers => {}
             _ => out.received(buffer, field),
         }
     }
+    if !dated {
+        out.field(b"Date", &[cx.date]);
+    }
     if let Some(sticky) = cx.sticky {
         out.own(b"Set-Cookie", &[sticky.name, b"=", sticky.value, b"; Path=/"]);
     }
     out.finish(cx.id);
+}
+
+/// Emits the fields of an interim response, RFC 9110 §15.2: those that the edits delete stay behind
+/// here too, nothing is added.
+pub fn interim_fields<S: FieldSink>(fields: &Fields, buffer: &[u8], edits: &Edits, sink: &mut S) {
+    let mut out = Outgoing::new(edits, b"", sink);
+    for field in fields.as_slice().iter().filter(|field| !field.hop) {
+        if field.kind != FieldName::ContentLength {
+            out.received(buffer, field);
+        }
+    }
 }
 
 #[cfg(test)]

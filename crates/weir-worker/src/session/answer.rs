@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use weir_http::answers::{Template, Variables};
-use weir_http::exchange::Cause;
+use weir_base::Instant;
+use weir_http::answers::{Rendered, Template, Variables};
+use weir_http::exchange::{Cause, Phase};
 use weir_http::message::{Framing, Method};
 
 use super::{Active, Session, Stage, Step};
@@ -69,14 +70,14 @@ impl Session {
         answer: Answer,
         cx: &mut Context,
     ) -> Step {
-        cx.observe.answered(answer.status);
-        active.status = answer.status;
         active.message = answer.word;
         active.failed = answer.status >= 400;
+        cx.observe.answered(answer.status);
         // A body that was not read stands between this answer and the next request.
         let read = matches!(active.head.framing, Framing::None | Framing::Length(0));
         let wanted = active.head.keep_alive && read && !cx.draining();
-        let keep = self.render(&active, &answer, wanted, cx);
+        let rendered = self.render(&active, &answer, wanted, cx);
+        active.status = rendered.status;
         let sent = self.socket.write(&[IoSlice::new(&cx.scratch)]);
         active.bytes_out += cx.scratch.len() as u64;
         self.active_at = cx.now;
@@ -96,15 +97,30 @@ impl Session {
             self.stage = Stage::Answering(rest);
             return Step::Again;
         }
-        if keep {
+        if rendered.keep_alive {
             return self.next_request(buffer, cx);
         }
         self.drop_buffer(buffer, cx);
         self.start_linger(cx)
     }
 
-    /// Writes the answer into the scratch. Whether it lets the connection be reused.
-    fn render(&self, active: &Active, answer: &Answer, keep_alive: bool, cx: &mut Context) -> bool {
+    /// When the wait began that `%DURATION` tells the length of.
+    fn waited_since(&self, active: &Active) -> Instant {
+        match active.exchange.phase() {
+            _ if !active.head.is_readable() => self.since,
+            Phase::Connecting => active.times.connect,
+            Phase::Waiting | Phase::Responding => active.times.sent,
+        }
+    }
+
+    /// Writes the answer into the scratch.
+    fn render(
+        &self,
+        active: &Active,
+        answer: &Answer,
+        keep_alive: bool,
+        cx: &mut Context,
+    ) -> Rendered {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
         let cluster = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let template = active
@@ -115,6 +131,9 @@ impl Session {
             .or_else(|| cluster.as_ref().and_then(|c| c.answers.template(answer.status)))
             .or_else(|| self.settings.answers.template(answer.status))
             .unwrap_or_else(|| Template::builtin(answer.status));
+        let backend = active
+            .served_by
+            .and_then(|by| cx.tables.clusters.get(active.cluster?)?.group.spec(by.backend));
         let retry_after = answer.retry_after.map(|s| s.to_string()).unwrap_or_default();
         let bytes = active.head_bytes();
         let target = &active.head.target;
@@ -132,11 +151,16 @@ impl Session {
                 .and_then(|c| c.config.www_authenticate.as_deref())
                 .unwrap_or_default(),
             retry_after: &retry_after,
+            backend_id: backend.map_or("", |spec| &*spec.id),
+            phase: phase_text(active),
+            duration: &format!("{:.1?}", cx.now.since(self.waited_since(active))),
+            capacity: &cx.settings.limits.buffer_bytes.to_string(),
+            date: cx.date.text(),
             ..Variables::default()
         };
         cx.scratch.clear();
         let head_only = active.head.method == Method::Head;
-        template.render(&variables, head_only, keep_alive, &mut cx.scratch).keep_alive
+        template.render(&variables, head_only, keep_alive, &mut cx.scratch)
     }
 
     /// `Answering`: writes what is left.
@@ -156,5 +180,16 @@ impl Session {
             cx.buffers.unspill(rest);
         }
         self.start_linger(cx)
+    }
+}
+
+/// How far the exchange had come, for `%PHASE`.
+fn phase_text(active: &Active) -> &'static str {
+    match active.exchange.phase() {
+        _ if !active.head.is_readable() => "request head",
+        Phase::Connecting => "connecting",
+        Phase::Waiting if !active.request.is_done() => "request body",
+        Phase::Waiting => "response head",
+        Phase::Responding => "response body",
     }
 }

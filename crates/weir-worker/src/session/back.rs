@@ -66,10 +66,12 @@ impl Session {
     }
 }
 
-/// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed.
+/// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed,
+/// as it is when the backend was removed meanwhile.
 pub(super) fn detach(active: &mut Active, keep: Option<Duration>, cx: &mut Context) {
     if let Some(back) = active.back.take() {
         cx.unbind(active.cluster, back.backend);
+        let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
         if let Some(timeout) = keep {
             cx.release(back.key, timeout);
         } else {

@@ -253,11 +253,7 @@ impl Direction {
     }
 
     /// Gives everything back to the pools; the receive buffer is returned, with what is unread.
-    pub(crate) fn finish(
-        &mut self,
-        buffers: &mut Buffers,
-        pipes: &mut Pipes,
-    ) -> Option<Buffer> {
+    pub(crate) fn finish(&mut self, buffers: &mut Buffers, pipes: &mut Pipes) -> Option<Buffer> {
         if let Some(rest) = self.rest.take() {
             buffers.unspill(rest);
         }

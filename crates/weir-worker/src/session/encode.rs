@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use weir_http::h1::{Connection, HeadEncoder};
-use weir_http::message::{FieldName, FieldSink, Framing, Method, ResponseHead, Version};
+use weir_http::message::{FieldName, Framing, Method, ResponseHead, Version};
 use weir_http::policy::{self, RequestContext, ResponseContext};
 
 use super::Active;
@@ -75,6 +75,7 @@ pub(super) fn response(
         correlation: &settings.forward.correlation,
         sticky,
         edits: &route.response_edits,
+        date: cx.date.text(),
         trailers: framing == Framing::Chunked,
     };
     policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
@@ -93,12 +94,11 @@ pub(super) fn response(
 }
 
 /// An interim response: its own fields, nothing of ours.
-pub(super) fn interim(head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
+pub(super) fn interim(active: &Active, head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
+    let Some(route) = active.route.as_deref() else { return };
     cx.scratch.clear();
     let reason = head.reason.of(bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
-    for field in cx.response_fields.as_slice().iter().filter(|field| !field.hop) {
-        out.field(field.name.of(bytes), &[field.value.of(bytes)]);
-    }
+    policy::interim_fields(&cx.response_fields, bytes, &route.response_edits, &mut out);
     out.finish();
 }

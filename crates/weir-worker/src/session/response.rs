@@ -107,7 +107,7 @@ impl Session {
         let interim = active.exchange.phase() == Phase::Waiting;
         let silent = interim && active.head.version < Version::Http11;
         if interim {
-            encode::interim(&head, bytes, cx);
+            encode::interim(active, &head, bytes, cx);
         } else {
             active.times.responded = cx.now;
             active.status = head.status;

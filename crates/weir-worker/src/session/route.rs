@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weir_http::message::{FieldName, Method};
+use weir_http::message::{FieldName, Fields, Method};
 use weir_http::policy;
 use weir_route::Request;
 
@@ -79,8 +79,14 @@ impl Session {
             let port = config.https_redirect_port;
             return Some(Answer::redirect(status, location(active, route, port)));
         }
-        if frontend.required_auth && !authorized(active, cx, &config.authorized_hashes) {
-            return Some(Answer::plain(401));
+        if frontend.required_auth {
+            if has_two(&cx.request_fields, FieldName::Authorization) {
+                let sentence = "there is more than one Authorization field";
+                return Some(Answer::refusal(400, &sentence));
+            }
+            if !authorized(active, cx, &config.authorized_hashes) {
+                return Some(Answer::plain(401));
+            }
         }
         if config.https_redirect {
             return Some(Answer::redirect(301, https_location(active, config.https_redirect_port)));
@@ -140,6 +146,11 @@ fn rewrite(
         template.render_path(captures, query, &mut rewritten.path)?;
     }
     Ok(rewritten)
+}
+
+/// Whether a field that may stand once stands twice: the backend could look at the other one.
+fn has_two(fields: &Fields, name: FieldName) -> bool {
+    fields.as_slice().iter().filter(|field| field.kind == name).nth(1).is_some()
 }
 
 /// Basic credentials of the request against the cluster's list.

@@ -49,7 +49,7 @@ impl Builder<'_> {
             send_x_real_ip: table.value("send_x_real_ip"),
             active: inherited.active,
             sticky_name: self.token(table, "sticky_name").unwrap_or_default(),
-            sozu_id_header: self.field_name(table, "sozu_id_header").unwrap_or_default(),
+            sozu_id_header: self.id_field_name(table, "sozu_id_header").unwrap_or_default(),
             answers: self.answers(table),
         }
     }

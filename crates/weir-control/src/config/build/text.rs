@@ -3,20 +3,10 @@
 use std::ops::Range;
 
 use super::Builder;
+use weir_http::message::FieldName;
+
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
-
-/// Fields that say how messages are framed and what becomes of the connection.
-const OF_THE_CONNECTION: [&str; 8] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Bytes of an id.
 const LONGEST_ID: usize = 255;
@@ -39,9 +29,24 @@ impl Builder<'_> {
     /// A name of a field that can be set.
     pub(super) fn field_name(&mut self, table: &Reader<'_>, key: &str) -> Option<String> {
         let name = self.token(table, key)?;
-        if OF_THE_CONNECTION.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
+        let kind = FieldName::recognise(name.as_bytes());
+        let frames = matches!(kind, FieldName::ContentLength | FieldName::Trailer);
+        if frames || kind.is_connection_specific() {
             let message = format!("`{name}` belongs to one connection: Weir writes it itself");
             self.report.push(Diagnostic::error(table.span_of(key), message).label("RFC 9110 §7.6"));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A name of a field that can hold the id of every request and response.
+    pub(super) fn id_field_name(&mut self, table: &Reader<'_>, key: &str) -> Option<String> {
+        let name = self.field_name(table, key)?;
+        let kind = FieldName::recognise(name.as_bytes());
+        if !matches!(kind, FieldName::Other | FieldName::XRequestId) {
+            let message = format!("`{name}` has a meaning of its own, which an id would hide");
+            let help = "choose a name that nothing else uses";
+            self.report.push(Diagnostic::error(table.span_of(key), message).help(help));
             return None;
         }
         Some(name)

@@ -16,6 +16,7 @@ fn forwarded(
         correlation: b"Sozu-Id",
         sticky: None,
         edits: &edits,
+        date: b"today",
         trailers: true,
     };
     change(&mut cx);
@@ -33,11 +34,27 @@ fn what_the_backend_says_is_kept_in_order() {
 }
 
 #[test]
+fn a_response_without_a_date_gets_one_unless_an_edit_deletes_it() {
+    assert_eq!(forwarded(&["Date: then"], NONE, |_| {}).values("date"), ["then"]);
+    assert_eq!(forwarded(&[], NONE, |_| {}).values("date"), ["today"]);
+    assert!(forwarded(&[], &[("date", "")], |_| {}).values("date").is_empty());
+}
+
+#[test]
+fn an_interim_response_loses_what_is_deleted_and_gains_nothing() {
+    let (text, fields) = response(&["Link: </a>", "Server: s", "Content-Length: 0"]);
+    let edits = Edits::new([("Server", ""), ("X-New", "1")]).expect("valid");
+    let mut out = Lines::default();
+    interim_fields(&fields, &text, &edits, &mut out);
+    assert_eq!(out.0, ["Link: </a>"]);
+}
+
+#[test]
 fn framing_and_connection_are_left_to_the_version() {
     let lines =
         ["Connection: X-Hop, close", "X-Hop: 1", "Keep-Alive: 5", "Content-Length: 0", "X-A: 1"];
     let out = forwarded(&lines, NONE, |_| {});
-    assert_eq!(out.0, ["X-A: 1", "Sozu-Id: 00000000000000000000000000"]);
+    assert_eq!(out.0, ["X-A: 1", "Date: today", "Sozu-Id: 00000000000000000000000000"]);
 }
 
 #[test]
@@ -50,11 +67,12 @@ fn trailers_are_announced_where_they_can_come() {
 #[test]
 fn the_correlation_field_is_ours_alone() {
     let out = forwarded(&["sozu-id: theirs"], &[("SOZU-ID", "x"), ("Sozu-Id", "")], |_| {});
-    assert_eq!(out.0, ["Sozu-Id: 00000000000000000000000000"]);
+    assert_eq!(out.0, ["Date: today", "Sozu-Id: 00000000000000000000000000"]);
     let out = forwarded(&["Sozu-Id: theirs", "X-Request-ID: theirs"], NONE, |cx| {
         cx.correlation = b"X-Request-Id";
     });
-    assert_eq!(out.0, ["Sozu-Id: theirs", "X-Request-Id: 00000000000000000000000000"]);
+    let ours = "X-Request-Id: 00000000000000000000000000";
+    assert_eq!(out.0, ["Sozu-Id: theirs", "Date: today", ours]);
 }
 
 #[test]
