@@ -28,7 +28,7 @@ pub enum Error {
 /// in the decoder.
 ///
 /// # Errors
-/// Any of [`Error`].
+/// Any of [`enum@Error`].
 pub fn receive<M: Message + Default>(
     from: &mut impl Read,
     decoder: &mut Decoder,

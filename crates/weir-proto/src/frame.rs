@@ -17,7 +17,7 @@ pub const DEFAULT_LIMIT: usize = 2_000_000;
 /// Most bytes that [`Decoder::read`] takes at once.
 const READ: usize = 16 * 1024;
 
-/// An empty decoder keeps a buffer of at most this for the next frame.
+/// Room that is kept for the next frames.
 const KEPT: usize = 64 * 1024;
 
 /// What is wrong with a frame.
@@ -102,7 +102,10 @@ impl Decoder {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let Some(length) = self.next_length() else { return Ok(None) };
+        let Some(length) = self.next_length() else {
+            self.compact();
+            return Ok(None);
+        };
         if length < PREFIX as u64 {
             self.start += PREFIX;
             return Err(FrameError::TooShort { length });
@@ -113,10 +116,13 @@ impl Decoder {
             *self = Self { failed: Some(error), ..Self::new(self.limit) };
             return Err(error);
         };
-        let begin = self.start;
-        let Some(frame) = self.buffer.get(begin..begin + whole) else { return Ok(None) };
-        self.start += whole;
-        Ok(Some(&frame[PREFIX..]))
+        if self.buffer.len() - self.start < whole {
+            self.compact();
+            return Ok(None);
+        }
+        let frame = self.start..self.start + whole;
+        self.start = frame.end;
+        Ok(Some(&self.buffer[frame][PREFIX..]))
     }
 
     /// True when no part of a frame is waiting for the rest of it.
@@ -129,12 +135,30 @@ impl Decoder {
         rest.first_chunk().map(|prefix| u64::from_le_bytes(*prefix))
     }
 
-    /// Forgets the frames that were given.
+    /// Forgets the frames that were given, and gives back the room of a long one.
     fn compact(&mut self) {
         self.buffer.drain(..self.start);
         self.start = 0;
         if self.buffer.len() < KEPT {
             self.buffer.shrink_to(KEPT);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_that_of_what_came() {
+        let mut decoder = Decoder::new(DEFAULT_LIMIT);
+        decoder.handle(&(DEFAULT_LIMIT as u64).to_le_bytes());
+        assert_eq!(decoder.poll(), Ok(None));
+        assert!(decoder.buffer.capacity() < 100, "an announced length reserves nothing");
+        decoder.handle(&[1; DEFAULT_LIMIT - PREFIX]);
+        let length = decoder.poll().map(|frame| frame.map(<[u8]>::len));
+        assert_eq!(length, Ok(Some(DEFAULT_LIMIT - PREFIX)));
+        assert_eq!(decoder.poll(), Ok(None));
+        assert!(decoder.buffer.capacity() <= KEPT, "the room of a long frame is given back");
     }
 }

@@ -13,7 +13,9 @@
 //!   know. An encoder always writes required fields.
 //! * An enum is an `i32` here. A number that has no name is kept; the accessor of the field gives
 //!   the default for it, `TryFrom<i32>` an error.
-//! * Maps come sorted by key, so that equal messages are equal bytes.
+//! * Maps come sorted by key, so that equal messages are equal bytes. A value that is its default
+//!   is left out of its entry, even when it is a message with required fields; of these only
+//!   [`WorkerMetricDetailStatus`] is ever like that.
 //! * An IPv4 address is a `fixed32` and an IPv6 address a [`Uint128`], both the address as one
 //!   big-endian number; `From` and `TryFrom` of the types of `std::net` do this.
 //! * A ULID is a [`Uint128`] with its halves exchanged: [`Uint128::from_ulid`].
