@@ -2,3 +2,4 @@
 //! the same functions over the committed corpora.
 
 pub mod h1;
+pub mod proto;

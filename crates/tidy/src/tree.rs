@@ -43,6 +43,11 @@ impl Source {
         parts.any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "weir-testkit"))
     }
 
+    /// True for the program that runs before its crate is compiled and is no part of it.
+    pub fn is_build_script(&self) -> bool {
+        self.path.strip_suffix("/build.rs") == Some(&*format!("crates/{}", self.crate_name()))
+    }
+
     /// True when a line exists only in tests.
     pub fn is_test_line(&self, line: usize) -> bool {
         self.is_test() || self.test_lines.iter().any(|range| range.contains(&line))

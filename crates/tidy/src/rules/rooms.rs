@@ -24,13 +24,14 @@ enum Floor {
 
 use Floor::{Adapter, Base, Command, Pure, Shell, UpperAdapter, Workshop};
 
-const ROOMS: [(&str, Floor); 17] = [
+const ROOMS: [(&str, Floor); 18] = [
     ("weir-base", Base),
     ("weir-http", Pure),
     ("weir-l4", Pure),
     ("weir-route", Pure),
     ("weir-balance", Pure),
     ("weir-telemetry", Pure),
+    ("weir-proto", Pure),
     ("weir-control", Adapter),
     ("weir-sys", Adapter),
     ("weir-tls", Adapter),
