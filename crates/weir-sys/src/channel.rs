@@ -30,6 +30,7 @@ pub struct Channel {
     descriptors: VecDeque<OwnedFd>,
     waiting: VecDeque<Outgoing>,
     waiting_bytes: usize,
+    most_waiting: usize,
     ended: bool,
 }
 
@@ -58,6 +59,7 @@ impl Channel {
             descriptors: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            most_waiting: MOST_WAITING,
             ended: false,
         }
     }
@@ -71,7 +73,7 @@ impl Channel {
         if frame.len() > LONGEST_FRAME {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        if self.waiting_bytes + frame.len() > MOST_WAITING {
+        if self.waiting_bytes + frame.len() > self.most_waiting {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let mut bytes = Vec::with_capacity(PREFIX + frame.len());
@@ -191,3 +193,6 @@ fn send_part(fd: &OwnedFd, next: &Outgoing) -> io::Result<usize> {
     let slices = [IoSlice::new(&next.bytes[next.sent..])];
     Ok(sendmsg(fd, &slices, &mut control, SendFlags::NOSIGNAL)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,13 +34,13 @@ pub struct Event {
 }
 
 impl Epoll {
-    /// `max_events` are taken from the kernel at once.
+    /// `max_events`, at least one, are taken from the kernel at once.
     ///
     /// # Errors
     /// Of `epoll_create1(2)`.
     pub fn new(max_events: usize) -> io::Result<Self> {
         let fd = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { fd, events: Vec::with_capacity(max_events) })
+        Ok(Self { fd, events: Vec::with_capacity(max_events.max(1)) })
     }
 
     /// Registers a connection: edge-triggered, for everything, for its whole life.
@@ -98,7 +98,7 @@ impl Epoll {
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         self.events.clear();
         let timeout = timeout.map(|timeout| {
-            let millis = timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as i64;
+            let millis = timeout.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i64;
             Timespec { tv_sec: millis / 1000, tv_nsec: millis % 1000 * 1_000_000 }
         });
         match epoll::wait(&self.fd, spare_capacity(&mut self.events), timeout.as_ref()) {
@@ -142,3 +142,6 @@ fn interest(readable: bool, writable: bool) -> epoll::EventFlags {
     flags.set(epoll::EventFlags::OUT, writable);
     flags
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,12 +15,15 @@ mod process;
 mod random;
 mod signals;
 mod tcp;
+#[cfg(test)]
+mod testing;
 
 pub use channel::Channel;
 pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
 pub use limits::{is_exhaustion, nofile, raise_nofile, system_file_max};
 pub use pipe::Pipe;
+pub use process::name as name_process;
 pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core, spawn_self};
 pub use random::fill as fill_random;
 pub use signals::{Signal, Signals};

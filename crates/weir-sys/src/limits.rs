@@ -36,3 +36,32 @@ pub fn is_exhaustion(error: &io::Error) -> bool {
     let number = E::from_io_error(error);
     matches!(number, Some(E::MFILE | E::NFILE | E::NOBUFS | E::NOMEM))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_never_lowered_nor_raised_beyond_the_hard_one() {
+        let (soft, hard) = nofile();
+        assert!(soft <= hard && soft > 0);
+        assert_eq!(raise_nofile(1).expect("raise"), soft);
+        assert_eq!(nofile(), (soft, hard));
+        assert_eq!(raise_nofile(u64::MAX).expect("raise"), hard);
+        assert_eq!(nofile(), (hard, hard));
+    }
+
+    #[test]
+    fn the_machine_has_a_limit() {
+        assert!(system_file_max().expect("file-max") > 0);
+    }
+
+    #[test]
+    fn lack_of_descriptors_or_memory_is_told_from_the_rest() {
+        for number in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM] {
+            assert!(is_exhaustion(&io::Error::from_raw_os_error(number)));
+        }
+        assert!(!is_exhaustion(&io::Error::from_raw_os_error(libc::ECONNREFUSED)));
+        assert!(!is_exhaustion(&io::ErrorKind::OutOfMemory.into()), "not of the kernel");
+    }
+}

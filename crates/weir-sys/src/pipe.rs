@@ -57,3 +57,6 @@ const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
 /// The kernel takes lengths as `ssize_t`.
 const LARGEST: usize = 1 << 30;
+
+#[cfg(test)]
+mod tests;

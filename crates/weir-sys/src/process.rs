@@ -1,5 +1,6 @@
 //! Processes of the same image, and where they run.
 
+use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -9,7 +10,7 @@ use std::process::Command;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_name};
 
 use crate::signals::unblock_all;
 
@@ -45,6 +46,12 @@ pub struct Child {
     pidfd: OwnedFd,
 }
 
+/// The first descriptor that is not standard input, output or error.
+const FIRST_OTHER: libc::c_uint = 3;
+
+/// From linux/close_range.h.
+const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2;
+
 /// Executes the running image again, even if its file was replaced, with `args`.
 ///
 /// Of our descriptors only standard input, output and error and `keep` survive; the latter under
@@ -57,15 +64,21 @@ pub fn spawn_self(args: &[&str], keep: BorrowedFd<'_>) -> io::Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(std::env::args_os().next().unwrap_or_else(|| "weir".into())).args(args);
     // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing allocates.
-    unsafe { command.pre_exec(move || inherit(kept).and_then(|()| unblock_all())) };
+    unsafe { command.pre_exec(move || inherit_only(kept).and_then(|()| unblock_all())) };
     let child = command.spawn()?;
     let pid = child.id() as i32;
     let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
     Ok(Child { pid, pidfd })
 }
 
-/// Lets a descriptor survive `execve`.
-fn inherit(fd: RawFd) -> io::Result<()> {
+/// Lets one descriptor survive `execve` besides the standard three, whatever others this process
+/// was started with or a library has opened. Async-signal-safe.
+fn inherit_only(fd: RawFd) -> io::Result<()> {
+    // SAFETY: it takes integers, and sets a flag of descriptors that counts at exec only.
+    // A kernel before 5.11 does not know it; there ours are closed, as they were made to be.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, FIRST_OTHER, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC)
+    };
     // SAFETY: F_SETFD only changes a flag of a descriptor; a wrong number is an error.
     let result = unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -76,9 +89,11 @@ fn inherit(fd: RawFd) -> io::Result<()> {
 /// # Errors
 /// `InvalidInput` when no such descriptor is open, or it is one of the standard three.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    if number <= libc::STDERR_FILENO {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     // SAFETY: F_SETFD only changes a flag of a descriptor; a wrong number is an error.
-    let open = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } >= 0;
-    if !open || number <= libc::STDERR_FILENO {
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: it is open, and by contract with the parent nothing else in this process owns it.
@@ -120,6 +135,15 @@ fn known(pid: i32) -> io::Result<Pid> {
     Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
+/// Names the calling thread; in the main thread, the process as `ps` and `top` show it, which is
+/// `exe` after [`spawn_self`]. The kernel keeps 15 bytes.
+///
+/// # Errors
+/// `InvalidInput` for a name with a zero byte, else of `prctl(2)`.
+pub fn name(name: &str) -> io::Result<()> {
+    Ok(set_name(&CString::new(name)?)?)
+}
+
 /// The cores this process may run on.
 ///
 /// # Errors
@@ -141,3 +165,6 @@ pub fn pin_to_core(core: usize) -> io::Result<()> {
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ pub(crate) fn unblock_all() -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
 }
+
+#[cfg(test)]
+mod tests;

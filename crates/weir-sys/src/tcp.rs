@@ -66,20 +66,20 @@ impl TcpListener {
     }
 }
 
-/// accept(2): these tell of a connection that ended while it waited, or of the network.
+/// accept(2): these tell of a connection that ended while it waited, or of the network. Not
+/// `EOPNOTSUPP` and `EPERM`: a socket that does not listen, or may not, says so each time.
 fn concerns_one_connection(error: Errno) -> bool {
     matches!(
         error,
         Errno::CONNABORTED
             | Errno::INTR
             | Errno::PROTO
-            | Errno::PERM
             | Errno::NETDOWN
             | Errno::NETUNREACH
             | Errno::HOSTDOWN
             | Errno::HOSTUNREACH
             | Errno::NOPROTOOPT
-            | Errno::OPNOTSUPP
+            | Errno::NONET
     )
 }
 
@@ -105,6 +105,9 @@ pub fn is_bound(address: SocketAddr) -> io::Result<bool> {
         Err(error) => Err(error.into()),
     }
 }
+
+/// `IOV_MAX`: the kernel refuses longer lists.
+const MOST_SLICES: usize = 1024;
 
 /// A connection.
 pub struct TcpStream(OwnedFd);
@@ -147,11 +150,12 @@ impl TcpStream {
         Ok(send(&self.0, bytes, SendFlags::NOSIGNAL)?)
     }
 
-    /// Writes once, from several places.
+    /// Writes once, from several places; those beyond the 1024th are left for the next call.
     ///
     /// # Errors
     /// Of `sendmsg(2)`.
     pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let slices = &slices[..slices.len().min(MOST_SLICES)];
         let mut control = SendAncillaryBuffer::default();
         Ok(sendmsg(&self.0, slices, &mut control, SendFlags::NOSIGNAL)?)
     }
@@ -212,3 +216,6 @@ fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     socket_with(family, SocketType::STREAM, flags, None)
 }
+
+#[cfg(test)]
+mod tests;
