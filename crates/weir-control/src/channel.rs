@@ -45,6 +45,25 @@ pub enum ToWorker {
         /// In order.
         orders: Vec<Order>,
     },
+    /// Check changes and keep them until [`ToWorker::Commit`] or [`ToWorker::Abort`].
+    Prepare {
+        /// The epoch that holds when they are applied.
+        epoch: u64,
+        /// In order.
+        orders: Vec<Order>,
+    },
+    /// Apply what was prepared, at the next tick boundary, all at once.
+    Commit {
+        /// The epoch that it was prepared for.
+        epoch: u64,
+    },
+    /// Forget what was prepared, and the sockets that were lent for it.
+    Abort {
+        /// The epoch that it was prepared for.
+        epoch: u64,
+    },
+    /// Write log lines by this filter from now on.
+    LogFilter(String),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
     Drain {
         /// From reception.
@@ -62,6 +81,11 @@ pub enum ToMain {
     /// The orders of this epoch are in use. The first one means: accepting.
     Applied {
         /// The epoch in use.
+        epoch: u64,
+    },
+    /// The orders of this epoch can be applied.
+    Prepared {
+        /// The epoch they will make.
         epoch: u64,
     },
     /// Orders were refused; nothing of them is in use.

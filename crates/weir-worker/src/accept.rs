@@ -164,12 +164,26 @@ impl Gate {
         self.readable.clear();
         let keys: Vec<Key> = cx.tables.listeners.iter().map(|(key, _)| key).collect();
         for key in keys {
-            for index in (0..sockets_of(key, cx)).rev() {
-                let emptied = self.take_from(key, index, cx) == Ok(true);
-                if let Some(listener) = cx.tables.listeners.get_mut(key).filter(|_| emptied) {
-                    listener.sockets.swap_remove(index);
-                }
+            self.empty(key, cx);
+        }
+    }
+
+    /// Takes what waits in the kernel for a listener; a socket that is empty then is closed.
+    fn empty(&mut self, listener: Key, cx: &mut Context) {
+        for index in (0..sockets_of(listener, cx)).rev() {
+            let emptied = self.take_from(listener, index, cx) == Ok(true);
+            if let Some(listener) = cx.tables.listeners.get_mut(listener).filter(|_| emptied) {
+                listener.sockets.swap_remove(index);
             }
+        }
+    }
+
+    /// A listener accepts no more: what waits for it is served as far as there is room, and its
+    /// sockets close.
+    pub(crate) fn close(&mut self, listener: Key, cx: &mut Context) {
+        self.empty(listener, cx);
+        if let Some(listener) = cx.tables.listeners.get_mut(listener) {
+            listener.sockets.clear();
         }
     }
 }

@@ -16,19 +16,26 @@ use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{Rule, Table};
 use weir_sys::TcpListener;
 
+mod places;
+
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Tables};
 
 /// Sockets that main has lent and no listener uses yet.
-pub(crate) type Sockets = HashMap<SocketAddr, TcpListener>;
+pub(crate) type Sockets = HashMap<SocketAddr, Vec<TcpListener>>;
 
 /// What changed outside the tables.
 #[derive(Default)]
 pub(crate) struct Changes {
     /// Sockets that are to be watched: listener and position.
     pub(crate) opened: Vec<(Key, usize)>,
+    /// Listeners that accept no more: their sockets are emptied and closed.
+    pub(crate) closed: Vec<Key>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
+
+/// Orders that can be put in place.
+pub(crate) struct Batch(Vec<Prepared>);
 
 /// An order that cannot fail any more.
 enum Prepared {
@@ -42,24 +49,25 @@ enum Prepared {
     RemoveBackend { cluster: String, id: String },
 }
 
-/// Applies all orders, or none.
+/// Checks and compiles all orders; nothing changes.
 ///
 /// # Errors
 /// A sentence about the first order that is refused.
-pub(crate) fn apply(
-    tables: &mut Tables,
-    sockets: &mut Sockets,
-    orders: Vec<Order>,
-) -> Result<Changes, String> {
-    let prepared: Vec<_> = orders.into_iter().map(prepare).collect::<Result<_, _>>()?;
-    let mut changes = Changes::default();
-    for order in prepared {
-        commit(tables, sockets, order, &mut changes);
-    }
-    Ok(changes)
+pub(crate) fn prepare(tables: &Tables, orders: Vec<Order>) -> Result<Batch, String> {
+    places::check(tables, &orders)?;
+    orders.into_iter().map(compile).collect::<Result<_, _>>().map(Batch)
 }
 
-fn prepare(order: Order) -> Result<Prepared, String> {
+/// Puts prepared orders in place.
+pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -> Changes {
+    let mut changes = Changes::default();
+    for order in batch.0 {
+        put(tables, sockets, order, &mut changes);
+    }
+    changes
+}
+
+fn compile(order: Order) -> Result<Prepared, String> {
     Ok(match order {
         Order::Listener(listener) => Prepared::Listener(Box::new(listener_settings(listener)?)),
         Order::RemoveListener(address) => Prepared::RemoveListener(address),
@@ -135,12 +143,17 @@ fn edits(frontend: &Frontend, position: EditPosition) -> Result<Edits, EditError
     Edits::new(frontend.headers.iter().filter(wanted).map(|edit| (&*edit.key, &*edit.value)))
 }
 
-fn commit(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mut Changes) {
+fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mut Changes) {
     match order {
         Prepared::Listener(settings) => commit_listener(tables, sockets, *settings, changes),
         Prepared::RemoveListener(address) => {
             if let Some(key) = tables.by_address.remove(&address) {
-                tables.listeners.remove(key);
+                let removed = tables.listeners.remove(key);
+                let routes =
+                    removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
+                for route in routes.into_iter().flatten() {
+                    release_route(tables, Some(route));
+                }
             }
         }
         Prepared::Cluster(settings) => commit_cluster(tables, *settings),
@@ -181,20 +194,28 @@ fn commit_listener(
     changes: &mut Changes,
 ) {
     let address = settings.config.address;
-    let socket = sockets.remove(&address).filter(|_| settings.config.active);
+    let active = settings.config.active;
+    let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
     let settings = Rc::new(settings);
-    if let Some(listener) =
-        tables.by_address.get(&address).and_then(|key| tables.listeners.get_mut(*key))
-    {
-        listener.settings = settings;
+    let known = tables.by_address.get(&address).copied();
+    let Some((key, listener)) = known.and_then(|key| Some((key, tables.listeners.get_mut(key)?)))
+    else {
+        let count = lent.len();
+        let listener = Listener { settings, routes: Table::new(), sockets: lent };
+        if let Ok(key) = tables.listeners.insert(listener) {
+            tables.by_address.insert(address, key);
+            changes.opened.extend((0..count).map(|index| (key, index)));
+        }
+        return;
+    };
+    listener.settings = settings;
+    if !active {
+        changes.closed.push(key);
         return;
     }
-    let watched = socket.is_some();
-    let listener = Listener { settings, routes: Table::new(), sockets: Vec::from_iter(socket) };
-    if let Ok(key) = tables.listeners.insert(listener) {
-        tables.by_address.insert(address, key);
-        changes.opened.extend(watched.then_some((key, 0)));
-    }
+    let first = listener.sockets.len();
+    listener.sockets.extend(lent);
+    changes.opened.extend((first..listener.sockets.len()).map(|index| (key, index)));
 }
 
 fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {

@@ -9,7 +9,7 @@ use weir_base::Key;
 use weir_control::channel::{Settings, ToMain, ToWorker, decode, encode};
 use weir_sys::{Channel, Epoll, TcpListener};
 
-use crate::apply::{Sockets, apply};
+use crate::apply::{Batch, Sockets, commit, prepare};
 use crate::context::Context;
 use crate::token::Token;
 
@@ -22,12 +22,21 @@ pub(crate) enum Request {
     Drain(Duration),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
+    /// Tables have changed.
+    Changed {
+        /// As for [`Request::Watch`].
+        opened: Vec<(Key, usize)>,
+        /// Listeners that accept no more.
+        closed: Vec<Key>,
+    },
 }
 
 /// Our end of the channel.
 pub(crate) struct Control {
     channel: Channel,
     sockets: Sockets,
+    /// What may be committed, and the epoch that it makes.
+    prepared: Option<(u64, Batch)>,
     readable: bool,
     writing: bool,
     gone: bool,
@@ -36,7 +45,7 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn new(channel: Channel) -> Self {
         let sockets = Sockets::new();
-        Self { channel, sockets, readable: true, writing: false, gone: false }
+        Self { channel, sockets, prepared: None, readable: true, writing: false, gone: false }
     }
 
     /// Waits for the first message.
@@ -98,6 +107,29 @@ impl Control {
             ToWorker::Start(_) => None,
             ToWorker::Socket(address) => self.borrow_socket(address, cx),
             ToWorker::Apply { epoch, orders } => self.apply(epoch, orders, cx),
+            ToWorker::Prepare { epoch, orders } => {
+                match prepare(&cx.tables, orders) {
+                    Ok(batch) => {
+                        self.prepared = Some((epoch, batch));
+                        self.say(&ToMain::Prepared { epoch });
+                    }
+                    Err(reason) => self.say(&ToMain::Refused { epoch, reason }),
+                }
+                None
+            }
+            ToWorker::Commit { epoch } => match self.prepared.take() {
+                Some((prepared, batch)) if prepared == epoch => self.commit(epoch, batch, cx),
+                _ => None,
+            },
+            ToWorker::Abort { .. } => {
+                self.prepared = None;
+                self.sockets.clear();
+                None
+            }
+            ToWorker::LogFilter(filter) => {
+                cx.observe.set_filter(&filter);
+                None
+            }
             ToWorker::Drain { deadline } => Some(Request::Drain(deadline)),
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
@@ -113,11 +145,14 @@ impl Control {
     /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
     fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Request> {
         let socket = TcpListener::from_fd(self.channel.take_fd()?);
-        let Some(key) = cx.tables.by_address.get(&address).copied() else {
-            self.sockets.insert(address, socket);
+        let key = cx.tables.by_address.get(&address).copied();
+        let listener = key.and_then(|key| cx.tables.listeners.get_mut(key));
+        let active = listener.filter(|listener| listener.settings.config.active);
+        let (Some(key), Some(listener)) = (key, active) else {
+            self.sockets.entry(address).or_default().push(socket);
             return None;
         };
-        let sockets = &mut cx.tables.listeners.get_mut(key)?.sockets;
+        let sockets = &mut listener.sockets;
         sockets.push(socket);
         Some(Request::Watch(vec![(key, sockets.len() - 1)]))
     }
@@ -128,20 +163,23 @@ impl Control {
         orders: Vec<weir_control::order::Order>,
         cx: &mut Context,
     ) -> Option<Request> {
-        match apply(&mut cx.tables, &mut self.sockets, orders) {
-            Ok(changes) => {
-                for address in changes.forgotten {
-                    cx.upstream.forget(address);
-                }
-                cx.observe.set_epoch(epoch, cx.tables.listeners.len());
-                self.say(&ToMain::Applied { epoch });
-                Some(Request::Watch(changes.opened))
-            }
+        match prepare(&cx.tables, orders) {
+            Ok(batch) => self.commit(epoch, batch, cx),
             Err(reason) => {
                 self.say(&ToMain::Refused { epoch, reason });
                 None
             }
         }
+    }
+
+    fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Request> {
+        let changes = commit(&mut cx.tables, &mut self.sockets, batch);
+        for address in changes.forgotten {
+            cx.upstream.forget(address);
+        }
+        cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        self.say(&ToMain::Applied { epoch });
+        Some(Request::Changed { opened: changes.opened, closed: changes.closed })
     }
 
     /// The last word.

@@ -109,6 +109,13 @@ impl Observe {
         self.logs.map_or(Instant::FAR, Logs::deadline)
     }
 
+    /// Logs by another filter, which main has checked.
+    pub(crate) fn set_filter(&mut self, filter: &str) {
+        if let (Some(logs), Ok(filter)) = (self.logs, filter.parse()) {
+            logs.set_filter(filter);
+        }
+    }
+
     pub(crate) fn reopen(&mut self) {
         if let Some(Err(error)) = self.logs.map(Logs::reopen) {
             self.internal("opening the log files again", &error);

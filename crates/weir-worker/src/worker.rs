@@ -283,6 +283,12 @@ impl Worker {
             match request {
                 Request::Drain(deadline) => self.drain(deadline),
                 Request::Watch(opened) => self.watch(opened),
+                Request::Changed { opened, closed } => {
+                    self.watch(opened);
+                    for listener in closed {
+                        self.gate.close(listener, &mut self.cx);
+                    }
+                }
             }
         }
     }

@@ -72,6 +72,9 @@ impl Worker<'_> {
                 self.say(&ToMain::Drained { cut: if behaviour == "cutting" { 2 } else { 0 } });
                 exit(0);
             }
+            (ToWorker::Prepare { epoch, .. }, _) => self.say(&ToMain::Prepared { epoch: *epoch }),
+            (ToWorker::Commit { epoch }, _) => self.say(&ToMain::Applied { epoch: *epoch }),
+            (ToWorker::Abort { .. } | ToWorker::LogFilter(_), _) => {}
             (ToWorker::ReopenLogs, _) => println!("worker {} opened its logs again", self.id),
         }
     }
