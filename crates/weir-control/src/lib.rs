@@ -5,10 +5,16 @@
 //!
 //! * [`config`]: the file: `raw` as written, with spans → `checked`, every mistake reported.
 //! * [`state`]: the desired state as plain data.
+//! * [`declared`]: its lists, in the order of declaration.
+//! * [`change`]: changes to it that can be undone, compared and planned.
+//! * [`requests`]: the control protocol's requests as changes, and back.
 //! * [`order`]: numbered changes to it; a worker is the fold of its orders.
 //! * [`channel`]: the messages between main and a worker.
 
+pub mod change;
 pub mod channel;
 pub mod config;
+pub mod declared;
 pub mod order;
+pub mod requests;
 pub mod state;

@@ -12,6 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 pub use weir_balance::{LoadBalancing, LoadMetric};
 use weir_route::Rule;
+
+use crate::declared::{Declared, Named};
 pub use weir_route::{PathRule, Position};
 
 /// Full text of an answer template by status.
@@ -209,6 +211,38 @@ pub struct Backend {
     pub backup: bool,
 }
 
+/// The identity of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BackendId {
+    /// Its cluster.
+    pub cluster: String,
+    /// Its identity in the cluster.
+    pub id: String,
+}
+
+impl Backend {
+    /// What names this backend.
+    pub fn key(&self) -> BackendId {
+        BackendId { cluster: self.cluster.clone(), id: self.id.clone() }
+    }
+}
+
+impl Named for Frontend {
+    type Name = FrontendId;
+
+    fn name(&self) -> FrontendId {
+        self.id()
+    }
+}
+
+impl Named for Backend {
+    type Name = BackendId;
+
+    fn name(&self) -> BackendId {
+        self.key()
+    }
+}
+
 /// Everything that workers are to serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -217,7 +251,7 @@ pub struct State {
     /// By id.
     pub clusters: BTreeMap<String, Cluster>,
     /// In order of declaration.
-    pub frontends: Vec<Frontend>,
+    pub frontends: Declared<Frontend>,
     /// In order of declaration.
-    pub backends: Vec<Backend>,
+    pub backends: Declared<Backend>,
 }

@@ -103,7 +103,9 @@ fn move_listener(state: &mut State, from: SocketAddr, to: SocketAddr) {
         listener.address = to;
         state.listeners.insert(to, listener);
     }
-    for frontend in state.frontends.iter_mut().filter(|frontend| frontend.address == from) {
-        frontend.address = to;
-    }
+    state.frontends.change_all(|frontend| {
+        if frontend.address == from {
+            frontend.address = to;
+        }
+    });
 }

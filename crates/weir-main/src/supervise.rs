@@ -118,6 +118,7 @@ impl Supervisor {
                     worker.became_ready(now);
                     self.announce_when_complete(now);
                 }
+                ToMain::Prepared { .. } => {}
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     worker.kill(format!("refused the configuration of epoch {epoch} ({reason})"));

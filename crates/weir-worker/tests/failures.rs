@@ -136,7 +136,7 @@ fn refused_requests_say_why_and_close() {
 #[test]
 fn an_unknown_host_is_404_and_the_connection_closes() {
     let (mut state, socket) = state(&[nobody()]);
-    state.frontends[0].hostname = "known.example".into();
+    state.frontends.edit(0).hostname = "known.example".into();
     let proxy = Proxy::with(settings(limits()), (state, socket));
     assert!(proxy.ask(GET).starts_with("HTTP/1.1 404 Not Found\r\n"));
 }

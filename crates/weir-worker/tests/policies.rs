@@ -3,6 +3,7 @@
 mod harness;
 
 use harness::{Backside, Proxy, limits, settings, state};
+use weir_control::declared::Edit;
 use weir_control::order::Order;
 use weir_control::state::{EditPosition, Frontend, HeaderEdit, PathRule, State};
 
@@ -13,8 +14,8 @@ fn proxy(back: &Backside, change: impl Fn(&mut State)) -> Proxy {
     Proxy::with(settings(limits()), (state, socket))
 }
 
-fn frontend(state: &mut State) -> &mut Frontend {
-    &mut state.frontends[0]
+fn frontend(state: &mut State) -> Edit<'_, Frontend> {
+    state.frontends.edit(0)
 }
 
 /// The head that the backend gets for a request; the client's answer is awaited.
@@ -201,7 +202,7 @@ fn an_edit_of_the_framing_is_refused_and_nothing_changes() {
     let back = Backside::new();
     let mut proxy = proxy(&back, |_| {});
     let (mut state, _socket) = state(&[]);
-    let mut smuggling = state.frontends.remove(0);
+    let mut smuggling = state.frontends.edit(0).clone();
     smuggling.address = proxy.address;
     smuggling.headers = vec![HeaderEdit {
         position: EditPosition::Request,

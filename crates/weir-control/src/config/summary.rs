@@ -17,11 +17,11 @@ pub(super) fn summary(checked: &Checked) -> String {
 }
 
 fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
-    let routes = group(&state.frontends, |frontend| frontend.address);
+    let routes = group(state.frontends.iter(), |frontend| frontend.address);
     for listener in state.listeners.values() {
         write_listener(text, listener, routes.get(&listener.address).map_or(&[], Vec::as_slice))?;
     }
-    let backends = group(&state.backends, |backend| backend.cluster.as_str());
+    let backends = group(state.backends.iter(), |backend| backend.cluster.as_str());
     for cluster in state.clusters.values() {
         let backends = backends.get(cluster.id.as_str()).map_or(&[][..], Vec::as_slice);
         write_cluster(text, cluster, backends)?;
@@ -37,7 +37,10 @@ fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
     )
 }
 
-fn group<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> BTreeMap<K, Vec<&'a T>> {
+fn group<'a, T, K: Ord>(
+    items: impl Iterator<Item = &'a T>,
+    key: impl Fn(&'a T) -> K,
+) -> BTreeMap<K, Vec<&'a T>> {
     let mut groups = BTreeMap::<K, Vec<&T>>::new();
     for item in items {
         groups.entry(key(item)).or_default().push(item);

@@ -11,6 +11,12 @@ use crate::config::report::Diagnostic;
 /// Bytes of an id.
 const LONGEST_ID: usize = 255;
 
+/// Whether a field of this name can hold the id of every message: nothing else gives it a meaning.
+pub(crate) fn can_hold_id(name: &str) -> bool {
+    let kind = FieldName::recognise(name.as_bytes());
+    matches!(kind, FieldName::Other | FieldName::XRequestId)
+}
+
 impl Builder<'_> {
     /// A name of a cookie.
     pub(super) fn token(&mut self, table: &Reader<'_>, key: &str) -> Option<String> {
@@ -42,8 +48,7 @@ impl Builder<'_> {
     /// A name of a field that can hold the id of every request and response.
     pub(super) fn id_field_name(&mut self, table: &Reader<'_>, key: &str) -> Option<String> {
         let name = self.field_name(table, key)?;
-        let kind = FieldName::recognise(name.as_bytes());
-        if !matches!(kind, FieldName::Other | FieldName::XRequestId) {
+        if !can_hold_id(&name) {
             let message = format!("`{name}` has a meaning of its own, which an id would hide");
             let help = "choose a name that nothing else uses";
             self.report.push(Diagnostic::error(table.span_of(key), message).help(help));

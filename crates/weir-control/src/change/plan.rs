@@ -1,0 +1,92 @@
+//! What changes did, for people: what is there before and after, key by key.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde_json::Value;
+use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
+
+use super::Undo;
+use crate::state::{FrontendId, PathRule, Position, State};
+
+/// The net effect of changes that were just made to `state`; objects that are as before are left
+/// out.
+pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
+    let mut seen = HashSet::new();
+    let changes = undo.iter().filter_map(|step| match step {
+        Undo::Listener(address, before) => {
+            let name = address.to_string();
+            seen.insert(("listener", name.clone()))
+                .then(|| compare("listener", name, before.as_ref(), state.listeners.get(address)))?
+        }
+        Undo::Cluster(id, before) => seen
+            .insert(("cluster", id.clone()))
+            .then(|| compare("cluster", id.clone(), before.as_ref(), state.clusters.get(id)))?,
+        Undo::Frontend(id, before) => {
+            let name = frontend_name(id);
+            let before = before.as_ref().map(|(_, frontend)| frontend);
+            seen.insert(("frontend", name.clone()))
+                .then(|| compare("frontend", name, before, state.frontends.get(id)))?
+        }
+        Undo::Backend(id, before) => {
+            let name = format!("{}/{}", id.cluster, id.id);
+            let before = before.as_ref().map(|(_, backend)| backend);
+            seen.insert(("backend", name.clone()))
+                .then(|| compare("backend", name, before, state.backends.get(id)))?
+        }
+    });
+    changes.collect()
+}
+
+/// How a frontend is named: `GET example.org/path (PREFIX) on 127.0.0.1:80`.
+pub fn frontend_name(id: &FrontendId) -> String {
+    let method = id.method.as_ref().map(|method| format!("{method} ")).unwrap_or_default();
+    let (kind, path) = match &id.path {
+        PathRule::Prefix(path) => ("PREFIX", path),
+        PathRule::Equals(path) => ("EQUALS", path),
+        PathRule::Regex(path) => ("REGEX", path),
+    };
+    let list = match id.position {
+        Position::Pre => ", PRE",
+        Position::Post => ", POST",
+        Position::Tree => "",
+    };
+    format!("{method}{}{path} ({kind}{list}) on {}", id.hostname, id.address)
+}
+
+fn compare<T: Serialize + PartialEq>(
+    object: &str,
+    name: String,
+    before: Option<&T>,
+    after: Option<&T>,
+) -> Option<PlannedChange> {
+    let (kind, keys) = match (before, after) {
+        (None, None) => return None,
+        (Some(before), Some(after)) if before == after => return None,
+        (None, Some(_)) => (ChangeKind::ChangeAdded, Vec::new()),
+        (Some(_), None) => (ChangeKind::ChangeRemoved, Vec::new()),
+        (Some(before), Some(after)) => (ChangeKind::ChangeChanged, keys(before, after)),
+    };
+    let object = object.to_owned();
+    Some(PlannedChange { kind: kind.into(), object, name, keys, sessions: None })
+}
+
+fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
+    let fields = |object: &T| match serde_json::to_value(object) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (fields(before), fields(after));
+    let text = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let differ = after.iter().filter(|(key, value)| before.get(*key) != Some(value));
+    let changed = differ.map(|(key, value)| ChangedKey {
+        key: key.clone(),
+        old: text(before.get(key)),
+        new: text(Some(value)),
+    });
+    changed.collect()
+}

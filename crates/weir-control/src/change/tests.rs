@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::state::{Redirect, RedirectScheme};
+
+fn address(port: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 1 + u16::from(port)))
+}
+
+fn listener(port: u8, active: bool) -> Listener {
+    let second = std::time::Duration::from_secs(1);
+    Listener {
+        address: address(port),
+        public_address: None,
+        front_timeout: second,
+        back_timeout: second,
+        connect_timeout: second,
+        request_timeout: second,
+        sticky_name: "S".into(),
+        sozu_id_header: "Id".into(),
+        elide_x_real_ip: false,
+        send_x_real_ip: false,
+        answers: Default::default(),
+        active,
+    }
+}
+
+fn frontend(port: u8, host: u8, position: Position, auth: bool) -> Frontend {
+    Frontend {
+        address: address(port),
+        hostname: format!("h{host}"),
+        path: PathRule::Prefix(String::new()),
+        method: None,
+        position,
+        cluster: Some("c0".into()),
+        tags: Default::default(),
+        redirect: Redirect::Forward,
+        redirect_scheme: RedirectScheme::UseSame,
+        redirect_template: None,
+        rewrite_host: None,
+        rewrite_path: None,
+        rewrite_port: None,
+        required_auth: auth,
+        headers: Vec::new(),
+    }
+}
+
+fn backend(cluster: u8, id: u8, weight: u8) -> Backend {
+    Backend {
+        cluster: format!("c{cluster}"),
+        id: format!("b{id}"),
+        address: address(200 + id),
+        weight,
+        sticky_id: None,
+        backup: false,
+    }
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let small = 0..3_u8;
+    let position = prop_oneof![Just(Position::Pre), Just(Position::Tree), Just(Position::Post)];
+    prop_oneof![
+        (small.clone(), any::<bool>()).prop_map(|(port, on)| Order::Listener(listener(port, on))),
+        small.clone().prop_map(|port| Order::RemoveListener(address(port))),
+        (small.clone(), any::<bool>()).prop_map(|(id, sticky)| Order::Cluster(Cluster {
+            id: format!("c{id}"),
+            sticky_session: sticky,
+            ..Cluster::default()
+        })),
+        small.clone().prop_map(|id| Order::RemoveCluster(format!("c{id}"))),
+        (small.clone(), 0..5_u8, position.clone(), any::<bool>()).prop_map(
+            |(port, host, position, auth)| {
+                Order::Frontend(Box::new(frontend(port, host, position, auth)))
+            }
+        ),
+        (small.clone(), 0..5_u8, position).prop_map(|(port, host, position)| {
+            Order::RemoveFrontend(frontend(port, host, position, false).id())
+        }),
+        (small.clone(), small.clone(), 0..3_u8)
+            .prop_map(|(cluster, id, weight)| Order::Backend(backend(cluster, id, weight))),
+        (small.clone(), small).prop_map(|(cluster, id)| Order::RemoveBackend {
+            cluster: format!("c{cluster}"),
+            id: format!("b{id}")
+        }),
+    ]
+}
+
+fn orders() -> impl Strategy<Value = Vec<Order>> {
+    prop::collection::vec(order(), 0..40)
+}
+
+fn made(orders: Vec<Order>) -> (State, Vec<Undo>) {
+    let (mut state, mut undo) = (State::default(), Vec::new());
+    for order in orders {
+        state.apply(order, &mut undo);
+    }
+    (state, undo)
+}
+
+/// What workers see of a state: in the tree, the order of declaration does not count.
+fn seen(state: &State) -> (State, Vec<Frontend>, Vec<Frontend>) {
+    let mut sorted = state.clone();
+    let mut frontends: Vec<_> = state.frontends.iter().cloned().collect();
+    let lists = frontends.iter().filter(|f| f.position != Position::Tree).cloned().collect();
+    frontends.sort_by_key(Frontend::id);
+    let mut backends: Vec<_> = state.backends.iter().cloned().collect();
+    backends.sort_by_key(Backend::key);
+    sorted.frontends = Vec::new().into();
+    sorted.backends = backends.into();
+    let by_list = |list: Vec<Frontend>| {
+        let mut list = list;
+        list.sort_by_key(|f| (f.address, f.position));
+        list
+    };
+    (sorted, frontends, by_list(lists))
+}
+
+proptest! {
+    #[test]
+    fn undoing_leaves_no_trace(before in orders(), changes in orders()) {
+        let (mut state, _) = made(before);
+        let (old, hash) = (state.clone(), state_hash(&state));
+        let mut undo = Vec::new();
+        for order in changes {
+            state.apply(order, &mut undo);
+        }
+        state.undo(undo);
+        prop_assert_eq!(&state, &old);
+        prop_assert_eq!(state_hash(&state), hash);
+    }
+
+    #[test]
+    fn the_difference_leads_from_one_state_to_the_other(a in orders(), b in orders()) {
+        let ((mut a, _), (b, _)) = (made(a), made(b));
+        let orders = diff(&a, &b);
+        let mut undo = Vec::new();
+        for order in orders {
+            a.apply(order, &mut undo);
+        }
+        prop_assert_eq!(seen(&a), seen(&b));
+        prop_assert_eq!(state_hash(&a), state_hash(&b));
+        prop_assert_eq!(diff(&a, &b), vec![]);
+    }
+
+    #[test]
+    fn a_state_is_made_again_by_its_orders(orders in orders()) {
+        let (state, _) = made(orders);
+        let (again, undo) = made(state.orders());
+        prop_assert_eq!(&again, &state);
+        let added = plan(&again, &undo).iter().all(|change| change.kind == 0);
+        prop_assert!(added);
+    }
+}
+
+#[test]
+fn a_plan_names_what_differs() {
+    let (mut state, _) = made(vec![Order::Backend(backend(0, 1, 5))]);
+    let mut undo = Vec::new();
+    state.apply(Order::Backend(backend(0, 1, 7)), &mut undo);
+    state.apply(Order::Frontend(Box::new(frontend(0, 1, Position::Pre, true))), &mut undo);
+    let changes = plan(&state, &undo);
+    assert_eq!((&*changes[0].object, &*changes[0].name), ("backend", "c0/b1"));
+    let key = &changes[0].keys[0];
+    assert_eq!((&*key.key, &*key.old, &*key.new), ("weight", "5", "7"));
+    assert_eq!(changes[1].name, "h1 (PREFIX, PRE) on 127.0.0.1:1");
+    state.apply(Order::Backend(backend(0, 1, 5)), &mut undo);
+    assert_eq!(plan(&state, &undo).len(), 1, "what is as before is no change");
+}

@@ -1,0 +1,176 @@
+//! Things in the order in which they were declared, each found by its name.
+//!
+//! Invariants: names are unique; a thing keeps its place when it is replaced; every operation on
+//! one thing costs the logarithm of their number.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, Deref, DerefMut};
+
+use serde::{Deserialize, Serialize};
+
+/// What a thing is known by.
+pub trait Named {
+    /// Its name.
+    type Name: Ord + Clone;
+
+    /// The name of this one.
+    fn name(&self) -> Self::Name;
+}
+
+/// The things.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<T>", into = "Vec<T>", bound(serialize = "T: Clone + Serialize"))]
+pub struct Declared<T: Named> {
+    things: BTreeMap<u64, T>,
+    places: BTreeMap<T::Name, u64>,
+    next: u64,
+}
+
+impl<T: Named> Declared<T> {
+    /// Adds a thing behind all others, or in the place of the one of its name, which is returned.
+    pub fn put(&mut self, thing: T) -> Option<T> {
+        let place = self.places.get(&thing.name()).copied().unwrap_or(self.next);
+        self.put_at(place, thing)
+    }
+
+    /// Adds a thing in a place that [`Declared::remove`] told, which is free.
+    pub fn put_at(&mut self, place: u64, thing: T) -> Option<T> {
+        self.places.insert(thing.name(), place);
+        self.next = self.next.max(place + 1);
+        self.things.insert(place, thing)
+    }
+
+    /// The same as [`Declared::put`].
+    pub fn push(&mut self, thing: T) {
+        self.put(thing);
+    }
+
+    /// Removes a thing; its place can be used to put it back.
+    pub fn remove(&mut self, name: &T::Name) -> Option<(u64, T)> {
+        let place = self.places.remove(name)?;
+        self.things.remove(&place).map(|thing| (place, thing))
+    }
+
+    /// The thing of that name.
+    pub fn get(&self, name: &T::Name) -> Option<&T> {
+        self.things.get(self.places.get(name)?)
+    }
+
+    /// All, in the order of declaration.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.things.values()
+    }
+
+    /// Those with names from `start` on, in the order of names.
+    pub fn from_name<'a>(&'a self, start: &T::Name) -> impl Iterator<Item = &'a T> {
+        let range = (Bound::Included(start), Bound::Unbounded);
+        self.places.range::<T::Name, _>(range).filter_map(|(_, place)| self.things.get(place))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.things.len()
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.things.is_empty()
+    }
+
+    /// The thing at a position, to be changed, its name too.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn edit(&mut self, position: usize) -> Edit<'_, T> {
+        let thing = self.iter().nth(position).map(T::name);
+        let taken = thing.and_then(|name| self.remove(&name));
+        let (place, thing) = taken.expect("there is a thing at this position");
+        Edit { all: self, place, thing: Some(thing) }
+    }
+
+    /// Changes every thing, its name too.
+    pub fn change_all(&mut self, change: impl Fn(&mut T)) {
+        for (place, mut thing) in std::mem::take(&mut self.things) {
+            self.places.remove(&thing.name());
+            change(&mut thing);
+            self.put_at(place, thing);
+        }
+    }
+}
+
+/// A thing that is being changed; it is put back when this goes.
+pub struct Edit<'a, T: Named> {
+    all: &'a mut Declared<T>,
+    place: u64,
+    thing: Option<T>,
+}
+
+impl<T: Named> Deref for Edit<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.thing.as_ref().expect("it is put back last")
+    }
+}
+
+impl<T: Named> DerefMut for Edit<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.thing.as_mut().expect("it is put back last")
+    }
+}
+
+impl<T: Named> Drop for Edit<'_, T> {
+    fn drop(&mut self) {
+        if let Some(thing) = self.thing.take() {
+            self.all.put_at(self.place, thing);
+        }
+    }
+}
+
+impl<T: Named> std::ops::Index<usize> for Declared<T> {
+    type Output = T;
+
+    /// The thing at a position.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn index(&self, position: usize) -> &T {
+        self.iter().nth(position).expect("there is a thing at this position")
+    }
+}
+
+impl<T: Named> Default for Declared<T> {
+    fn default() -> Self {
+        Self { things: BTreeMap::new(), places: BTreeMap::new(), next: 0 }
+    }
+}
+
+impl<T: Named + PartialEq> PartialEq for Declared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Named + Eq> Eq for Declared<T> {}
+
+impl<T: Named> From<Vec<T>> for Declared<T> {
+    fn from(things: Vec<T>) -> Self {
+        things.into_iter().collect()
+    }
+}
+
+impl<T: Named> FromIterator<T> for Declared<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(things: I) -> Self {
+        let mut all = Self::default();
+        for thing in things {
+            all.put(thing);
+        }
+        all
+    }
+}
+
+impl<T: Named> From<Declared<T>> for Vec<T> {
+    fn from(all: Declared<T>) -> Self {
+        all.things.into_values().collect()
+    }
+}

@@ -1,0 +1,175 @@
+//! HTTP frontends.
+
+use weir_proto::{
+    Header, HeaderPosition, PathRule as Path, PathRuleKind, RedirectPolicy,
+    RedirectScheme as Scheme, RequestHttpFrontend, RulePosition,
+};
+
+use super::{Refusal, address, id};
+use crate::change::frontend_name;
+use crate::order::Order;
+use crate::state::{
+    EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect, RedirectScheme,
+    State,
+};
+
+pub(super) fn add(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Order>, Refusal> {
+    let frontend = frontend(config)?;
+    let id = frontend.id();
+    if state.frontends.get(&id).is_some() {
+        let name = frontend_name(&id);
+        return Err(format!("there is a frontend {name} already: remove it first").into());
+    }
+    if !state.listeners.contains_key(&id.address) {
+        return Err(format!("there is no listener on {}: add it first", id.address).into());
+    }
+    Ok(vec![Order::Frontend(Box::new(frontend))])
+}
+
+pub(super) fn remove(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Order>, Refusal> {
+    let id = name(config)?;
+    if state.frontends.get(&id).is_some() {
+        return Ok(vec![Order::RemoveFrontend(id)]);
+    }
+    // Clients that cannot name a position name the tree: the position is no part of the name then.
+    let others = [Position::Pre, Position::Tree, Position::Post];
+    let others = others.map(|position| FrontendId { position, ..id.clone() });
+    match others.into_iter().find(|other| state.frontends.get(other).is_some()) {
+        Some(other) => Ok(vec![Order::RemoveFrontend(other)]),
+        None => Err(format!("there is no frontend {}", frontend_name(&id)).into()),
+    }
+}
+
+fn name(config: &RequestHttpFrontend) -> Result<FrontendId, Refusal> {
+    let value = config.path.value.clone();
+    let hostname = config.hostname.to_ascii_lowercase();
+    Ok(FrontendId {
+        address: address(&config.address)?,
+        hostname: hostname.strip_suffix('.').map(str::to_owned).unwrap_or(hostname),
+        path: match PathRuleKind::try_from(config.path.kind) {
+            Ok(PathRuleKind::Prefix) => PathRule::Prefix(value),
+            Ok(PathRuleKind::Equals) => PathRule::Equals(value),
+            Ok(PathRuleKind::Regex) => PathRule::Regex(value),
+            Err(_) => return Err("the kind of the path has no known number".into()),
+        },
+        method: config.method.clone(),
+        position: match RulePosition::try_from(config.position) {
+            Ok(RulePosition::Pre) => Position::Pre,
+            Ok(RulePosition::Tree) => Position::Tree,
+            Ok(RulePosition::Post) => Position::Post,
+            Err(_) => return Err("the position of the rule has no known number".into()),
+        },
+    })
+}
+
+fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
+    if config.hsts.is_some() {
+        return Err("HSTS needs TLS, which this version does not serve: leave `hsts` out".into());
+    }
+    if !config.header_predicates.is_empty() {
+        return Err("frontends cannot match on header fields in this version".into());
+    }
+    let FrontendId { address, hostname, path, method, position } = name(config)?;
+    let port = |port: u32| u16::try_from(port).map_err(|_| format!("{port} is not a port"));
+    let cluster = config.cluster_id.as_deref().map(|cluster| id("a cluster", cluster));
+    Ok(Frontend {
+        address,
+        hostname,
+        path,
+        method,
+        position,
+        cluster: cluster.transpose()?,
+        tags: config.tags.clone(),
+        redirect: redirect(config.redirect())?,
+        redirect_scheme: match config.redirect_scheme() {
+            Scheme::UseSame => RedirectScheme::UseSame,
+            Scheme::UseHttp => RedirectScheme::UseHttp,
+            Scheme::UseHttps => RedirectScheme::UseHttps,
+        },
+        redirect_template: config.redirect_template.clone(),
+        rewrite_host: config.rewrite_host.clone(),
+        rewrite_path: config.rewrite_path.clone(),
+        rewrite_port: config.rewrite_port.map(port).transpose()?,
+        required_auth: config.required_auth.unwrap_or_default(),
+        headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
+    })
+}
+
+fn redirect(policy: RedirectPolicy) -> Result<Redirect, Refusal> {
+    Ok(match policy {
+        RedirectPolicy::Forward => Redirect::Forward,
+        RedirectPolicy::Permanent => Redirect::Permanent,
+        RedirectPolicy::Found => Redirect::Found,
+        RedirectPolicy::PermanentRedirect => Redirect::PermanentRedirect,
+        RedirectPolicy::Unauthorized => Redirect::Unauthorized,
+        RedirectPolicy::SilentClose => {
+            return Err("a frontend cannot close silently in this version".into());
+        }
+    })
+}
+
+fn edit(header: &Header) -> Result<HeaderEdit, Refusal> {
+    let position = match HeaderPosition::try_from(header.position) {
+        Ok(HeaderPosition::Request) => EditPosition::Request,
+        Ok(HeaderPosition::Response) => EditPosition::Response,
+        Ok(HeaderPosition::Both) => EditPosition::Both,
+        Ok(HeaderPosition::Unspecified) | Err(_) => {
+            return Err(format!("the edit of `{}` names no position", header.key).into());
+        }
+    };
+    Ok(HeaderEdit { position, key: header.key.clone(), value: header.val.clone() })
+}
+
+/// A frontend as the protocol shows it.
+pub(super) fn config(frontend: &Frontend) -> RequestHttpFrontend {
+    let (kind, value) = match &frontend.path {
+        PathRule::Prefix(value) => (PathRuleKind::Prefix, value),
+        PathRule::Equals(value) => (PathRuleKind::Equals, value),
+        PathRule::Regex(value) => (PathRuleKind::Regex, value),
+    };
+    let position = match frontend.position {
+        Position::Pre => RulePosition::Pre,
+        Position::Tree => RulePosition::Tree,
+        Position::Post => RulePosition::Post,
+    };
+    let redirect = match frontend.redirect {
+        Redirect::Forward => RedirectPolicy::Forward,
+        Redirect::Permanent => RedirectPolicy::Permanent,
+        Redirect::Found => RedirectPolicy::Found,
+        Redirect::PermanentRedirect => RedirectPolicy::PermanentRedirect,
+        Redirect::Unauthorized => RedirectPolicy::Unauthorized,
+    };
+    let scheme = match frontend.redirect_scheme {
+        RedirectScheme::UseSame => Scheme::UseSame,
+        RedirectScheme::UseHttp => Scheme::UseHttp,
+        RedirectScheme::UseHttps => Scheme::UseHttps,
+    };
+    RequestHttpFrontend {
+        cluster_id: frontend.cluster.clone(),
+        address: frontend.address.into(),
+        hostname: frontend.hostname.clone(),
+        path: Path { kind: kind.into(), value: value.clone() },
+        method: frontend.method.clone(),
+        position: position.into(),
+        tags: frontend.tags.clone(),
+        redirect: Some(redirect.into()),
+        required_auth: Some(frontend.required_auth),
+        redirect_scheme: Some(scheme.into()),
+        redirect_template: frontend.redirect_template.clone(),
+        rewrite_host: frontend.rewrite_host.clone(),
+        rewrite_path: frontend.rewrite_path.clone(),
+        rewrite_port: frontend.rewrite_port.map(Into::into),
+        headers: frontend.headers.iter().map(header).collect(),
+        hsts: None,
+        header_predicates: Vec::new(),
+    }
+}
+
+fn header(edit: &HeaderEdit) -> Header {
+    let position = match edit.position {
+        EditPosition::Request => HeaderPosition::Request,
+        EditPosition::Response => HeaderPosition::Response,
+        EditPosition::Both => HeaderPosition::Both,
+    };
+    Header { position: position.into(), key: edit.key.clone(), val: edit.value.clone() }
+}

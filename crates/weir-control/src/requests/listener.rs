@@ -1,0 +1,173 @@
+//! HTTP listeners.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use weir_proto::{
+    CustomHttpAnswers, ForwardedHeaders, HttpListenerConfig as Config, ListenerType,
+    UpdateHttpListenerConfig as Patch,
+};
+
+use super::cluster::answers;
+use super::{Refusal, address, token};
+use crate::order::Order;
+use crate::state::{Answers, Listener, State};
+
+/// Refuses what is not an HTTP listener on an address alone.
+pub(super) fn only_http(proxy: i32, interface: Option<&String>) -> Result<(), Refusal> {
+    if proxy != i32::from(ListenerType::Http) {
+        return Err("only HTTP listeners are served by this version".into());
+    }
+    no_interface(interface)
+}
+
+fn no_interface(interface: Option<&String>) -> Result<(), Refusal> {
+    match interface {
+        None => Ok(()),
+        Some(_) => Err("a listener cannot be bound to an interface: name its address".into()),
+    }
+}
+
+pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
+    let address = address(&config.address)?;
+    if state.listeners.contains_key(&address) {
+        return Err(format!("there is a listener on {address} already: update it").into());
+    }
+    no_interface(config.interface.as_ref())?;
+    refuse_what_is_missing(config.expect_proxy, config.forwarded_headers)?;
+    let mut all = custom(config.http_answers.as_ref());
+    all.extend(answers(&config.answers, None)?);
+    Ok(vec![Order::Listener(Listener {
+        address,
+        public_address: config.public_address.map(|a| super::address(&a)).transpose()?,
+        front_timeout: seconds("front_timeout", config.front_timeout)?,
+        back_timeout: seconds("back_timeout", config.back_timeout)?,
+        connect_timeout: seconds("connect_timeout", config.connect_timeout)?,
+        request_timeout: seconds("request_timeout", config.request_timeout)?,
+        sticky_name: token("the sticky name", &config.sticky_name)?,
+        sozu_id_header: id_field(config.sozu_id_header.as_deref().unwrap_or("Sozu-Id"))?,
+        elide_x_real_ip: config.elide_x_real_ip.unwrap_or_default(),
+        send_x_real_ip: config.send_x_real_ip.unwrap_or_default(),
+        answers: all,
+        active: config.active,
+    })])
+}
+
+pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal> {
+    let address = address(&patch.address)?;
+    let mut listener = known(state, address)?.clone();
+    refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
+    if let Some(public) = &patch.public_address {
+        listener.public_address = Some(super::address(public)?);
+    }
+    let timeouts = [
+        ("front_timeout", patch.front_timeout, &mut listener.front_timeout),
+        ("back_timeout", patch.back_timeout, &mut listener.back_timeout),
+        ("connect_timeout", patch.connect_timeout, &mut listener.connect_timeout),
+        ("request_timeout", patch.request_timeout, &mut listener.request_timeout),
+    ];
+    for (name, given, timeout) in timeouts {
+        if let Some(given) = given {
+            *timeout = seconds(name, given)?;
+        }
+    }
+    if let Some(name) = &patch.sticky_name {
+        listener.sticky_name = token("the sticky name", name)?;
+    }
+    if let Some(name) = &patch.sozu_id_header {
+        listener.sozu_id_header = id_field(name)?;
+    }
+    listener.elide_x_real_ip = patch.elide_x_real_ip.unwrap_or(listener.elide_x_real_ip);
+    listener.send_x_real_ip = patch.send_x_real_ip.unwrap_or(listener.send_x_real_ip);
+    listener.answers.extend(custom(patch.http_answers.as_ref()));
+    listener.answers.extend(answers(&patch.answers, None)?);
+    Ok(vec![Order::Listener(listener)])
+}
+
+pub(super) fn remove(state: &State, address: SocketAddr) -> Result<Vec<Order>, Refusal> {
+    known(state, address)?;
+    Ok(vec![Order::RemoveListener(address)])
+}
+
+pub(super) fn activate(
+    state: &State,
+    address: SocketAddr,
+    active: bool,
+) -> Result<Vec<Order>, Refusal> {
+    let listener = Listener { active, ..known(state, address)?.clone() };
+    Ok(vec![Order::Listener(listener)])
+}
+
+fn known(state: &State, address: SocketAddr) -> Result<&Listener, Refusal> {
+    let listener = state.listeners.get(&address);
+    listener.ok_or_else(|| format!("there is no listener on {address}").into())
+}
+
+fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<(), Refusal> {
+    if expect_proxy {
+        return Err("the PROXY protocol is not read by this version: leave expect_proxy out".into());
+    }
+    if forwarded.is_some_and(|choice| choice != i32::from(ForwardedHeaders::Both)) {
+        return Err("a listener always adds both X-Forwarded-* and Forwarded: edit the fields of \
+                    a frontend to remove one"
+            .into());
+    }
+    Ok(())
+}
+
+fn seconds(name: &str, seconds: u32) -> Result<Duration, Refusal> {
+    match seconds {
+        0 => Err(format!("{name} is at least a second").into()),
+        _ => Ok(Duration::from_secs(seconds.into())),
+    }
+}
+
+fn id_field(name: &str) -> Result<String, Refusal> {
+    let name = token("the field of the request's id", name)?;
+    if crate::config::can_hold_id(&name) {
+        return Ok(name);
+    }
+    Err(format!("`{name}` has a meaning of its own, which an id would hide").into())
+}
+
+fn custom(answers: Option<&CustomHttpAnswers>) -> Answers {
+    let Some(given) = answers else { return Answers::new() };
+    let all = [
+        (301, &given.answer_301),
+        (400, &given.answer_400),
+        (401, &given.answer_401),
+        (404, &given.answer_404),
+        (408, &given.answer_408),
+        (413, &given.answer_413),
+        (421, &given.answer_421),
+        (429, &given.answer_429),
+        (502, &given.answer_502),
+        (503, &given.answer_503),
+        (504, &given.answer_504),
+        (507, &given.answer_507),
+    ];
+    all.into_iter().filter_map(|(status, text)| Some((status, text.clone()?))).collect()
+}
+
+/// A listener as the protocol shows it; it is activated by a request of its own.
+pub(super) fn config(listener: &Listener) -> Config {
+    let seconds = |timeout: Duration| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+    let answers = listener.answers.iter().map(|(status, text)| (status.to_string(), text.clone()));
+    Config {
+        address: listener.address.into(),
+        public_address: listener.public_address.map(Into::into),
+        expect_proxy: false,
+        sticky_name: listener.sticky_name.clone(),
+        front_timeout: seconds(listener.front_timeout),
+        back_timeout: seconds(listener.back_timeout),
+        connect_timeout: seconds(listener.connect_timeout),
+        request_timeout: seconds(listener.request_timeout),
+        active: false,
+        sozu_id_header: Some(listener.sozu_id_header.clone()),
+        answers: answers.collect::<BTreeMap<_, _>>(),
+        elide_x_real_ip: Some(listener.elide_x_real_ip),
+        send_x_real_ip: Some(listener.send_x_real_ip),
+        ..Config::default()
+    }
+}

@@ -1,0 +1,155 @@
+//! The control protocol's requests as orders, against the state that they are made on; and the
+//! requests that make a state.
+//!
+//! Must not know: sockets, workers. Templates, edits and rules are compiled by the workers, which
+//! refuse what cannot be.
+
+mod cluster;
+mod frontend;
+mod listener;
+pub mod query;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use weir_proto::request::RequestType;
+use weir_proto::{ActivateListener, ListenerType, SocketAddress};
+
+use crate::order::Order;
+use crate::state::State;
+
+/// Why a request changes nothing: a sentence for whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(sentence: &str) -> Self {
+        Self(sentence.to_owned())
+    }
+}
+
+/// The orders that carry a request out; `None` when it does not change the state.
+///
+/// # Errors
+/// When the state does not allow it, or Weir cannot do it.
+pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>, Refusal> {
+    use RequestType as R;
+    let orders = match request {
+        R::AddHttpListener(config) => listener::add(state, config)?,
+        R::UpdateHttpListener(patch) => listener::update(state, patch)?,
+        R::RemoveListener(which) => {
+            listener::only_http(which.proxy, which.interface.as_ref())?;
+            listener::remove(state, address(&which.address)?)?
+        }
+        R::ActivateListener(which) => {
+            listener::only_http(which.proxy, which.interface.as_ref())?;
+            listener::activate(state, address(&which.address)?, true)?
+        }
+        R::DeactivateListener(which) => {
+            listener::only_http(which.proxy, which.interface.as_ref())?;
+            listener::activate(state, address(&which.address)?, false)?
+        }
+        R::AddCluster(config) => cluster::add(config)?,
+        R::RemoveCluster(id) => cluster::remove(state, id)?,
+        R::AddBackend(backend) => cluster::add_backend(backend)?,
+        R::RemoveBackend(backend) => cluster::remove_backend(state, backend)?,
+        R::AddHttpFrontend(config) => frontend::add(state, config)?,
+        R::RemoveHttpFrontend(config) => frontend::remove(state, config)?,
+        other => return missing(other).map_or(Ok(None), |what| Err(what.into())),
+    };
+    Ok(Some(orders))
+}
+
+/// What Weir lacks to change its state as a request asks.
+fn missing(request: &RequestType) -> Option<&'static str> {
+    use RequestType as R;
+    Some(match request {
+        R::AddHttpsListener(_)
+        | R::AddHttpsListenerWithClientAuth(_)
+        | R::UpdateHttpsListener(_)
+        | R::UpdateHttpsListenerWithClientAuth(_)
+        | R::AddHttpsFrontend(_)
+        | R::RemoveHttpsFrontend(_)
+        | R::AddHttpsFrontendWithHeaderPredicates(_)
+        | R::RemoveHttpsFrontendWithHeaderPredicates(_)
+        | R::AddHttpsFrontendWithSilentClose(_)
+        | R::AddCertificate(_)
+        | R::ReplaceCertificate(_)
+        | R::RemoveCertificate(_) => "TLS is not served by this version: use HTTP listeners",
+        R::AddTcpListener(_)
+        | R::UpdateTcpListener(_)
+        | R::AddTcpFrontend(_)
+        | R::RemoveTcpFrontend(_) => "TCP is not proxied by this version: use HTTP listeners",
+        R::AddUdpListener(_)
+        | R::UpdateUdpListener(_)
+        | R::AddUdpFrontend(_)
+        | R::RemoveUdpFrontend(_) => "UDP is not proxied by this version: use HTTP listeners",
+        R::AddHttpFrontendWithHeaderPredicates(_)
+        | R::RemoveHttpFrontendWithHeaderPredicates(_) => {
+            "frontends cannot match on header fields in this version: use host, path and method"
+        }
+        R::AddHttpFrontendWithSilentClose(_) => {
+            "a frontend cannot close silently in this version: leave its cluster out to deny"
+        }
+        R::AddUnixBackend(_) => "backends on unix sockets are not reached by this version",
+        R::SetHealthCheck(_) | R::RemoveHealthCheck(_) | R::SetProtectedHealthCheck(_) => {
+            "active health checks are not carried out by this version: broken backends are found \
+             by their connections"
+        }
+        _ => return None,
+    })
+}
+
+/// The requests that make this state from nothing, in the order in which Weir's and other state
+/// files have them.
+pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
+    let listeners = state.listeners.values().flat_map(|listener| {
+        let activation = listener.active.then(|| {
+            RequestType::ActivateListener(ActivateListener {
+                address: listener.address.into(),
+                proxy: ListenerType::Http.into(),
+                from_scm: false,
+                interface: None,
+            })
+        });
+        let added = RequestType::AddHttpListener(listener::config(listener));
+        std::iter::once(added).chain(activation)
+    });
+    let clusters = state.clusters.values().map(|c| RequestType::AddCluster(cluster::config(c)));
+    let frontends =
+        state.frontends.iter().map(|f| RequestType::AddHttpFrontend(frontend::config(f)));
+    let backends =
+        state.backends.iter().map(|b| RequestType::AddBackend(cluster::backend_config(b)));
+    listeners.chain(clusters).chain(frontends).chain(backends)
+}
+
+fn address(address: &SocketAddress) -> Result<SocketAddr, Refusal> {
+    SocketAddr::try_from(*address).map_err(|error| error.to_string().into())
+}
+
+/// A name of a field or cookie, RFC 9110 §5.6.2.
+fn token(what: &str, text: &str) -> Result<String, Refusal> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || !text.bytes().all(good) {
+        return Err(format!("{what} `{text}` is not a name of letters, digits and signs").into());
+    }
+    Ok(text.to_owned())
+}
+
+/// An id as logs, answers and fields can show it.
+fn id(what: &str, text: &str) -> Result<String, Refusal> {
+    if text.is_empty() || text.len() > 255 || text.contains(char::is_control) {
+        let problem = "is empty, longer than 255 bytes or has a control character";
+        return Err(format!("the id of {what} {problem}").into());
+    }
+    Ok(text.to_owned())
+}
