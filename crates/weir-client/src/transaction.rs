@@ -47,7 +47,7 @@ impl Transaction {
     /// Asks for it; every worker uses it when this returns.
     ///
     /// # Errors
-    /// [`Error::Refused`] when nothing was changed, or any other [`Error`].
+    /// [`Error::Refused`] when Weir says no and nothing changes, or any other [`Error`].
     pub fn commit(self, client: &mut Client) -> Result<TransactionResult, Error> {
         match client.request(RequestType::Transact(self.message))?.content {
             Some(ContentType::Transaction(result)) => Ok(result),
