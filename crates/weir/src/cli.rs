@@ -1,12 +1,13 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command as Definition, CommandFactory, FromArgMatches};
 use clap::{Parser, Subcommand, value_parser};
 
 use crate::commands::{check, definitions, demo, schema, start, verbs, worker};
-use crate::console::Globals;
+use crate::console::{Globals, HEADING};
 use crate::failure::Failure;
 
 /// A reverse proxy that is always up.
@@ -42,7 +43,11 @@ enum Command {
     Verb(verbs::Verb),
     /// A dashboard; not in this version.
     #[command(hide = true)]
-    Top,
+    Top {
+        /// Whatever it may be given.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
     /// Print a script that completes commands in a shell.
     Completions(definitions::Completions),
     /// Write manual pages.
@@ -69,6 +74,7 @@ fn with_timeout(command: Definition) -> Definition {
     let own = command.get_arguments().any(|argument| argument.get_long() == Some("timeout"));
     let timeout = Arg::new(TIMEOUT)
         .short('t')
+        .help_heading(HEADING)
         .value_name("MILLISECONDS")
         .value_parser(value_parser!(u64))
         .help("Wait so long for each answer of Weir; 0: for ever [default: `ctl_command_timeout`]");
@@ -109,7 +115,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args),
             Command::Worker(args) => worker::run(args),
             Command::Verb(verb) => verb.run(&self.globals),
-            Command::Top => Err(Failure::Top),
+            Command::Top { .. } => Err(Failure::Top),
             Command::Completions(args) => definitions::completions(args),
             Command::Man(args) => definitions::man(args),
         }

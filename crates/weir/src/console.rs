@@ -13,17 +13,20 @@ use crate::failure::Failure;
 use crate::output::print;
 use crate::show;
 
+/// What they are called in help texts.
+pub(crate) const HEADING: &str = "Options of every command";
+
 /// Options that every command has.
 #[derive(clap::Args)]
 pub(crate) struct Globals {
     /// Configuration file (TOML).
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE", help_heading = HEADING)]
     pub(crate) config: Option<PathBuf>,
     /// Control socket, in place of the `command_socket` of the configuration file.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = HEADING)]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = HEADING)]
     pub(crate) json: bool,
     /// Milliseconds to wait for each answer. A command may have a `--timeout` of its own, so
     /// `cli::definition` gives it to each of them.

@@ -259,7 +259,7 @@ fn the_file_is_checked_under_both_names() {
 
 #[test]
 fn the_dashboard_is_not_there_yet() {
-    let output = weir().arg("top").output().expect("started");
+    let output = weir().args(["top", "--refresh-ms", "5"]).output().expect("started");
     assert!(text(&output.stderr).contains("not in this version"), "{output:?}");
     assert_eq!(output.status.code(), Some(FAILED));
 }

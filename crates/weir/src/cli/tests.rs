@@ -91,7 +91,8 @@ const LINES: &[(&str, &str)] = &[
     ("metrics get", "QueryMetrics"),
     ("metrics get -l -r 2 -n a,b -k c,d -b e,f -w", "QueryMetrics"),
     (
-        "metrics get --list --refresh 2 --names a --clusters c --backends e --no-clusters --workers",
+        "metrics get --list --refresh 2 --names a --clusters c --backends e --no-clusters \
+         --workers",
         "QueryMetrics",
     ),
     ("cluster list", "QueryClustersHashes"),

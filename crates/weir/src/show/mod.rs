@@ -20,7 +20,7 @@ use weir_client::proto::{ResponseContent, WorkerResponses};
 
 pub(crate) use events::{event, event_json};
 
-use page::Page;
+use page::{Page, plain};
 
 /// An answer for programs: what was asked for, or an empty object.
 pub(crate) fn json(answer: &Answer) -> String {
@@ -42,7 +42,7 @@ pub(crate) fn text(answer: &Answer, width: Option<u16>) -> String {
         Some(content) => content_text(content, width),
         None => "No content".into(),
     };
-    format!("Success: {}\n{content}", answer.message)
+    format!("Success: {}\n{content}", plain(answer.message.clone()))
 }
 
 fn content_text(content: &ContentType, width: Option<u16>) -> String {

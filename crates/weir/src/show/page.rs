@@ -55,7 +55,7 @@ impl Page {
 }
 
 /// Without characters that would do something to the terminal.
-fn plain(text: String) -> String {
+pub(super) fn plain(text: String) -> String {
     text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
