@@ -1,18 +1,20 @@
-//! The command line: parses, hands over to main or to a worker, prints.
+//! The command line: parses, hands over to main or to a worker, asks a running Weir, prints.
 //!
-//! Must not know: how main supervises, how a worker proxies. One file per command, in
-//! [`commands`].
+//! Must not know: how main supervises, how a worker proxies. What can be asked for is in
+//! [`commands`], what is printed of an answer in [`show`].
 
 mod cli;
 mod commands;
+mod console;
 mod demo;
 mod failure;
 mod output;
+mod show;
+mod x509;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    cli::Cli::parse().run().unwrap_or_else(|failure| failure.report())
+    let cli = cli::Cli::of_process();
+    cli.run().unwrap_or_else(|failure| failure.report(cli.is_json()))
 }

@@ -4,8 +4,16 @@ use std::io::{self, IsTerminal, Write};
 
 /// Prints `text` and a newline. A reader that went away (`weir schema | head`) is no failure.
 pub(crate) fn print(text: &str) {
+    let _ = try_print(text);
+}
+
+/// Prints `text` and a newline.
+///
+/// # Errors
+/// Nobody reads any more.
+pub(crate) fn try_print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    writeln!(out, "{text}").and_then(|()| out.flush())
 }
 
 /// Prints what people should see, though nothing failed.

@@ -24,7 +24,7 @@ enum Floor {
 
 use Floor::{Adapter, Base, Command, Pure, Shell, UpperAdapter, Workshop};
 
-const ROOMS: [(&str, Floor); 18] = [
+const ROOMS: [(&str, Floor); 19] = [
     ("weir-base", Base),
     ("weir-http", Pure),
     ("weir-l4", Pure),
@@ -32,6 +32,7 @@ const ROOMS: [(&str, Floor); 18] = [
     ("weir-balance", Pure),
     ("weir-telemetry", Pure),
     ("weir-proto", Pure),
+    ("weir-client", Adapter),
     ("weir-control", Adapter),
     ("weir-sys", Adapter),
     ("weir-tls", Adapter),

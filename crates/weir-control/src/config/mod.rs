@@ -63,6 +63,27 @@ pub struct MainSettings {
     pub worker_timeout: Duration,
     /// Keep each worker on a core of its own.
     pub affinity: bool,
+    /// The control socket, if there is to be one.
+    pub control: Option<ControlSettings>,
+}
+
+/// The control socket, for main and for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Bytes of the longest frame, its prefix included.
+    pub max_frame_bytes: usize,
+    /// Bytes of a buffer at first; at most the longest frame.
+    pub first_buffer_bytes: usize,
+    /// Users that may ask for something; empty: all that can open the socket.
+    pub allowed_uids: Vec<u32>,
+    /// Longest wait of the command line for a frame; zero: for ever.
+    pub client_timeout: Duration,
+    /// File whose requests are made after those of the configuration, at the start.
+    pub saved_state: Option<PathBuf>,
+    /// Save to that file after each change.
+    pub automatic_state_save: bool,
 }
 
 impl Checked {

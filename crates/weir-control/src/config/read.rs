@@ -81,6 +81,13 @@ impl<'a> Reader<'a> {
         texts.collect()
     }
 
+    /// Numbers of a list.
+    pub(super) fn numbers<T: FromScalar<'a>>(&self, key: &str) -> Vec<T> {
+        let Some(DeValue::Array(items)) = self.found(key) else { return Vec::new() };
+        let numbers = items.iter().filter_map(|item| scalar(item.get_ref()));
+        numbers.filter_map(T::from_scalar).collect()
+    }
+
     /// Texts by name, and where each text stands.
     pub(super) fn text_map(&self, key: &str) -> Vec<Named<'a, (&'a str, Range<usize>)>> {
         self.map(key, |value| match value.get_ref() {

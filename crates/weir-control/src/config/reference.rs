@@ -46,6 +46,7 @@ fn value(kind: &Kind) -> String {
             texts.collect::<Vec<_>>().join(", ")
         }
         Kind::Texts => "list of texts".into(),
+        Kind::Numbers(low, high) => format!("list of numbers from {low} to {high}"),
         Kind::TextMap => "table of texts".into(),
         Kind::Tables(_) => "list of tables".into(),
         Kind::TableMap(_) => "table of tables".into(),

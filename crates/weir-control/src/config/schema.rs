@@ -68,6 +68,7 @@ fn value(kind: &Kind) -> Value {
             json!({ "enum": supported.map(|word| word.text).collect::<Vec<_>>() })
         }
         Kind::Texts => json!({ "type": "array", "items": text }),
+        Kind::Numbers(low, high) => json!({ "type": "array", "items": number(*low, *high) }),
         Kind::TextMap => json!({ "type": "object", "additionalProperties": text }),
         Kind::Tables(section) => json!({ "type": "array", "items": table(section) }),
         Kind::TableMap(section) => {

@@ -52,6 +52,7 @@ fn how_to_add(key: &Key) -> String {
             return format!("add `{} = \"{}\"`", key.name, first.map_or("…", |word| word.text));
         }
         Kind::Texts => "[\"…\"]",
+        Kind::Numbers(..) => "[1]",
         Kind::TextMap | Kind::TableMap(_) => "{ … }",
         Kind::Tables(_) => "[{ … }]",
     };
@@ -95,6 +96,10 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
         }
         (Kind::Texts, DeValue::Array(items)) => {
             items.iter().for_each(|item| check_value(name, &Kind::Text, item, report));
+        }
+        (Kind::Numbers(low, high), DeValue::Array(items)) => {
+            let kind = Kind::Number(*low, *high);
+            items.iter().for_each(|item| check_value(name, &kind, item, report));
         }
         (Kind::TextMap, DeValue::Table(table)) => {
             for (name, value) in table {
@@ -188,6 +193,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Seconds => "a whole number of seconds",
         Kind::Text | Kind::Address | Kind::Word(_) => "a string",
         Kind::Texts => "a list of strings",
+        Kind::Numbers(..) => "a list of whole numbers",
         Kind::TextMap => "a table of strings",
         Kind::Tables(_) => "a list of tables",
         Kind::TableMap(_) => "a table of tables",

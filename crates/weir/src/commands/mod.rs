@@ -1,7 +1,31 @@
-//! One file per command: its arguments and what it does.
+//! The commands: their arguments and what they do.
+//!
+//! A file each for those that do something here: [`check`], [`demo`], [`start`]… Those that ask a
+//! running Weir are in [`verbs`], with a file for each group: it makes requests, and `show` prints
+//! what comes of them.
 
 pub(crate) mod check;
+pub(crate) mod definitions;
 pub(crate) mod demo;
 pub(crate) mod schema;
 pub(crate) mod start;
+pub(crate) mod verbs;
 pub(crate) mod worker;
+
+mod backend;
+mod certificate;
+mod cluster;
+mod connection_limit;
+mod explain;
+mod files;
+mod frontend;
+mod health_check;
+mod hsts;
+mod listener;
+mod listener_add;
+mod listener_update;
+mod metrics;
+mod pairs;
+mod process;
+mod state;
+mod transactions;

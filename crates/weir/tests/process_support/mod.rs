@@ -1,5 +1,7 @@
 //! Weir as a user starts it: the real binary, a configuration file in a temporary directory.
 
+pub(crate) mod scripted;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;

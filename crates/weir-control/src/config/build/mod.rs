@@ -6,6 +6,7 @@
 
 mod answers;
 mod clusters;
+mod control;
 mod frontends;
 mod listeners;
 mod settings;
@@ -26,7 +27,7 @@ use crate::state::{Frontend, FrontendId, State};
 
 /// What a file comes to, if the report is not fatal.
 pub(super) fn build(file: &Reader<'_>, report: &mut Report) -> (MainSettings, State, Settings) {
-    let main = settings::main(file);
+    let main = settings::main(file, report);
     let settings = settings::worker(file, report);
     let mut builder = Builder::new(file, report);
     for table in file.tables("listeners") {

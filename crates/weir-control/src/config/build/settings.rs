@@ -6,6 +6,7 @@ use weir_telemetry::{Filter, Target};
 use super::super::MainSettings;
 use super::super::read::Reader;
 use super::super::report::{Diagnostic, Report};
+use super::control::control;
 use crate::channel::{LogSettings, Settings};
 
 /// Bytes of a request target: what servers commonly accept.
@@ -23,13 +24,14 @@ const PIPE_BYTES: usize = 65_536;
 /// When the file says 0.
 const CREDENTIAL_BYTES: usize = 4096;
 
-pub(super) fn main(file: &Reader<'_>) -> MainSettings {
+pub(super) fn main(file: &Reader<'_>, report: &mut Report) -> MainSettings {
     MainSettings {
         pid_file: file.read("pid_file_path"),
         worker_count: file.value("worker_count"),
         automatic_restart: file.value("worker_automatic_restart"),
         worker_timeout: file.value("worker_timeout"),
         affinity: file.value("handle_process_affinity"),
+        control: control(file, report),
     }
 }
 

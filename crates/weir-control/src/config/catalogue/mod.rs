@@ -47,6 +47,8 @@ pub(super) enum Kind {
     /// One of these.
     Word(fn() -> Vec<Word>),
     Texts,
+    /// A list of numbers between these bounds, both included.
+    Numbers(u64, u64),
     /// Keys of the user's choice, text values.
     TextMap,
     Tables(&'static Section),

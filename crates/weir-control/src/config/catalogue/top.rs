@@ -1,12 +1,15 @@
 //! Keys of the top level.
 
 use super::words::{AccessFormat, words};
-use super::{CLUSTER, Harmless, Key, Kind, LISTENER, Later, Section, Without};
+use super::{CLUSTER, DAY_SECONDS, Harmless, Key, Kind, LISTENER, Later, Section, Without};
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
 
 const fn seconds(name: &'static str, default: u64, doc: &'static str) -> Key {
     number(name, Kind::Seconds, default, doc)
 }
+
+const FRAME: Kind = Kind::Number(4096, 1 << 30);
+const UIDS: Kind = Kind::Numbers(0, u32::MAX as u64);
 
 /// The top level.
 pub(in super::super) static FILE: Section = Section {
@@ -18,6 +21,13 @@ pub(in super::super) static FILE: Section = Section {
         seconds("worker_timeout", 10, "How long main waits for an answer of a worker."),
         flag("handle_process_affinity", false, "Keep each worker on a core of its own."),
         optional("pid_file_path", Kind::Text, "File that main writes its process id to."),
+        key("command_socket", Kind::Text, Without::Other("no control socket"), SOCKET),
+        number("command_buffer_size", FRAME, 1_000_000, "Bytes of a buffer of a client at first."),
+        number("max_command_buffer_size", FRAME, 2_000_000, LONGEST_FRAME),
+        key("command_allowed_uids", UIDS, Without::Other("who can open the socket"), ALLOWED),
+        number("ctl_command_timeout", Kind::Number(0, DAY_SECONDS * 1000), 1000, CLIENT_TIMEOUT),
+        optional("saved_state", Kind::Text, SAVED_STATE),
+        flag("automatic_state_save", false, "Save to `saved_state` after each change."),
         flag("activate_listeners", true, "Accept connections on the listeners of the file."),
         number("max_connections", Kind::Number(1, 10_000_000), 10_000, CONNECTIONS),
         number("slab_entries_per_connection", Kind::Number(2, 32), 4, SLAB),
@@ -60,21 +70,8 @@ pub(in super::super) static FILE: Section = Section {
     ],
     later: &[
         Later {
-            names: &[
-                "command_socket",
-                "command_buffer_size",
-                "max_command_buffer_size",
-                "ctl_command_timeout",
-                "saved_state",
-            ],
-            remedy: CONTROL,
-            harmless: Harmless::Never,
-        },
-        Later { names: &["command_allowed_uids"], remedy: CONTROL, harmless: Harmless::EmptyList },
-        Later { names: &["automatic_state_save"], remedy: CONTROL, harmless: Harmless::False },
-        Later {
             names: &["audit_logs_target", "audit_logs_json_target"],
-            remedy: "without a control socket there is nothing to audit: remove the key",
+            remedy: "changes are not audited by this version: remove the key",
             harmless: Harmless::Never,
         },
         Later { names: &["metrics"], remedy: METRICS, harmless: Harmless::Never },
@@ -82,6 +79,13 @@ pub(in super::super) static FILE: Section = Section {
     ],
 };
 
+const SOCKET: &str = "Path of the control socket; if relative, beside the file.";
+const LONGEST_FRAME: &str = "Bytes of the longest request or answer on the control socket.";
+const ALLOWED: &str = "Numbers of the users that may ask for something on the control socket.";
+const CLIENT_TIMEOUT: &str =
+    "**Milliseconds** that commands wait for each answer of Weir; 0: for ever.";
+const SAVED_STATE: &str =
+    "State file whose requests follow those of this file at the start; if relative, beside it.";
 const CONNECTIONS: &str = "Client connections of a worker. Those beyond wait.";
 const SLAB: &str = "One for a client connection, the others for connections to backends: a worker \
                     has at most this less one, times `max_connections`, of these.";
@@ -101,5 +105,4 @@ const ACCESS_TARGET: &str = "Where access-log records go, as `log_target`.";
 const ACCESS_FORMAT: &str = "Format of access-log records.";
 const ACCESS_COLORED: &str = "Colours in access-log records.";
 
-const CONTROL: &str = "the control socket is not in this version: remove the key";
 const METRICS: &str = "metrics are not exported by this version: remove the key";

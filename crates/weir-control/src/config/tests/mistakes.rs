@@ -26,16 +26,31 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
         assert!(text.contains("not supported by this version of Weir"), "{text}");
         assert!(text.contains(remedy), "{text}");
     };
-    refused(&small_with("command_socket = \"./weir.sock\""), "control socket");
+    refused(&small_with("audit_logs_target = \"stdout\""), "audited");
     refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
     refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
     refused(&cluster_with("http2 = true"), "HTTP/2");
     refused(&cluster_with("load_balancing = \"HRW\""), "`POWER_OF_TWO`");
     refused(&frontend_with("certificate = \"a.pem\""), "TLS");
     refused(&small_with("").replacen("\"http\"", "\"https\"", 1), "this version has `http`");
-    good(&small_with("automatic_state_save = false\ncommand_allowed_uids = []"));
+    good(&small_with("disable_cluster_metrics = false"));
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
+}
+
+#[test]
+fn a_control_socket_that_cannot_be_is_refused() {
+    let refused = |lines: &str, why: &str| {
+        let text = bad(&small_with(lines));
+        assert!(text.contains(why), "{text}");
+    };
+    refused("command_socket = \"\"", "not a path");
+    refused(&format!("command_socket = \"/{}\"", "a".repeat(107)), "more than 107");
+    refused("command_socket = \"s\"\nautomatic_state_save = true", "needs `saved_state`");
+    refused("command_allowed_uids = [\"root\"]", "a whole number");
+    refused("command_allowed_uids = [4294967296]", "between 0 and 4294967295");
+    let odd = good(&small_with("saved_state = \"s\"")).warnings.to_string();
+    assert!(odd.contains("without `command_socket`"), "{odd}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What files come to.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use weir_route::{Request, Rule, Table};
@@ -8,6 +9,7 @@ use weir_route::{Request, Rule, Table};
 use super::{EXAMPLE, SMALL, cluster_with, frontend_with, good, small_with};
 use crate::config::Sizes;
 use crate::config::summary::precedence;
+use crate::config::{ControlSettings, check};
 use crate::state::{Frontend, LoadBalancing, PathRule, Position, Redirect};
 
 #[test]
@@ -212,4 +214,39 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!(memory.pipes, 2 * 4096);
     assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + (2 << 20) + 7));
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
+}
+
+#[test]
+fn a_control_socket_is_beside_the_file() {
+    assert_eq!(good(SMALL).main.control, None);
+    let source = small_with("command_socket = \"run/weir.sock\"");
+    let checked = check(&source, Path::new("/etc/weir/weir.toml")).expect("no mistakes");
+    let expected = ControlSettings {
+        path: "/etc/weir/run/weir.sock".into(),
+        max_frame_bytes: 2_000_000,
+        first_buffer_bytes: 1_000_000,
+        allowed_uids: Vec::new(),
+        client_timeout: Duration::from_secs(1),
+        saved_state: None,
+        automatic_state_save: false,
+    };
+    assert_eq!(checked.main.control, Some(expected));
+    let control = good(&small_with(
+        "command_socket = \"/run/weir.sock\"\ncommand_buffer_size = 9999\n\
+         max_command_buffer_size = 5000\nctl_command_timeout = 0\nsaved_state = \"/state\"\n\
+         automatic_state_save = true\ncommand_allowed_uids = [0, 1000]",
+    ));
+    let expected = ControlSettings {
+        path: "/run/weir.sock".into(),
+        max_frame_bytes: 5000,
+        first_buffer_bytes: 5000,
+        allowed_uids: vec![0, 1000],
+        client_timeout: Duration::ZERO,
+        saved_state: Some("/state".into()),
+        automatic_state_save: true,
+    };
+    assert_eq!(control.main.control, Some(expected));
+    let source = small_with("command_socket = \"s\"");
+    let control = good(&source).main.control.expect("a socket");
+    assert!(control.path.is_absolute());
 }

@@ -1,0 +1,66 @@
+//! `backend add|remove`.
+
+use std::net::SocketAddr;
+
+use weir_client::proto::request::RequestType;
+use weir_client::proto::{AddBackend, LoadBalancingParams, RemoveBackend};
+
+/// What to do about backends.
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Add a backend, or put another in its place.
+    Add(Add),
+    /// Remove a backend.
+    Remove(Name),
+}
+
+/// What names a backend.
+#[derive(clap::Args)]
+pub(crate) struct Name {
+    /// Its cluster.
+    #[arg(short, long)]
+    id: String,
+    /// Its id.
+    #[arg(long)]
+    backend_id: String,
+    /// Its address.
+    #[arg(short, long, value_name = "IP:PORT")]
+    address: SocketAddr,
+}
+
+/// A backend.
+#[derive(clap::Args)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    name: Name,
+    /// Value of the cookie that keeps a client on it.
+    #[arg(short, long, value_name = "VALUE")]
+    sticky_id: Option<String>,
+    /// Used when no other can be.
+    #[arg(short, long, value_name = "true|false")]
+    backup: Option<bool>,
+    /// Its share of requests, beside those of the others; 100 is usual.
+    #[arg(long, value_parser = clap::value_parser!(i32).range(0..=255))]
+    weight: Option<i32>,
+}
+
+impl Verb {
+    pub(super) fn request(&self) -> RequestType {
+        match self {
+            Self::Add(add) => RequestType::AddBackend(AddBackend {
+                cluster_id: add.name.id.clone(),
+                backend_id: add.name.backend_id.clone(),
+                address: add.name.address.into(),
+                sticky_id: add.sticky_id.clone(),
+                load_balancing_parameters: add.weight.map(|weight| LoadBalancingParams { weight }),
+                backup: add.backup,
+                unix_path: None,
+            }),
+            Self::Remove(name) => RequestType::RemoveBackend(RemoveBackend {
+                cluster_id: name.id.clone(),
+                backend_id: name.backend_id.clone(),
+                address: name.address.into(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `cluster health-check set|remove|list`.
+
+use weir_client::proto::request::RequestType;
+use weir_client::proto::{HealthCheckConfig, QueryHealthChecks, SetHealthCheck};
+
+use crate::failure::Failure;
+use crate::output::print_error;
+
+/// What to do about health checks.
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Check the backends of a cluster.
+    Set(Set),
+    /// Check them no more.
+    Remove {
+        /// The cluster.
+        #[arg(short, long)]
+        id: String,
+    },
+    /// Print the checks.
+    List {
+        /// Only that of this cluster.
+        #[arg(short, long)]
+        id: Option<String>,
+    },
+}
+
+/// A check.
+#[derive(clap::Args)]
+pub(crate) struct Set {
+    /// The cluster.
+    #[arg(short, long)]
+    id: String,
+    /// What to ask the backends for; begins with `/`.
+    #[arg(short, long)]
+    uri: String,
+    /// Seconds from check to check.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    interval: u32,
+    /// Seconds that a backend may take to answer.
+    #[arg(
+        id = "check-timeout",
+        long = "timeout",
+        value_name = "SECONDS",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    timeout: u32,
+    /// Successes that make a backend healthy.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    healthy_threshold: u32,
+    /// Failures that make a backend unhealthy.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    unhealthy_threshold: u32,
+    /// The status of a healthy backend; 0: any 2xx.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=599))]
+    expected_status: u32,
+}
+
+impl Verb {
+    pub(super) fn request(&self) -> Result<RequestType, Failure> {
+        Ok(match self {
+            Self::Set(set) => RequestType::SetHealthCheck(set.message()?),
+            Self::Remove { id } => RequestType::RemoveHealthCheck(id.clone()),
+            Self::List { id } => {
+                RequestType::QueryHealthChecks(QueryHealthChecks { cluster_id: id.clone() })
+            }
+        })
+    }
+}
+
+impl Set {
+    fn message(&self) -> Result<SetHealthCheck, Failure> {
+        let printable = |byte: u8| byte.is_ascii_graphic();
+        if !self.uri.starts_with('/') || !self.uri.bytes().all(printable) {
+            let message = format!("the URI of a health check begins with `/`: {:?}", self.uri);
+            return Err(Failure::Arguments(message));
+        }
+        if self.timeout >= self.interval {
+            print_error("weir: warning: the timeout of a check is not less than its interval");
+        }
+        let config = HealthCheckConfig {
+            uri: self.uri.clone(),
+            interval: self.interval,
+            timeout: self.timeout,
+            healthy_threshold: self.healthy_threshold,
+            unhealthy_threshold: self.unhealthy_threshold,
+            expected_status: self.expected_status,
+            ..HealthCheckConfig::default()
+        };
+        Ok(SetHealthCheck { cluster_id: self.id.clone(), config })
+    }
+}

@@ -1,0 +1,103 @@
+//! `metrics enable|disable|clear|get`.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use weir_client::proto::request::RequestType;
+use weir_client::proto::{MetricsConfiguration, QueryMetricsOptions};
+
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::output::try_print;
+
+/// What to do about metrics.
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Gather metrics.
+    Enable,
+    /// Gather none.
+    Disable,
+    /// Forget those gathered.
+    Clear,
+    /// Print them.
+    Get(Get),
+}
+
+/// Which metrics.
+#[derive(clap::Args)]
+pub(crate) struct Get {
+    /// Only the names of those there are.
+    #[arg(short, long)]
+    list: bool,
+    /// Ask again after so many seconds, until interrupted.
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    refresh: Option<u32>,
+    /// Only metrics of these names.
+    #[arg(short, long, value_delimiter = ',', value_name = "NAME,…")]
+    names: Vec<String>,
+    /// Only these clusters.
+    #[arg(short = 'k', long, value_delimiter = ',', value_name = "ID,…")]
+    clusters: Vec<String>,
+    /// Only the clusters of these backends.
+    #[arg(short, long, value_delimiter = ',', value_name = "ID,…")]
+    backends: Vec<String>,
+    /// No metrics of clusters.
+    #[arg(long)]
+    no_clusters: bool,
+    /// Each worker by itself.
+    #[arg(short, long)]
+    workers: bool,
+}
+
+impl Verb {
+    pub(super) fn request(&self) -> RequestType {
+        let configure = |what: MetricsConfiguration| RequestType::ConfigureMetrics(what.into());
+        match self {
+            Self::Enable => configure(MetricsConfiguration::Enabled),
+            Self::Disable => configure(MetricsConfiguration::Disabled),
+            Self::Clear => configure(MetricsConfiguration::Clear),
+            Self::Get(get) => get.request(),
+        }
+    }
+
+    /// How often to ask again.
+    pub(super) fn refresh(&self) -> Option<Duration> {
+        match self {
+            Self::Get(Get { refresh: Some(seconds), .. }) => {
+                Some(Duration::from_secs((*seconds).into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Get {
+    fn request(&self) -> RequestType {
+        RequestType::QueryMetrics(QueryMetricsOptions {
+            list: self.list,
+            cluster_ids: self.clusters.clone(),
+            backend_ids: self.backends.clone(),
+            metric_names: self.names.clone(),
+            no_clusters: self.no_clusters,
+            workers: self.workers,
+        })
+    }
+}
+
+/// Prints again and again, in the same place of a terminal.
+pub(super) fn repeat(
+    mut console: Console,
+    request: &RequestType,
+    period: Duration,
+) -> Result<ExitCode, Failure> {
+    const TO_THE_TOP_AND_CLEAR: &str = "\x1b[H\x1b[J";
+    loop {
+        let text = console.ask_for_text(request.clone())?;
+        let clear = if console.is_terminal() { TO_THE_TOP_AND_CLEAR } else { "" };
+        if try_print(&format!("{clear}{text}")).is_err() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        thread::park_timeout(period);
+    }
+}

@@ -1,0 +1,125 @@
+//! Verbs that ask a running Weir for something: each is a request, and what is printed of the
+//! answer.
+
+use std::process::ExitCode;
+
+use weir_client::proto::request::RequestType;
+use weir_client::proto::{DriftQuery, Status, SubscribeEvents};
+
+use super::{
+    backend, certificate, cluster, connection_limit, explain, frontend, listener, metrics, process,
+    state, transactions,
+};
+use crate::console::{Console, Globals};
+use crate::failure::Failure;
+
+/// What to ask for.
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Stop Weir; requests in flight are finished.
+    Shutdown(process::Shutdown),
+    /// Put the program that is installed now in the place of the running one.
+    Upgrade(process::Upgrade),
+    /// Print the workers and how they are.
+    Status,
+    /// Change what is logged.
+    Logging(process::Logging),
+    /// Make the state equal to the file that Weir was started with, read again.
+    Reload(transactions::Reload),
+    /// Print what happens, as it happens.
+    Events,
+    /// Save, load and count.
+    #[command(subcommand)]
+    State(state::Verb),
+    /// Numbers about traffic.
+    #[command(subcommand)]
+    Metrics(metrics::Verb),
+    /// Groups of backends.
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
+    /// Servers of a cluster.
+    #[command(subcommand)]
+    Backend(backend::Verb),
+    /// Which requests go to which cluster.
+    #[command(subcommand)]
+    Frontend(frontend::Verb),
+    /// Addresses to accept connections on.
+    #[command(subcommand)]
+    Listener(listener::Verb),
+    /// Certificates of HTTPS listeners.
+    #[command(subcommand)]
+    Certificate(certificate::Verb),
+    /// Connections of one source address.
+    #[command(subcommand)]
+    ConnectionLimit(connection_limit::Verb),
+    /// Make the state equal to a configuration file, in one step; what it lacks is removed.
+    Apply(transactions::Apply),
+    /// Print how the state differs from a configuration file. Exit code: 1 if it does.
+    Diff(transactions::Diff),
+    /// Print the last changes.
+    History(transactions::History),
+    /// Print what one epoch changed.
+    Show(transactions::Show),
+    /// Make the state what it was in an epoch, in one step.
+    Rollback(transactions::Rollback),
+    /// Print which listener, frontend, cluster and backends a request would meet, and why.
+    Explain(explain::Args),
+    /// Print whether each worker has the state of main.
+    Drift,
+}
+
+impl Verb {
+    /// The request that it begins with.
+    pub(crate) fn request(&self) -> Result<RequestType, Failure> {
+        Ok(match self {
+            Self::Shutdown(args) => args.request(),
+            Self::Upgrade(args) => args.request(),
+            Self::Status => RequestType::Status(Status {}),
+            Self::Logging(args) => args.request(),
+            Self::Reload(args) => args.request()?,
+            Self::Events => RequestType::SubscribeEvents(SubscribeEvents {}),
+            Self::State(verb) => verb.request()?,
+            Self::Metrics(verb) => verb.request(),
+            Self::Cluster(verb) => verb.request()?,
+            Self::Backend(verb) => verb.request(),
+            Self::Frontend(verb) => verb.request(),
+            Self::Listener(verb) => verb.request()?,
+            Self::Certificate(verb) => verb.request()?,
+            Self::ConnectionLimit(verb) => verb.request(),
+            Self::Apply(args) => args.request()?,
+            Self::Diff(args) => args.request()?,
+            Self::History(args) => args.request(),
+            Self::Show(args) => args.request(),
+            Self::Rollback(args) => args.request(),
+            Self::Explain(args) => args.request(),
+            Self::Drift => RequestType::QueryDrift(DriftQuery {}),
+        })
+    }
+
+    /// Asks and prints.
+    pub(crate) fn run(&self, globals: &Globals) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Events => process::follow(Console::open(globals)?),
+            Self::Diff(args) => {
+                let console = Console::open(globals);
+                args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
+            }
+            Self::Cluster(cluster::Verb::H2(verb)) => verb.run(Console::open(globals)?),
+            _ => self.ask(globals),
+        }
+    }
+
+    fn ask(&self, globals: &Globals) -> Result<ExitCode, Failure> {
+        // Before the connection: it may have a mistake of its own.
+        let request = self.request()?;
+        let mut console = Console::open(globals)?;
+        if let Self::Metrics(verb) = self
+            && let Some(period) = verb.refresh()
+        {
+            return metrics::repeat(console, &request, period);
+        }
+        let answer = console.ask(request)?;
+        console.show(&answer);
+        Ok(ExitCode::SUCCESS)
+    }
+}

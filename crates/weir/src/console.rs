@@ -1,0 +1,116 @@
+//! A conversation with a running Weir: where it is, how long to wait, how to print.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use weir_client::proto::request::RequestType;
+use weir_client::{Answer, Client, Events, Options};
+use weir_control::config::{self, ControlSettings};
+
+use crate::commands::start::refused;
+use crate::failure::Failure;
+use crate::output::print;
+use crate::show;
+
+/// What they are called in help texts.
+pub(crate) const HEADING: &str = "Options of every command";
+
+/// Options that every command has.
+#[derive(clap::Args)]
+pub(crate) struct Globals {
+    /// Configuration file (TOML).
+    #[arg(short, long, global = true, value_name = "FILE", help_heading = HEADING)]
+    pub(crate) config: Option<PathBuf>,
+    /// Control socket, in place of the `command_socket` of the configuration file.
+    #[arg(long, global = true, value_name = "PATH", help_heading = HEADING)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(short, long, global = true, help_heading = HEADING)]
+    pub(crate) json: bool,
+    /// Milliseconds to wait for each answer. A command may have a `--timeout` of its own, so
+    /// `cli::definition` gives it to each of them.
+    #[arg(skip)]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// A connection, and how to print what comes of it.
+pub(crate) struct Console {
+    client: Client,
+    json: bool,
+}
+
+impl Console {
+    /// Finds Weir and connects.
+    pub(crate) fn open(globals: &Globals) -> Result<Self, Failure> {
+        let settings = settings(globals)?;
+        let path = match (&globals.socket, &settings) {
+            (Some(path), _) => path,
+            (None, Some(settings)) => &settings.path,
+            (None, None) => return Err(no_socket(globals)),
+        };
+        let client = Client::connect(path, options(globals, settings.as_ref()))?;
+        Ok(Self { client, json: globals.json })
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// True when people look at what is printed as it comes.
+    pub(crate) fn is_terminal(&self) -> bool {
+        !self.json && stdout().is_terminal()
+    }
+
+    /// Asks and waits.
+    pub(crate) fn ask(&mut self, request: RequestType) -> Result<Answer, Failure> {
+        Ok(self.client.request(request)?)
+    }
+
+    /// Asks, waits and says what to print.
+    pub(crate) fn ask_for_text(&mut self, request: RequestType) -> Result<String, Failure> {
+        let answer = self.ask(request)?;
+        Ok(self.text(&answer))
+    }
+
+    /// Prints an answer.
+    pub(crate) fn show(&self, answer: &Answer) {
+        print(&self.text(answer));
+    }
+
+    /// What happens from now on.
+    pub(crate) fn into_events(self) -> Result<Events, Failure> {
+        Ok(self.client.events()?)
+    }
+
+    fn text(&self, answer: &Answer) -> String {
+        if self.json { show::json(answer) } else { show::text(answer, width()) }
+    }
+}
+
+/// Those of the file, if there is one.
+fn settings(globals: &Globals) -> Result<Option<ControlSettings>, Failure> {
+    let Some(path) = &globals.config else { return Ok(None) };
+    Ok(config::load(path).map_err(|report| refused(&report))?.main.control)
+}
+
+fn no_socket(globals: &Globals) -> Failure {
+    match &globals.config {
+        Some(config) => Failure::NoControlSocket(config.clone()),
+        None => Failure::NoConnection,
+    }
+}
+
+fn options(globals: &Globals, settings: Option<&ControlSettings>) -> Options {
+    let default = Options::default();
+    let configured = settings.map(|settings| settings.client_timeout).or(default.timeout);
+    Options {
+        timeout: globals.timeout.map(Duration::from_millis).or(configured),
+        max_frame_bytes: settings.map_or(default.max_frame_bytes, |s| s.max_frame_bytes),
+    }
+}
+
+/// Columns of the terminal; nothing when it is none.
+fn width() -> Option<u16> {
+    terminal_size::terminal_size_of(stdout()).map(|(width, _)| width.0)
+}

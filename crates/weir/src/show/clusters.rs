@@ -1,0 +1,84 @@
+//! Clusters, their hashes and their health checks.
+
+use std::collections::BTreeSet;
+
+use weir_client::proto::{
+    AddBackend, ClusterHashes, ClusterInformation, ClusterInformations, HealthChecksList,
+};
+
+use super::page::{Page, address, optional, row, yes};
+use super::{frontends, properties};
+
+pub(super) fn list(page: &mut Page, clusters: &ClusterInformations) {
+    for cluster in &clusters.vec {
+        information(page, cluster);
+    }
+}
+
+fn information(page: &mut Page, cluster: &ClusterInformation) {
+    if let Some(configuration) = &cluster.configuration {
+        properties::table(page, "cluster", configuration);
+    }
+    frontends::http(page, "HTTP frontends", &cluster.http_frontends);
+    frontends::http(page, "HTTPS frontends", &cluster.https_frontends);
+    frontends::tcp(page, &cluster.tcp_frontends);
+    frontends::udp(page, &cluster.udp_frontends);
+    backends(page, &cluster.backends);
+}
+
+fn backends(page: &mut Page, backends: &[AddBackend]) {
+    let rows = backends.iter().map(|backend| {
+        row![
+            backend.backend_id,
+            address(&backend.address),
+            optional(backend.load_balancing_parameters.as_ref().map(|p| p.weight)),
+            optional(backend.sticky_id.as_deref()),
+            yes(backend.backup()),
+        ]
+    });
+    page.table("backends", ["id", "address", "weight", "sticky id", "backup"], rows);
+}
+
+/// The hashes of main and workers, side by side.
+pub(super) fn hashes<'a>(
+    page: &mut Page,
+    by_process: impl IntoIterator<Item = (&'a str, &'a ClusterHashes)>,
+) {
+    let (names, hashes): (Vec<_>, Vec<_>) = by_process.into_iter().unzip();
+    let clusters: BTreeSet<_> = hashes.iter().flat_map(|hashes| hashes.map.keys()).collect();
+    let rows = clusters.into_iter().map(|cluster| {
+        let hash = |hashes: &&ClusterHashes| {
+            optional(hashes.map.get(cluster).map(|hash| format!("{hash:016x}")))
+        };
+        [vec![cluster.clone()], hashes.iter().map(hash).collect()].concat()
+    });
+    page.table("", ["cluster id"].into_iter().chain(names), rows);
+}
+
+pub(super) fn health_checks(page: &mut Page, list: &HealthChecksList) {
+    let header = [
+        "cluster",
+        "uri",
+        "interval",
+        "timeout",
+        "healthy threshold",
+        "unhealthy threshold",
+        "expected status",
+    ];
+    let rows = list.map.iter().map(|(cluster, check)| {
+        let expected = match check.expected_status {
+            0 => "any 2xx".to_owned(),
+            status => status.to_string(),
+        };
+        row![
+            cluster,
+            check.uri,
+            check.interval,
+            check.timeout,
+            check.healthy_threshold,
+            check.unhealthy_threshold,
+            expected,
+        ]
+    });
+    page.table("", header, rows);
+}

@@ -1,0 +1,111 @@
+//! What is printed of answers: text with tables for people, JSON for programs.
+//!
+//! Must not know: how answers are come by.
+
+mod certificates;
+mod clusters;
+mod epochs;
+mod events;
+mod frontends;
+mod listeners;
+mod metrics;
+mod page;
+mod processes;
+mod properties;
+
+use serde_json::Value;
+use weir_client::Answer;
+use weir_client::proto::response_content::ContentType;
+use weir_client::proto::{ResponseContent, WorkerResponses};
+
+pub(crate) use events::{event, event_json};
+
+use page::{Page, plain};
+
+/// An answer for programs: what was asked for, or an empty object.
+pub(crate) fn json(answer: &Answer) -> String {
+    let value = answer.content.as_ref().map_or_else(|| Value::Object(Default::default()), inner);
+    format!("{value:#}")
+}
+
+/// A content without the name of its kind.
+fn inner(content: &ContentType) -> Value {
+    match serde_json::to_value(content) {
+        Ok(Value::Object(variant)) => variant.into_iter().next().map_or(Value::Null, |(_, v)| v),
+        _ => Value::Null,
+    }
+}
+
+/// An answer for people, on a terminal of `width` columns, if it is one.
+pub(crate) fn text(answer: &Answer, width: Option<u16>) -> String {
+    let content = match &answer.content {
+        Some(content) => content_text(content, width),
+        None => "No content".into(),
+    };
+    format!("Success: {}\n{content}", plain(answer.message.clone()))
+}
+
+fn content_text(content: &ContentType, width: Option<u16>) -> String {
+    let mut page = Page::new(width);
+    add(&mut page, content);
+    page.finish()
+}
+
+/// Every kind of content is known here; one that nothing on the command line asks for is JSON.
+fn add(page: &mut Page, content: &ContentType) {
+    match content {
+        ContentType::Workers(workers) => processes::workers(page, workers),
+        ContentType::RequestCounts(counts) => processes::request_counts(page, counts),
+        ContentType::MaxConnectionsPerIpLimit(limit) => processes::limit(page, limit.limit),
+        ContentType::MaxConnectionsPerSubnetLimit(limit) => processes::limit(page, limit.limit),
+        ContentType::WorkerResponses(responses) => worker_responses(page, responses),
+        ContentType::Metrics(metrics) => metrics::aggregated(page, metrics),
+        ContentType::WorkerMetrics(metrics) => metrics::of_worker(page, "worker", metrics),
+        ContentType::AvailableMetrics(names) => metrics::names(page, names),
+        ContentType::FrontendList(list) => frontends::list(page, list),
+        ContentType::ListenersList(list) => listeners::list(page, list),
+        ContentType::Clusters(clusters) => clusters::list(page, clusters),
+        ContentType::ClusterHashes(hashes) => clusters::hashes(page, [("main", hashes)]),
+        ContentType::HealthChecksList(list) => clusters::health_checks(page, list),
+        ContentType::CertificatesByAddress(list) => certificates::by_address(page, list),
+        ContentType::CertificatesWithFingerprints(list) => certificates::table(page, list),
+        ContentType::Transaction(result) => epochs::transaction(page, result),
+        ContentType::History(history) => epochs::history(page, history),
+        ContentType::Explanation(explanation) => epochs::explanation(page, explanation),
+        ContentType::Drift(drift) => epochs::drift(page, drift),
+        ContentType::Event(_)
+        | ContentType::MetricDetailStatus(_)
+        | ContentType::WorkerMetricDetailStatus(_)
+        | ContentType::ClosedSessions(_)
+        | ContentType::ProtectedHealthCheckReply(_) => {
+            page.line(format!("{:#}", inner(content)));
+        }
+    }
+}
+
+/// Hashes side by side; other contents once for all that gave the same.
+fn worker_responses(page: &mut Page, responses: &WorkerResponses) {
+    let hashes = responses.map.iter().map(|(who, content)| match &content.content_type {
+        Some(ContentType::ClusterHashes(hashes)) => Some((who.as_str(), hashes)),
+        _ => None,
+    });
+    if let Some(hashes) = hashes.collect::<Option<Vec<_>>>() {
+        return clusters::hashes(page, hashes);
+    }
+    let mut groups: Vec<(Vec<&str>, &ResponseContent)> = Vec::new();
+    for (who, content) in &responses.map {
+        match groups.iter_mut().find(|(_, same)| *same == content) {
+            Some((group, _)) => group.push(who),
+            None => groups.push((vec![who], content)),
+        }
+    }
+    for (who, content) in groups {
+        page.line(format!("{}:", who.join(", ")));
+        if let Some(content) = &content.content_type {
+            add(page, content);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
