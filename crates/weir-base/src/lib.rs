@@ -13,4 +13,4 @@ mod wheel;
 pub use limits::Limits;
 pub use slab::{Key, Slab};
 pub use time::Instant;
-pub use wheel::Wheel;
+pub use wheel::{Timer, Wheel};

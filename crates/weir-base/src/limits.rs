@@ -10,7 +10,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Connections to backends, bound and idle together. Beyond: 503.
     pub backend_connections: usize,
-    /// Idle connections to backends kept for reuse. Beyond: the oldest is closed.
+    /// Idle connections to backends kept for reuse. Beyond: they are closed.
     pub idle_backend_connections: usize,
     /// Accepted sockets that wait for a session. Beyond: they stay in the kernel's queue.
     pub accept_queue: usize,

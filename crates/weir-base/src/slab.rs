@@ -50,6 +50,9 @@ pub struct Slab<T> {
 const NONE: u32 = u32::MAX;
 
 impl<T> Slab<T> {
+    /// Memory for each value there is room for.
+    pub const VALUE_BYTES: usize = size_of::<Slot<T>>();
+
     /// A slab for `capacity` values.
     ///
     /// # Panics

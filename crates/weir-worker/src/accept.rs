@@ -2,7 +2,8 @@
 //!
 //! While the gate is open, what waits in the kernel is taken into sessions. At a limit it closes:
 //! listeners are not watched, connections wait in the kernel and a few in our own queue, and it
-//! opens again by itself when there is room. Each change is logged once.
+//! opens again by itself when there is room. Without descriptors, what is in our queue already is
+//! served, and the listeners are tried again from time to time.
 //!
 //! Invariants: nothing that was accepted is dropped before `accept_queue_timeout`; the queue holds
 //! at most `Limits::accept_queue`; the youngest is served first, because the oldest have the least
@@ -61,6 +62,9 @@ impl Gate {
         if cx.draining() {
             return self.empty_listeners(cx);
         }
+        if self.shut == Some(Shut::Descriptors) && self.retry_at <= cx.now {
+            self.retry(cx);
+        }
         while let Some(listener) = self.readable.pop() {
             if self.shut.is_some() || self.take_all(listener, cx).is_err() {
                 self.readable.clear();
@@ -82,31 +86,41 @@ impl Gate {
         self.queue.len()
     }
 
+    /// Whether connections of the queue may become sessions.
+    pub(crate) fn serves(&self, cx: &Context) -> bool {
+        self.shut != Some(Shut::Sessions) || cx.draining()
+    }
+
     /// Closes the gate.
     pub(crate) fn shut(&mut self, cause: Shut, cx: &mut Context) {
         if self.shut.is_some() {
             return;
         }
         self.shut = Some(cause);
-        if cause == Shut::Descriptors {
-            self.retry_at = cx.now + DESCRIPTOR_PAUSE;
-            cx.set_timer(self.retry_at, Token::Tick);
-        }
+        self.retry_at = cx.now + DESCRIPTOR_PAUSE;
         watch(cx, false);
         cx.observe.gate_shut(cause);
     }
 
-    /// Opens the gate if there is room again: below 90 % of `limit` sessions.
+    /// Opens the gate that was closed for the number of sessions, below 90 % of `limit`.
     pub(crate) fn reopen(&mut self, sessions: usize, limit: usize, cx: &mut Context) {
-        let ready = match self.shut {
-            None => return,
-            Some(Shut::Sessions) => sessions * 10 < limit * 9,
-            Some(Shut::Descriptors) => self.retry_at <= cx.now,
-        };
-        if ready {
-            self.shut = None;
-            watch(cx, true);
-            cx.observe.gate_opened();
+        if self.shut == Some(Shut::Sessions) && sessions * 10 < limit * 9 {
+            self.open(cx);
+        }
+    }
+
+    fn open(&mut self, cx: &mut Context) {
+        self.shut = None;
+        watch(cx, true);
+        cx.observe.gate_opened();
+    }
+
+    /// Looks whether there are descriptors again: accepting needs one even if nobody waits.
+    fn retry(&mut self, cx: &mut Context) {
+        self.retry_at = cx.now + DESCRIPTOR_PAUSE;
+        let keys: Vec<Key> = cx.tables.listeners.iter().map(|(key, _)| key).collect();
+        if keys.into_iter().all(|key| self.take_all(key, cx).is_ok()) {
+            self.open(cx);
         }
     }
 
@@ -121,8 +135,15 @@ impl Gate {
             self.queue.pop_front();
             cx.observe.accept_queue_timeout();
         }
-        if let Some(oldest) = self.queue.front() {
-            cx.set_timer(oldest.since + patience, Token::Tick);
+    }
+
+    /// When it has something to do though nothing happens.
+    pub(crate) fn deadline(&self, cx: &Context) -> Instant {
+        let patience = cx.settings.accept_queue_timeout;
+        let oldest = self.queue.front().map_or(Instant::FAR, |oldest| oldest.since + patience);
+        match self.shut {
+            Some(Shut::Descriptors) if !cx.draining() => oldest.min(self.retry_at),
+            _ => oldest,
         }
     }
 
@@ -150,7 +171,9 @@ impl Gate {
                 }
                 Ok(None) => return Ok(true),
                 Err(error) => {
-                    cx.observe.internal("accepting a connection", &error);
+                    if self.is_open() && !weir_sys::is_exhaustion(&error) {
+                        cx.observe.internal("accepting a connection", &error);
+                    }
                     self.shut(Shut::Descriptors, cx);
                     return Err(());
                 }

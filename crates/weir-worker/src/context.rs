@@ -15,6 +15,7 @@ use weir_http::message::{Fields, RequestHead};
 use weir_http::policy::RequestId;
 use weir_sys::Epoll;
 
+use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
 use crate::date::Date;
 use crate::observe::Observe;
@@ -22,11 +23,7 @@ use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
 use crate::session::{Active, Session, Upstreamed};
 use crate::tables::Tables;
-use crate::token::Token;
 use crate::upstream::Upstream;
-
-/// Width of a slot of the timer wheel: how late a deadline may be noticed.
-const TICK: Duration = Duration::from_millis(64);
 
 /// Shared by all sessions of a worker.
 pub(crate) struct Context {
@@ -41,7 +38,8 @@ pub(crate) struct Context {
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
     pub(crate) date: Date,
-    pub(crate) wheel: Wheel<Token>,
+    /// Deadlines of sessions.
+    pub(crate) wheel: Wheel<Key>,
     pub(crate) rng: fastrand::Rng,
     /// Field lines of the request head parsed last.
     pub(crate) request_fields: Fields,
@@ -66,18 +64,17 @@ impl Context {
         let mut seed = [0; 8];
         weir_sys::fill_random(&mut seed)?;
         let now = weir_sys::now();
-        let timers = 16 + 2 * (limits.sessions + limits.backend_connections);
         Ok(Self {
             now,
             epoll: Epoll::new(512)?,
             buffers: Buffers::new(limits),
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
-            upstream: Upstream::new(limits.backend_connections, limits.idle_backend_connections),
+            upstream: Upstream::new(limits, now),
             tables: Tables::new(),
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
-            wheel: Wheel::new(timers, now, TICK),
+            wheel: Wheel::new(limits.sessions, now, TICK),
             rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             request_fields: Fields::with_capacity(limits.fields),
             fields_of: None,
@@ -127,6 +124,14 @@ impl Context {
         session.starved = true;
         self.starved.push_back(session.key);
         self.observe.buffers_exhausted();
+    }
+
+    /// A session that waits for buffers goes. Those that have waited longest go first, so it is
+    /// found near the front.
+    pub(crate) fn leave_starved(&mut self, session: Key) {
+        if let Some(at) = self.starved.iter().position(|key| *key == session) {
+            self.starved.remove(at);
+        }
     }
 
     /// The session that waits longest for buffers, when there are some.
@@ -199,15 +204,7 @@ impl Context {
 
     /// Keeps a backend connection for the next exchange, for at most `timeout`.
     pub(crate) fn release(&mut self, key: Key, timeout: Duration) {
-        if let Some(expires) = self.upstream.release(key, self.now, timeout) {
-            self.set_timer(expires, Token::Back(key));
-        }
-    }
-
-    /// Arms a timer. There is room for two per connection; one more is not needed, because those
-    /// that exist fire earlier.
-    pub(crate) fn set_timer(&mut self, at: Instant, token: Token) {
-        let _ = self.wheel.insert(at, token);
+        self.upstream.release(key, self.now, timeout);
     }
 
     /// An exchange begins to use a backend.

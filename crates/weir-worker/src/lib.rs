@@ -10,6 +10,7 @@
 //! that cannot get what it needs waits, is answered or is closed, and the loop goes on.
 
 mod accept;
+mod alarm;
 mod apply;
 mod buffers;
 mod context;
@@ -29,6 +30,7 @@ mod worker;
 use std::io;
 use std::process::ExitCode;
 
+use weir_base::{Key, Slab, Wheel};
 use weir_sys::Channel;
 
 use crate::context::Context;
@@ -54,17 +56,24 @@ pub fn run(channel: Channel) -> io::Result<ExitCode> {
 /// What a worker keeps for each thing that is limited, in bytes; for the worst-case memory of a
 /// configuration. `buffers` is `Limits::buffers`.
 pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
-    let key = size_of::<weir_base::Key>();
-    let timer = 2 * size_of::<(weir_base::Instant, token::Token, u32)>();
+    let key = size_of::<Key>();
+    let timer = Wheel::<Key>::TIMER_BYTES;
+    let counted = session::MAX_COUNTED * (key + per_address::PerAddress::COUNT_BYTES);
     weir_control::config::Sizes {
-        session: size_of::<session::Session>() + timer + 3 * key,
-        exchange: size_of::<session::Active>() + size_of::<usize>(),
-        backend_connection: size_of::<upstream::Back>() + timer + 2 * key,
-        buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>(),
+        // Its key can be in two queues of what is ready, and in the one of who waits for buffers;
+        // and in the list of who is oldest or stuck, with an instant.
+        session: Slab::<session::Session>::VALUE_BYTES + timer + 5 * key + counted,
+        exchange: size_of::<session::Active>() + size_of::<usize>() + ALLOCATION,
+        // A vector of keys may have twice the room that it needs.
+        backend_connection: Slab::<upstream::Back>::VALUE_BYTES + timer + 2 * key,
+        buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>() + ALLOCATION,
         spare_buffers: buffers::spare(buffers),
         fixed: FIXED_BYTES,
     }
 }
+
+/// What the allocator takes for each thing that is allocated by itself.
+const ALLOCATION: usize = 16;
 
 /// The program and its libraries, without any connection or route: measured 4 MiB, with a margin.
 const FIXED_BYTES: usize = 16 << 20;

@@ -3,6 +3,7 @@
 //! Must not know: what follows from what it tells. An event is told once per change of state.
 
 mod record;
+mod trouble;
 
 pub(crate) use record::user_agent;
 
@@ -19,6 +20,7 @@ use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
 
 use crate::session::Session;
+use trouble::Trouble;
 
 /// Why nothing is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +39,14 @@ pub(crate) struct Observe {
     epoch: u64,
     now: Instant,
     unix_millis: u64,
-    shut_since: Instant,
+    /// Nothing is accepted, as there are as many sessions as there may be.
+    full: Trouble,
+    /// Nothing is accepted, as there is no descriptor.
+    without_descriptor: Trouble,
     /// Sessions wait for buffers.
-    starved: bool,
+    starved: Trouble,
     /// No connection to a backend can be made.
-    exhausted: bool,
+    exhausted: Trouble,
 }
 
 impl Observe {
@@ -80,9 +85,10 @@ impl Observe {
             epoch: 0,
             now: weir_sys::now(),
             unix_millis: 0,
-            shut_since: Instant::FAR,
-            starved: false,
-            exhausted: false,
+            full: Trouble::none(),
+            without_descriptor: Trouble::none(),
+            starved: Trouble::none(),
+            exhausted: Trouble::none(),
         })
     }
 
@@ -90,6 +96,17 @@ impl Observe {
     pub(crate) fn turn(&mut self, now: Instant) {
         self.now = now;
         self.unix_millis = weir_sys::unix_time().as_millis() as u64;
+        for after in [self.full.poll(now), self.without_descriptor.poll(now)].into_iter().flatten()
+        {
+            self.counters.add(Counter::AcceptSaturatedSeconds, after.as_secs());
+            self.tell(Event::AcceptOpened { after });
+        }
+        if self.starved.poll(now).is_some() {
+            self.tell(Event::BuffersFree {});
+        }
+        if self.exhausted.poll(now).is_some() {
+            self.tell(Event::ConnectsPossible {});
+        }
     }
 
     /// The time of this turn, since the Unix epoch.
@@ -104,9 +121,12 @@ impl Observe {
         }
     }
 
-    /// When [`Observe::flush`] has something to do without new lines.
+    /// When there is something to tell or to write though nothing happens.
     pub(crate) fn deadline(&self) -> Instant {
-        self.logs.map_or(Instant::FAR, Logs::deadline)
+        [&self.full, &self.without_descriptor, &self.starved, &self.exhausted]
+            .into_iter()
+            .map(Trouble::deadline)
+            .fold(self.logs.map_or(Instant::FAR, Logs::deadline), Instant::min)
     }
 
     /// Logs by another filter, which main has checked.
@@ -147,18 +167,18 @@ impl Observe {
     }
 
     pub(crate) fn gate_shut(&mut self, cause: Shut) {
-        self.shut_since = self.now;
-        let cause = match cause {
-            Shut::Sessions => AcceptStop::MaxConnections,
-            Shut::Descriptors => AcceptStop::NoDescriptor,
+        let (trouble, cause) = match cause {
+            Shut::Sessions => (&mut self.full, AcceptStop::MaxConnections),
+            Shut::Descriptors => (&mut self.without_descriptor, AcceptStop::NoDescriptor),
         };
-        self.tell(Event::AcceptClosed { cause });
+        if trouble.begins(self.now) {
+            self.tell(Event::AcceptClosed { cause });
+        }
     }
 
     pub(crate) fn gate_opened(&mut self) {
-        let after = self.now.since(self.shut_since);
-        self.counters.add(Counter::AcceptSaturatedSeconds, after.as_secs());
-        self.tell(Event::AcceptOpened { after });
+        self.full.pauses(self.now);
+        self.without_descriptor.pauses(self.now);
     }
 
     pub(crate) fn accept_queue_timeout(&mut self) {
@@ -184,30 +204,26 @@ impl Observe {
 
     /// A session waits for buffers.
     pub(crate) fn buffers_exhausted(&mut self) {
-        if !std::mem::replace(&mut self.starved, true) {
+        if self.starved.begins(self.now) {
             self.tell(Event::BuffersExhausted {});
         }
     }
 
     /// No session waits for buffers.
     pub(crate) fn buffers_free(&mut self) {
-        if std::mem::replace(&mut self.starved, false) {
-            self.tell(Event::BuffersFree {});
-        }
+        self.starved.pauses(self.now);
     }
 
     /// A connection to a backend could not be made for a lack of descriptors or room.
     pub(crate) fn connects_exhausted(&mut self, error: &io::Error) {
-        if !std::mem::replace(&mut self.exhausted, true) {
+        if self.exhausted.begins(self.now) {
             self.tell(Event::ConnectsExhausted { error });
         }
     }
 
     /// A connection to a backend was begun.
     pub(crate) fn connects_possible(&mut self) {
-        if std::mem::replace(&mut self.exhausted, false) {
-            self.tell(Event::ConnectsPossible {});
-        }
+        self.exhausted.pauses(self.now);
     }
 
     pub(crate) fn client_error(&mut self, client: SocketAddr, error: &dyn Display) {

@@ -11,6 +11,9 @@ pub(crate) struct PerAddress {
 }
 
 impl PerAddress {
+    /// Memory for each count: a table that has just grown is less than half full.
+    pub(crate) const COUNT_BYTES: usize = 3 * size_of::<((Key, IpAddr), u32)>();
+
     pub(crate) fn new(sessions: usize) -> Self {
         // Most sessions reach no limited cluster: the table grows with those that do.
         Self { counts: HashMap::with_capacity(sessions.min(1024)) }

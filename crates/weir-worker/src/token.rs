@@ -1,8 +1,8 @@
-//! What an epoll event or a timer is about, in 64 bits.
+//! What an epoll event is about, in 64 bits.
 
 use weir_base::Key;
 
-/// The owner of a descriptor or timer.
+/// The owner of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// The channel to main.
@@ -13,8 +13,6 @@ pub(crate) enum Token {
     Session(Key),
     /// A backend connection.
     Back(Key),
-    /// Housekeeping of the worker itself.
-    Tick,
 }
 
 impl Token {
@@ -25,7 +23,6 @@ impl Token {
             Self::Listener(key) => (1, key.to_bits()),
             Self::Session(key) => (2, key.to_bits()),
             Self::Back(key) => (3, key.to_bits()),
-            Self::Tick => (4, 0),
         };
         (tag << 56) | key
     }
@@ -36,7 +33,6 @@ impl Token {
             1 => Self::Listener(key),
             2 => Self::Session(key),
             3 => Self::Back(key),
-            4 => Self::Tick,
             _ => Self::Channel,
         }
     }
@@ -49,13 +45,7 @@ mod tests {
     #[test]
     fn every_token_survives_the_kernel() {
         let key = Key::from_bits(0x00ab_cdef_0000_0007);
-        for token in [
-            Token::Channel,
-            Token::Listener(key),
-            Token::Session(key),
-            Token::Back(key),
-            Token::Tick,
-        ] {
+        for token in [Token::Channel, Token::Listener(key), Token::Session(key), Token::Back(key)] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
     }

@@ -9,6 +9,7 @@ use weir_http::policy::RequestId;
 use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
+use crate::alarm::Alarm;
 use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::observe::Shut;
@@ -44,7 +45,6 @@ impl Worker {
             next_sweep,
         };
         worker.control.watch(&worker.cx.epoll)?;
-        worker.cx.set_timer(next_sweep, Token::Tick);
         Ok(worker)
     }
 
@@ -77,8 +77,15 @@ impl Worker {
             return Some(DRAIN_PAUSE);
         }
         let timers = self.cx.wheel.deadline().unwrap_or(Instant::FAR);
-        let deadline =
-            timers.min(self.cx.observe.deadline()).min(self.cx.drain_until.unwrap_or(Instant::FAR));
+        let deadline = [
+            self.cx.upstream.deadline(),
+            self.cx.observe.deadline(),
+            self.gate.deadline(&self.cx),
+            self.next_sweep,
+            self.cx.drain_until.unwrap_or(Instant::FAR),
+        ]
+        .into_iter()
+        .fold(timers, Instant::min);
         (deadline != Instant::FAR).then(|| deadline.since(weir_sys::now()))
     }
 
@@ -94,7 +101,6 @@ impl Worker {
                 }
                 Token::Listener(key) => self.gate.mark(key),
                 Token::Channel => self.control.mark(),
-                Token::Tick => {}
             }
         }
     }
@@ -135,25 +141,15 @@ impl Worker {
             return;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let deadline = session.deadline();
-        if deadline < session.timer_at {
-            session.timer_at = deadline;
-            self.cx.set_timer(deadline, Token::Session(key));
-        }
+        session.alarm.set(session.deadline(), key, &mut self.cx.wheel);
     }
 
     fn fire_timers(&mut self) {
-        while let Some(token) = self.cx.wheel.poll(self.cx.now) {
-            match token {
-                Token::Session(key) => self.session_timer(key),
-                Token::Back(key) => {
-                    if let Some(at) = self.cx.upstream.expire(key, self.cx.now) {
-                        self.cx.set_timer(at, Token::Back(key));
-                    }
-                }
-                _ => self.gate.expire(&mut self.cx),
-            }
+        while let Some(key) = self.cx.wheel.poll(self.cx.now) {
+            self.session_timer(key);
         }
+        self.cx.upstream.expire(self.cx.now);
+        self.gate.expire(&mut self.cx);
         if self.next_sweep <= self.cx.now {
             self.sweep();
         }
@@ -161,7 +157,7 @@ impl Worker {
 
     fn session_timer(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        session.timer_at = Instant::FAR;
+        session.alarm.rang();
         let due = session.deadline() <= self.cx.now;
         let alive = !due || session.expire(&mut self.cx);
         self.settle(key, alive);
@@ -186,19 +182,17 @@ impl Worker {
             self.settle(key, false);
         }
         self.next_sweep = self.cx.now + period;
-        self.cx.set_timer(self.next_sweep, Token::Tick);
     }
 
     fn accept(&mut self) {
         let limit = self.sessions.capacity();
         self.gate.reopen(self.sessions.len(), limit, &mut self.cx);
         self.gate.fill(&mut self.cx);
-        while self.gate.is_open() || self.cx.draining() {
+        while self.gate.serves(&self.cx) {
             let Some(waiting) = self.gate.next() else { break };
             if self.sessions.is_full() && !self.evict() {
                 self.gate.put_back(waiting);
                 self.gate.shut(Shut::Sessions, &mut self.cx);
-                self.gate.expire(&mut self.cx);
                 break;
             }
             self.open(waiting);
@@ -224,7 +218,7 @@ impl Worker {
                 since: now,
                 active_at: now,
                 requests: 0,
-                timer_at: Instant::FAR,
+                alarm: Alarm::silent(),
                 queued: false,
                 starved: false,
                 id,

@@ -53,7 +53,7 @@ impl Memory {
             sessions: limits.sessions * sizes.session,
             exchanges: limits.buffers.div_ceil(2) * sizes.exchange,
             backend_connections: limits.backend_connections * sizes.backend_connection,
-            logs: 2 * limits.log_bytes,
+            logs: limits.log_bytes,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers,

@@ -18,6 +18,9 @@ impl Session {
             let over = cx.draining() && self.requests > 0;
             return if over { Step::Close } else { Step::Wait };
         }
+        if self.socket.is_broken() {
+            return Step::Close;
+        }
         if self.starved {
             return Step::Wait;
         }

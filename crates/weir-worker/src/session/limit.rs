@@ -4,6 +4,9 @@ use super::answer::Answer;
 use super::{Active, Session};
 use crate::context::Context;
 
+/// A connection counts for that many clusters: those it reached last.
+pub(crate) const MAX_COUNTED: usize = 4;
+
 impl Session {
     /// Counts this connection for the cluster; the answer when the limit is reached.
     pub(super) fn check_address_limit(
@@ -21,6 +24,10 @@ impl Session {
         if !cx.per_address.enter(key, self.client.ip(), limit) {
             cx.observe.per_address_limit();
             return Some(Answer::too_many(retry_after));
+        }
+        if self.counted.len() == MAX_COUNTED {
+            let first = self.counted.remove(0);
+            cx.per_address.leave(first, self.client.ip());
         }
         self.counted.push(key);
         None

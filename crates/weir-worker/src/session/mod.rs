@@ -33,12 +33,14 @@ use std::rc::Rc;
 
 use weir_base::{Instant, Key};
 
+use crate::alarm::Alarm;
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::socket::Socket;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
+pub(crate) use limit::MAX_COUNTED;
 
 /// Requests of one client served in one turn when they come pipelined.
 const STEPS: usize = 32;
@@ -86,15 +88,15 @@ pub(crate) struct Session {
     pub(crate) active_at: Instant,
     /// Requests received so far.
     pub(crate) requests: u64,
-    /// When its entry in the timer wheel fires.
-    pub(crate) timer_at: Instant,
+    /// Rings at [`Session::deadline`] or earlier.
+    pub(crate) alarm: Alarm,
     /// It is in the queue of sessions to be driven.
     pub(crate) queued: bool,
     /// It is in the queue of sessions that wait for a buffer.
     pub(crate) starved: bool,
     /// Identity in logs.
     pub(crate) id: weir_http::policy::RequestId,
-    /// Clusters in whose per-address count this connection is.
+    /// Clusters in whose per-address count this connection is; at most [`MAX_COUNTED`].
     pub(crate) counted: Vec<Key>,
 }
 
@@ -128,6 +130,10 @@ impl Session {
             Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),
             Stage::Answering(rest) => cx.buffers.unspill(rest),
+        }
+        self.alarm.cancel(&mut cx.wheel);
+        if self.starved {
+            cx.leave_starved(self.key);
         }
         for cluster in self.counted.drain(..) {
             cx.per_address.leave(cluster, self.client.ip());

@@ -10,9 +10,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use weir_base::{Instant, Key, Slab};
+use weir_base::{Instant, Key, Limits, Slab, Wheel};
 use weir_sys::{Epoll, Event, TcpStream};
 
+use crate::alarm::{Alarm, TICK};
 use crate::socket::Socket;
 use crate::token::Token;
 use idle::Idle;
@@ -29,8 +30,8 @@ pub(crate) struct Back {
     pub(crate) written: u64,
     /// While idle: when it is closed.
     expires: Instant,
-    /// When its timer fires.
-    timer_at: Instant,
+    /// Rings then or earlier.
+    alarm: Alarm,
 }
 
 /// What an event on a backend connection calls for.
@@ -47,11 +48,16 @@ pub(crate) enum Wake {
 pub(crate) struct Upstream {
     backs: Slab<Back>,
     idle: Idle,
+    wheel: Wheel<Key>,
 }
 
 impl Upstream {
-    pub(crate) fn new(connections: usize, idle: usize) -> Self {
-        Self { backs: Slab::new(connections), idle: Idle::new(idle) }
+    pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            backs: Slab::new(limits.backend_connections),
+            idle: Idle::new(limits.idle_backend_connections),
+            wheel: Wheel::new(limits.backend_connections, now, TICK),
+        }
     }
 
     pub(crate) fn back(&mut self, key: Key) -> Option<&mut Back> {
@@ -63,7 +69,7 @@ impl Upstream {
         while let Some(key) = self.idle.take(address) {
             if let Some(back) = self.backs.get_mut(key) {
                 if back.socket.is_closing() {
-                    self.backs.remove(key);
+                    self.close(key);
                     continue;
                 }
                 back.owner = Some(owner);
@@ -86,7 +92,7 @@ impl Upstream {
     ) -> io::Result<Key> {
         if self.backs.is_full() {
             let idle = self.idle.take_any().ok_or(io::ErrorKind::QuotaExceeded)?;
-            self.backs.remove(idle);
+            self.close(idle);
         }
         let stream = TcpStream::connect(address)?;
         let expires = Instant::FAR;
@@ -100,26 +106,22 @@ impl Upstream {
                 reused: false,
                 written: 0,
                 expires,
-                timer_at: expires,
+                alarm: Alarm::silent(),
             })
         });
         key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))
     }
 
     /// Keeps a connection for the next exchange until `now + timeout`; closes it when it cannot be
-    /// kept. Returns when it expires, if no timer of it was set for that or earlier.
-    pub(crate) fn release(&mut self, key: Key, now: Instant, timeout: Duration) -> Option<Instant> {
-        let back = self.backs.get_mut(key)?;
+    /// kept.
+    pub(crate) fn release(&mut self, key: Key, now: Instant, timeout: Duration) {
+        let Some(back) = self.backs.get_mut(key) else { return };
         back.owner = None;
         back.expires = now + timeout;
         if back.socket.is_closing() || !self.idle.keep(back.address, key) {
-            self.backs.remove(key);
-            return None;
+            return self.close(key);
         }
-        (back.expires < back.timer_at).then(|| {
-            back.timer_at = back.expires;
-            back.expires
-        })
+        back.alarm.set(back.expires, key, &mut self.wheel);
     }
 
     /// Nothing has come on an idle connection that was just taken: not even its end.
@@ -132,13 +134,15 @@ impl Upstream {
 
     /// Closes a connection that is lent out.
     pub(crate) fn close(&mut self, key: Key) {
-        self.backs.remove(key);
+        if let Some(back) = self.backs.remove(key) {
+            back.alarm.cancel(&mut self.wheel);
+        }
     }
 
     /// Closes every idle connection to an address, whose backend was removed.
     pub(crate) fn forget(&mut self, address: SocketAddr) {
         while let Some(key) = self.idle.take(address) {
-            self.backs.remove(key);
+            self.close(key);
         }
     }
 
@@ -152,27 +156,32 @@ impl Upstream {
             // An idle backend has nothing to say: data without a request cannot be a response.
             None if back.socket.is_readable() => {
                 self.idle.remove(back.address, key);
-                self.backs.remove(key);
+                self.close(key);
                 Wake::Closed
             }
             None => Wake::Nothing,
         }
     }
 
-    /// A timer of this connection fired: closes it if its time as idle is over, else tells when
-    /// that is.
-    pub(crate) fn expire(&mut self, key: Key, now: Instant) -> Option<Instant> {
-        let back = self.backs.get_mut(key)?;
-        back.timer_at = Instant::FAR;
-        if back.owner.is_some() {
-            return None;
+    /// Closes the idle connections whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while let Some(key) = self.wheel.poll(now) {
+            let Some(back) = self.backs.get_mut(key) else { continue };
+            back.alarm.rang();
+            if back.owner.is_some() {
+                continue;
+            }
+            if back.expires > now {
+                back.alarm.set(back.expires, key, &mut self.wheel);
+                continue;
+            }
+            self.idle.remove(back.address, key);
+            self.close(key);
         }
-        if back.expires > now {
-            back.timer_at = back.expires;
-            return Some(back.expires);
-        }
-        self.idle.remove(back.address, key);
-        self.backs.remove(key);
-        None
+    }
+
+    /// When [`Upstream::expire`] may have something to do.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.wheel.deadline().unwrap_or(Instant::FAR)
     }
 }
