@@ -68,6 +68,26 @@ impl Process {
         }
     }
 
+    /// How many of the lines printed so far contain `part`, whether waited for or not.
+    pub fn count(&mut self, part: &str) -> usize {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// Waits until that many lines from the first one on, or more, contain `part`.
+    ///
+    /// # Panics
+    /// When they do not come in time.
+    pub fn until_count(&mut self, part: &str, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.count(part) < count {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(_) => self.fail(&format!("there are not {count} lines with {part:?}")),
+            }
+        }
+    }
+
     /// Waits until its standard output and error are closed by everybody; all that was printed.
     ///
     /// # Panics

@@ -1,5 +1,8 @@
 //! Weir as a user starts it: the real binary, a configuration file in a temporary directory.
 
+pub(crate) mod backend;
+pub(crate) mod crowd;
+pub(crate) mod pushed;
 pub(crate) mod scripted;
 
 use std::io::{Read, Write};
