@@ -14,7 +14,10 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     let gone = old.frontends.iter().map(Frontend::id);
     let gone = gone.filter(|id| new.frontends.get(id).is_none() || moved.contains(id));
     orders.extend(gone.map(Order::RemoveFrontend));
-    let backends = old.backends.iter().filter(|b| new.clusters.contains_key(&b.cluster));
+    // A cluster that is removed takes its backends along.
+    let kept =
+        |cluster: &str| new.clusters.contains_key(cluster) || !old.clusters.contains_key(cluster);
+    let backends = old.backends.iter().filter(|backend| kept(&backend.cluster));
     orders.extend(backends.filter(|b| new.backends.get(&b.key()).is_none()).map(|backend| {
         Order::RemoveBackend { cluster: backend.cluster.clone(), id: backend.id.clone() }
     }));
@@ -27,8 +30,6 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     orders.extend(listeners.cloned().map(Order::Listener));
     let clusters = new.clusters.values().filter(|c| old.clusters.get(&c.id) != Some(c));
     orders.extend(clusters.cloned().map(Order::Cluster));
-    let kept =
-        |cluster: &str| new.clusters.contains_key(cluster) || !old.clusters.contains_key(cluster);
     let backends = new.backends.iter().filter(|backend| {
         old.backends.get(&backend.key()) != Some(backend) || !kept(&backend.cluster)
     });
