@@ -14,6 +14,7 @@ impl Builder<'_> {
     pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
         let Some(frontend) = self.frontend(cluster, table) else { return };
         self.check_rule(&frontend, table);
+        self.check_room(&frontend, table);
         let span = table.span_of("hostname");
         if let Some(first) = self.places.frontends.insert(frontend.id(), span.clone()) {
             let message = "there are two frontends for the same host, path, method and position";
@@ -93,6 +94,15 @@ impl Builder<'_> {
         }
     }
 
+    fn check_room(&mut self, frontend: &Frontend, table: &Reader<'_>) {
+        let rule = Rule::from(frontend.id());
+        let usage = self.places.tables.entry(frontend.address).or_default();
+        if let Err(error) = usage.add(&rule) {
+            let span = table.span_of(key_of(&error, &rule));
+            self.report.push(Diagnostic::error(span, error.to_string()));
+        }
+    }
+
     fn check_rewrite(&mut self, table: &Reader<'_>, key: &str, captures: CaptureCounts) {
         let template = table.read::<&str>(key);
         let template =
@@ -105,11 +115,21 @@ impl Builder<'_> {
 
 /// The key that a mistake in a rule is about.
 fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
-    let is_path = |text: &str| matches!(&rule.path, PathRule::Regex(path) if path == text);
+    let path = match &rule.path {
+        PathRule::Regex(path) => Some(path),
+        PathRule::Prefix(_) | PathRule::Equals(_) => None,
+    };
     match error {
-        RuleError::BadPath(_) => "path",
+        RuleError::BadPath(_) | RuleError::PathCharacter { .. } => "path",
         RuleError::BadMethod(_) => "method",
-        RuleError::BadRegex { pattern, .. } if is_path(pattern) => "path",
+        RuleError::ListFull(_) => "position",
+        RuleError::BadRegex { pattern, .. } | RuleError::RegexTooLarge(pattern)
+            if path == Some(pattern) =>
+        {
+            "path"
+        }
+        RuleError::RegexTooLong(length) if path.is_some_and(|path| path.len() == *length) => "path",
+        RuleError::TooManyRegexes if path.is_some() => "path",
         _ => "hostname",
     }
 }
