@@ -45,6 +45,9 @@ pub enum ToWorker {
         /// In order.
         orders: Vec<Order>,
     },
+    /// The beginning of what the next [`ToWorker::Apply`] or [`ToWorker::Prepare`] has: a frame is
+    /// bounded, a state is not.
+    Orders(Vec<Order>),
     /// Check changes and keep them until [`ToWorker::Commit`] or [`ToWorker::Abort`].
     Prepare {
         /// The epoch that holds when they are applied.

@@ -97,7 +97,7 @@ impl Supervisor {
                     worker.lend(address, socket);
                 }
             }
-            worker.send(&ToWorker::Prepare { epoch, orders: orders.clone() });
+            worker.send_orders(&orders, |orders| ToWorker::Prepare { epoch, orders });
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
         let deadline = now + self.plan.worker_timeout;
