@@ -6,13 +6,14 @@
 //! the one before, places in the order of declaration included.
 
 mod diff;
+mod first;
 mod hash;
 mod plan;
 
 use std::net::SocketAddr;
 
 pub use diff::diff;
-pub use hash::{object_hash, state_hash};
+pub use hash::{hash_after, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
 
 use crate::order::Order;

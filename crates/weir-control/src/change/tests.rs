@@ -124,6 +124,7 @@ proptest! {
         for order in changes {
             state.apply(order, &mut undo);
         }
+        prop_assert_eq!(hash_after(hash, &state, &undo), state_hash(&state));
         state.undo(undo);
         prop_assert_eq!(&state, &old);
         prop_assert_eq!(state_hash(&state), hash);
