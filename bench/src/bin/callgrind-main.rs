@@ -36,6 +36,8 @@ fn worker(arguments: &[String]) -> Result<(), Box<dyn Error>> {
 fn serve(path: &Path) -> Result<(), Box<dyn Error>> {
     let checked = config::load(path).map_err(|report| report.render(false))?;
     let plan = Plan {
+        control: None,
+        files: weir_main::Files::default(),
         state: checked.state,
         settings: checked.settings,
         worker_count: checked.main.worker_count,

@@ -62,6 +62,13 @@ pub enum ToWorker {
         /// The epoch that it was prepared for.
         epoch: u64,
     },
+    /// Answer with [`ToMain::Hashed`] or [`ToMain::Explained`] of this number.
+    Ask {
+        /// Tells answers apart.
+        number: u64,
+        /// What is asked.
+        question: Question,
+    },
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
@@ -95,6 +102,22 @@ pub enum ToMain {
         /// A sentence.
         reason: String,
     },
+    /// Answer to [`Question::Hash`].
+    Hashed {
+        /// Of the question.
+        number: u64,
+        /// The epoch in use.
+        epoch: u64,
+        /// [`crate::change::state_hash`] of what is in use.
+        hash: u64,
+    },
+    /// Answer to [`Question::Explain`].
+    Explained {
+        /// Of the question.
+        number: u64,
+        /// What would happen.
+        explained: Box<Explained>,
+    },
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
@@ -102,6 +125,41 @@ pub enum ToMain {
         /// Sessions that were cut because the deadline passed.
         cut: usize,
     },
+}
+
+/// What a worker can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// Which state is in use.
+    Hash,
+    /// What would happen to a request.
+    Explain {
+        /// The listener.
+        address: SocketAddr,
+        /// Method of the request.
+        method: String,
+        /// Its host, without port.
+        host: String,
+        /// Its path, without query.
+        path: String,
+    },
+}
+
+/// What would happen to a request, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// From the listener to the backends, a sentence each.
+    pub steps: Vec<String>,
+    /// The listener, if there is one.
+    pub listener: Option<String>,
+    /// The rule that wins.
+    pub frontend: Option<String>,
+    /// The cluster it leads to.
+    pub cluster: Option<String>,
+    /// Its backends and what is known of each.
+    pub backends: Vec<String>,
+    /// Rules that fit too, and why they lose.
+    pub lost: Vec<String>,
 }
 
 /// What a worker is started with and keeps for its life.

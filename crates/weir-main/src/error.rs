@@ -60,6 +60,25 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The control socket.
+    #[error("the control socket {} cannot be opened: {source}", .path.display())]
+    Control {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The stored transactions.
+    #[error(
+        "the stored state {} cannot be read ({cause}): move it away to start from the \
+         configuration file", .path.display()
+    )]
+    Store {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// A worker did not get as far as serving.
     #[error("{0}, so nothing was started")]
     Worker(String),

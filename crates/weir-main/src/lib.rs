@@ -4,22 +4,30 @@
 //!
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
 //! * `replace`: the life of workers; `stop`: their end; `worker_process`: one of them.
+//! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
+//! * `transact`: changes on every worker or none; `history`: where they are stored.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
 //! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
 
 mod backoff;
+mod changes;
+mod control;
 mod error;
+mod history;
 mod limits;
 mod notify;
 mod pidfile;
+mod questions;
 mod replace;
+mod serve;
 mod slot;
 mod sockets;
 mod start;
 mod stop;
 mod supervise;
 mod token;
+mod transact;
 mod worker_process;
 
 use std::net::SocketAddr;
@@ -29,6 +37,7 @@ use std::time::Duration;
 use weir_control::channel::Settings;
 use weir_control::state::State;
 
+pub use control::ControlPlan;
 pub use error::Error;
 pub use start::{block_signals, run};
 
@@ -53,6 +62,25 @@ pub struct Plan {
     pub pid_file: Option<PathBuf>,
     /// Time for requests in flight when the proxy is stopped.
     pub drain_timeout: Duration,
+    /// The control socket; `None`: nothing can be changed.
+    pub control: Option<ControlPlan>,
+    /// Where states come from and go to.
+    pub files: Files,
+}
+
+/// Where states come from and go to, beside the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Where transactions are stored; `None`: they are not.
+    pub store: Option<PathBuf>,
+    /// Serve the state of the plan though another one is stored.
+    pub from_file: bool,
+    /// The file that the plan was made of.
+    pub config_file: Option<PathBuf>,
+    /// Requests to be made after those of the file, and where they are saved to.
+    pub saved_state: Option<PathBuf>,
+    /// Save the state there after each change.
+    pub automatic_state_save: bool,
 }
 
 /// How the proxy ended after it was told to.

@@ -11,12 +11,13 @@ use crate::Error;
 use crate::supervise::{Stage, Supervisor};
 use crate::worker_process::WorkerProcess;
 
-/// The epoch of the configuration that a worker is started with.
-const FIRST_EPOCH: u64 = 1;
-
 impl Supervisor {
     /// Fills the empty slots whose time has come.
     pub(crate) fn start_due_workers(&mut self, now: Instant) {
+        // Main's state is not the committed one while a transaction is under way.
+        if self.transaction.is_some() {
+            return;
+        }
         for slot in 0..self.plan.worker_count {
             let place = &self.slots[usize::from(slot)];
             let wanted = place.worker.is_none() && place.start_at <= now;
@@ -44,7 +45,7 @@ impl Supervisor {
             worker.lend(address, socket);
         }
         let orders = self.plan.state.orders();
-        worker.send(&ToWorker::Apply { epoch: FIRST_EPOCH, orders });
+        worker.send(&ToWorker::Apply { epoch: self.epoch, orders });
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);
@@ -67,6 +68,7 @@ impl Supervisor {
         let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
         let lifetime = worker.lifetime(now);
         place.worker = None;
+        self.note_gone(slot, now);
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),

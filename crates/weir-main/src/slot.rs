@@ -23,6 +23,11 @@ impl Slot {
         Self { worker: None, start_at: now, because: None, backoff: Backoff::default(), host: None }
     }
 
+    /// A worker is here that can be told of changes.
+    pub(crate) fn takes_orders(&self) -> bool {
+        self.worker.as_ref().is_some_and(WorkerProcess::takes_orders)
+    }
+
     /// A worker is here and serves.
     pub(crate) fn serves(&self) -> bool {
         self.worker.as_ref().is_some_and(WorkerProcess::is_ready)

@@ -56,6 +56,23 @@ impl Sockets {
         self.groups.iter().map(|group| group.address)
     }
 
+    /// True when the address is listened on.
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.groups.iter().any(|group| group.address == address)
+    }
+
+    /// Binds one more address.
+    pub(crate) fn add(&mut self, address: SocketAddr, slots: u16) -> Result<(), Error> {
+        require_free(address)?;
+        self.groups.push(Group::bind(address, slots)?);
+        Ok(())
+    }
+
+    /// Gives up the sockets of some addresses.
+    pub(crate) fn remove(&mut self, addresses: &[SocketAddr]) {
+        self.groups.retain(|group| !addresses.contains(&group.address));
+    }
+
     /// Number of sockets of all slots.
     pub(crate) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.sockets.len()).sum()

@@ -1,15 +1,23 @@
 //! The start of the proxy, from the plan to the running loop.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use log::warn;
+use weir_control::change::{diff, plan as changes};
 use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
+use crate::control::ControlSocket;
+use crate::history::History;
 use crate::notify::Notify;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
 use crate::{Ended, Error, Plan, limits, pidfile};
+
+/// The epoch of a state that no transaction led to.
+const FIRST_EPOCH: u64 = 1;
 
 /// Events taken from the kernel at once: what is left waits for the next turn.
 const EVENTS: usize = 64;
@@ -38,6 +46,7 @@ pub fn run(
     on_ready: impl FnOnce(&[SocketAddr]) + 'static,
 ) -> Result<Ended, Error> {
     let now = weir_sys::now();
+    let (mut history, epoch) = stored_state(&mut plan)?;
     let sockets = Sockets::bind(&mut plan.state, plan.worker_count)?;
     limits::allow(&plan.settings.limits, sockets.count(), plan.worker_count)?;
     if let Some(path) = &plan.pid_file {
@@ -47,16 +56,77 @@ pub fn run(
         true => weir_sys::available_cores().map_err(Error::Cores)?,
         false => Vec::new(),
     };
+    if epoch == FIRST_EPOCH || plan.files.from_file {
+        history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
+    }
+    let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
+    let control = plan.control.clone();
+    let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
     let supervisor = Supervisor {
+        epoch,
+        transaction: None,
+        history,
+        control,
+        counts: BTreeMap::new(),
+        asks: Vec::new(),
+        asked: 0,
+        stopper: None,
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,
         cores,
-        epoll: Epoll::new(EVENTS).map_err(Error::Events)?,
+        epoll,
         signals,
         logs,
         notify: Notify::from_environment(),
         stage: Stage::Starting(Box::new(on_ready)),
     };
     supervisor.run()
+}
+
+/// What is served at first: the stored state if there is one, else that of the plan with what was
+/// saved; and its epoch.
+fn stored_state(plan: &mut Plan) -> Result<(History, u64), Error> {
+    let opened = plan.files.store.as_ref().map(|path| History::open(path));
+    let opened = opened.transpose().map_err(|cause| store_error(plan, &*cause))?;
+    let Some((history, stored)) = opened else {
+        load_saved(plan);
+        return Ok((History::none(), FIRST_EPOCH));
+    };
+    let Some((epoch, state)) = stored else {
+        load_saved(plan);
+        return Ok((history, FIRST_EPOCH));
+    };
+    if plan.files.from_file {
+        return Ok((history, epoch + 1));
+    }
+    let differences = diff(&state, &plan.state).len();
+    if differences > 0 {
+        warn!(
+            "the stored state (epoch {epoch}) is served; the configuration file differs from it in \
+             {differences} changes: `weir diff` shows them, `weir reload` makes them"
+        );
+    }
+    plan.state = state;
+    Ok((history, epoch))
+}
+
+/// Makes the requests of `saved_state`, as far as they can be.
+fn load_saved(plan: &mut Plan) {
+    let Some(path) = plan.files.saved_state.clone().filter(|path| path.exists()) else { return };
+    let mut undo = Vec::new();
+    match crate::changes::load(&mut plan.state, &path, &mut undo) {
+        Ok(_) => {
+            log::info!("{} changes of {} made", changes(&plan.state, &undo).len(), path.display())
+        }
+        Err(sentence) => {
+            plan.state.undo(undo);
+            warn!("{sentence}; the configuration file alone is served");
+        }
+    }
+}
+
+fn store_error(plan: &Plan, cause: &dyn std::error::Error) -> Error {
+    let path = plan.files.store.clone().unwrap_or_default();
+    Error::Store { path, cause: cause.to_string() }
 }

@@ -35,14 +35,14 @@ impl Supervisor {
         self.send_to_all(&ToWorker::ReopenLogs);
     }
 
-    fn send_to_all(&mut self, message: &ToWorker) {
+    pub(crate) fn send_to_all(&mut self, message: &ToWorker) {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.send(message);
         }
     }
 
     /// The first time, lets requests in flight finish; the second, ends at once.
-    fn stop(&mut self, signal: &str, now: Instant) {
+    pub(crate) fn stop(&mut self, signal: &str, now: Instant) {
         if let Stage::Ending { until, verdict } = &mut self.stage {
             warn!("{signal} again: what is in flight is cut");
             *until = now;

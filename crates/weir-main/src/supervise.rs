@@ -5,6 +5,7 @@
 //! Invariants: a slot has at most one worker; the sockets of every slot are lent to a live worker
 //! whenever there is one; the loop ends only when no worker is left.
 
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 use log::info;
@@ -13,10 +14,14 @@ use weir_control::channel::ToMain;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
+use crate::control::{Asker, ControlSocket};
+use crate::history::History;
 use crate::notify::Notify;
+use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::token::Token;
+use crate::transact::Transaction;
 use crate::{Ended, Error, OnReady, Plan};
 
 /// Main, once its sockets are bound.
@@ -32,6 +37,19 @@ pub(crate) struct Supervisor {
     pub(crate) notify: Notify,
     pub(crate) slots: Vec<Slot>,
     pub(crate) stage: Stage,
+    /// The configuration in use.
+    pub(crate) epoch: u64,
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) history: History,
+    pub(crate) control: Option<ControlSocket>,
+    /// Requests received, by kind.
+    pub(crate) counts: BTreeMap<&'static str, i32>,
+    /// Questions that workers have not answered.
+    pub(crate) asks: Vec<Ask>,
+    /// Number of the last question.
+    pub(crate) asked: u64,
+    /// Who asked for the end.
+    pub(crate) stopper: Option<Asker>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -52,17 +70,28 @@ impl Supervisor {
         loop {
             let now = weir_sys::now();
             self.attend(now);
+            self.serve_clients(now);
+            self.flush_workers();
             self.flush_logs(now);
             if let Stage::Ending { verdict, .. } = &mut self.stage
                 && self.slots.iter().all(|slot| slot.worker.is_none())
             {
-                return std::mem::replace(verdict, Ok(Ended::Clean));
+                let verdict = std::mem::replace(verdict, Ok(Ended::Clean));
+                self.answer_stopper();
+                return verdict;
             }
             let timeout = self.deadline().since(now);
             let events = self.epoll.wait(Some(timeout)).map_err(Error::Events)?;
             for index in 0..events {
                 self.handle(self.epoll.event(index).token.into(), weir_sys::now());
             }
+        }
+    }
+
+    /// Sends what waits for workers.
+    fn flush_workers(&mut self) {
+        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
+            worker.flush(&self.epoll);
         }
     }
 
@@ -78,6 +107,16 @@ impl Supervisor {
             Token::Signals => self.read_signals(now),
             Token::Channel(slot) => self.read_messages(slot, now),
             Token::Process(slot) => self.notice_end(slot, now),
+            Token::Control => {
+                if let Some(control) = &mut self.control {
+                    control.accept(&self.epoll);
+                }
+            }
+            Token::Client(index) => {
+                if let Some(control) = &mut self.control {
+                    control.read(index);
+                }
+            }
         }
     }
 
@@ -92,17 +131,21 @@ impl Supervisor {
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
         };
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
+        let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
+        let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
+        let until = until.min(asks);
         slots.fold(until.min(self.notify.deadline()).min(logs), Instant::min)
     }
 
     /// Does everything that is due.
     fn attend(&mut self, now: Instant) {
         self.kill_what_is_late(now);
+        self.kill_what_holds_up(now);
+        self.give_up_asks(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.attend(now, self.plan.worker_timeout);
-            worker.flush(&self.epoll);
         }
         let ending = matches!(self.stage, Stage::Ending { .. });
         self.notify.alive(ending || self.slots.iter().any(Slot::serves), now);
@@ -114,14 +157,27 @@ impl Supervisor {
             && let Some(message) = worker.receive(&self.epoll, now)
         {
             match message {
-                ToMain::Applied { .. } => {
+                ToMain::Applied { epoch } => {
                     worker.became_ready(now);
+                    self.note_applied(slot, epoch, now);
                     self.announce_when_complete(now);
                 }
-                ToMain::Prepared { .. } => {}
+                ToMain::Prepared { epoch } => self.note_prepared(slot, epoch, now),
+                ToMain::Hashed { number, epoch, hash } => {
+                    self.note_hash(slot, number, epoch, hash);
+                }
+                ToMain::Explained { number, explained } => {
+                    self.note_explained(slot, number, *explained);
+                }
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
-                    worker.kill(format!("refused the configuration of epoch {epoch} ({reason})"));
+                    if !self.note_refused(epoch, &reason)
+                        && epoch <= self.epoch
+                        && let Some(worker) = &mut self.slots[usize::from(slot)].worker
+                    {
+                        let what = format!("refused the configuration of epoch {epoch} ({reason})");
+                        worker.kill(what);
+                    }
                 }
                 ToMain::Drained { cut: 0 } => {}
                 ToMain::Drained { cut } => self.note_cut(slot, cut),

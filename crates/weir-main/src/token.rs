@@ -5,6 +5,10 @@
 pub(crate) enum Token {
     /// Signals.
     Signals,
+    /// The control socket.
+    Control,
+    /// A client of the control socket.
+    Client(u16),
     /// The channel of the worker in a slot.
     Channel(u16),
     /// The process of the worker in a slot.
@@ -15,6 +19,8 @@ impl From<Token> for u64 {
     fn from(token: Token) -> Self {
         match token {
             Token::Signals => 0,
+            Token::Control => 3 << 16,
+            Token::Client(index) => 4 << 16 | Self::from(index),
             Token::Channel(slot) => 1 << 16 | Self::from(slot),
             Token::Process(slot) => 2 << 16 | Self::from(slot),
         }
@@ -26,6 +32,8 @@ impl From<u64> for Token {
         match bits >> 16 {
             1 => Self::Channel(bits as u16),
             2 => Self::Process(bits as u16),
+            3 => Self::Control,
+            4 => Self::Client(bits as u16),
             _ => Self::Signals,
         }
     }
@@ -37,9 +45,14 @@ mod tests {
 
     #[test]
     fn tokens_survive_the_kernel() {
-        for token in
-            [Token::Signals, Token::Channel(0), Token::Channel(u16::MAX), Token::Process(7)]
-        {
+        for token in [
+            Token::Signals,
+            Token::Control,
+            Token::Client(9),
+            Token::Channel(0),
+            Token::Channel(u16::MAX),
+            Token::Process(7),
+        ] {
             assert_eq!(Token::from(u64::from(token)), token);
         }
     }

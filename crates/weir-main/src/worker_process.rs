@@ -85,6 +85,15 @@ impl WorkerProcess {
         !matches!(self.phase, Phase::Ending(_) | Phase::Killed(_))
     }
 
+    /// It can be told of changes, and will say when they are in use.
+    pub(crate) fn takes_orders(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Ready(_) | Phase::Pinged(_))
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.phase, Phase::Draining | Phase::Ending(_))
+    }
+
     pub(crate) fn lifetime(&self, now: Instant) -> Duration {
         now.since(self.started)
     }

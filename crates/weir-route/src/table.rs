@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::explain::Explanation;
 use crate::host::{HostPattern, LONGEST, suffix_of};
 use crate::list::List;
-use crate::node::{Entry, Node};
+use crate::node::{Entry, Node, allows};
 use crate::pattern::{Captures, Pattern};
 use crate::{Position, Rule, RuleError};
 
@@ -131,6 +131,22 @@ impl<T> Table<T> {
         let tree = node.and_then(|node| node.lookup(request.path, request.method)).map(rule);
         let after = self.after.lookup(&request).map(rule);
         Explanation { before, node: node.is_some(), siblings, tree, after, rules: self.len }
+    }
+
+    /// Every route that fits a request, whether it wins or not, the first section first.
+    pub fn fitting(&self, request: &Request<'_>) -> Vec<(&Rule, &T)> {
+        let mut lower = [0; LONGEST];
+        let Some(request) = lower_case(request, &mut lower) else { return Vec::new() };
+        let wildcard = suffix_of(request.host).and_then(|suffix| self.wildcard.get(suffix));
+        let nodes = self.exact.get(request.host).into_iter().chain(wildcard);
+        let nodes = nodes.chain(self.regex.iter().map(|(_, node)| node)).chain([&self.any]);
+        let entries = self.before.iter().chain(nodes.flat_map(Node::iter)).chain(self.after.iter());
+        let fits = |entry: &&Entry<T>| {
+            allows(&entry.rule, request.method)
+                && entry.pattern.host.matches(request.host)
+                && entry.pattern.path.matches(request.path)
+        };
+        entries.filter(fits).map(|entry| (&entry.rule, &entry.value)).collect()
     }
 
     /// Number of routes.

@@ -6,25 +6,27 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener};
 
 use crate::apply::{Batch, Sockets, commit, prepare};
 use crate::context::Context;
+use crate::explain;
 use crate::token::Token;
 
 /// How long connections may finish when main is gone.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
 /// What only the worker itself can carry out.
-pub(crate) enum Request {
+pub(crate) enum Command {
     /// Stop accepting, finish, leave.
     Drain(Duration),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
     Changed {
-        /// As for [`Request::Watch`].
+        /// As for [`Command::Watch`].
         opened: Vec<(Key, usize)>,
         /// Listeners that accept no more.
         closed: Vec<Key>,
@@ -76,7 +78,7 @@ impl Control {
     }
 
     /// Carries out messages until one needs the worker. `None`: no more.
-    pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Request> {
+    pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Command> {
         if self.gone || !self.readable {
             return None;
         }
@@ -95,7 +97,7 @@ impl Control {
         self.flush(cx)
     }
 
-    fn message(&mut self, frame: &[u8], cx: &mut Context) -> Option<Request> {
+    fn message(&mut self, frame: &[u8], cx: &mut Context) -> Option<Command> {
         let message = match decode(frame) {
             Ok(message) => message,
             Err(error) => {
@@ -126,11 +128,15 @@ impl Control {
                 self.sockets.clear();
                 None
             }
+            ToWorker::Ask { number, question } => {
+                self.answer(number, question, cx);
+                None
+            }
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);
                 None
             }
-            ToWorker::Drain { deadline } => Some(Request::Drain(deadline)),
+            ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
                 None
@@ -143,7 +149,7 @@ impl Control {
     }
 
     /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
-    fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Request> {
+    fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Command> {
         let socket = TcpListener::from_fd(self.channel.take_fd()?);
         let key = cx.tables.by_address.get(&address).copied();
         let listener = key.and_then(|key| cx.tables.listeners.get_mut(key));
@@ -154,7 +160,7 @@ impl Control {
         };
         let sockets = &mut listener.sockets;
         sockets.push(socket);
-        Some(Request::Watch(vec![(key, sockets.len() - 1)]))
+        Some(Command::Watch(vec![(key, sockets.len() - 1)]))
     }
 
     fn apply(
@@ -162,7 +168,7 @@ impl Control {
         epoch: u64,
         orders: Vec<weir_control::order::Order>,
         cx: &mut Context,
-    ) -> Option<Request> {
+    ) -> Option<Command> {
         match prepare(&cx.tables, orders) {
             Ok(batch) => self.commit(epoch, batch, cx),
             Err(reason) => {
@@ -172,14 +178,32 @@ impl Control {
         }
     }
 
-    fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Request> {
+    fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {
         let changes = commit(&mut cx.tables, &mut self.sockets, batch);
         for address in changes.forgotten {
             cx.upstream.forget(address);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
         self.say(&ToMain::Applied { epoch });
-        Some(Request::Changed { opened: changes.opened, closed: changes.closed })
+        Some(Command::Changed { opened: changes.opened, closed: changes.closed })
+    }
+
+    fn answer(&mut self, number: u64, question: Question, cx: &mut Context) {
+        self.say(&match question {
+            Question::Hash => {
+                let (epoch, hash) = (cx.observe.epoch(), explain::hash(&cx.tables));
+                ToMain::Hashed { number, epoch, hash }
+            }
+            Question::Explain { address, method, host, path } => {
+                let request = Request {
+                    host: host.as_bytes(),
+                    path: path.as_bytes(),
+                    method: method.as_bytes(),
+                };
+                let explained = Box::new(explain::explain(&cx.tables, cx.now, address, &request));
+                ToMain::Explained { number, explained }
+            }
+        });
     }
 
     /// The last word.
@@ -195,7 +219,7 @@ impl Control {
     }
 
     /// Watches for room while something waits to be sent.
-    fn flush(&mut self, cx: &mut Context) -> Option<Request> {
+    fn flush(&mut self, cx: &mut Context) -> Option<Command> {
         if let Err(error) = self.channel.flush() {
             return self.orphaned(&error, cx);
         }
@@ -209,10 +233,10 @@ impl Control {
     }
 
     /// Main died: nobody would lend the sockets on, so what is in flight finishes here.
-    fn orphaned(&mut self, error: &io::Error, cx: &mut Context) -> Option<Request> {
+    fn orphaned(&mut self, error: &io::Error, cx: &mut Context) -> Option<Command> {
         self.gone = true;
         cx.observe.main_gone(error);
         let _ = cx.epoll.remove(self.channel.as_fd());
-        Some(Request::Drain(ORPHAN_DRAIN))
+        Some(Command::Drain(ORPHAN_DRAIN))
     }
 }

@@ -15,6 +15,7 @@ mod buffers;
 mod context;
 mod control;
 mod date;
+mod explain;
 mod observe;
 mod per_address;
 mod pipes;

@@ -129,6 +129,11 @@ impl Observe {
         }
     }
 
+    /// The configuration in use.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     pub(crate) fn set_epoch(&mut self, epoch: u64, listeners: usize) {
         if self.epoch == 0 {
             self.tell(Event::WorkerStarted { epoch, listeners });

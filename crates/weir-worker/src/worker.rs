@@ -10,7 +10,7 @@ use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
 use crate::context::Context;
-use crate::control::{Control, Request};
+use crate::control::{Command, Control};
 use crate::observe::Shut;
 use crate::session::{Session, Stage};
 use crate::socket::Socket;
@@ -281,9 +281,9 @@ impl Worker {
     fn obey(&mut self) {
         while let Some(request) = self.control.next(&mut self.cx) {
             match request {
-                Request::Drain(deadline) => self.drain(deadline),
-                Request::Watch(opened) => self.watch(opened),
-                Request::Changed { opened, closed } => {
+                Command::Drain(deadline) => self.drain(deadline),
+                Command::Watch(opened) => self.watch(opened),
+                Command::Changed { opened, closed } => {
                     self.watch(opened);
                     for listener in closed {
                         self.gate.close(listener, &mut self.cx);

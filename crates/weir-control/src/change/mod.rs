@@ -16,13 +16,15 @@ pub use diff::diff;
 pub use hash::{hash_after, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
 
+use serde::{Deserialize, Serialize};
+
 use crate::order::Order;
 use crate::state::{
     Backend, BackendId, Cluster, Frontend, FrontendId, Listener, PathRule, Position, State,
 };
 
-/// What an object was before it was changed; `None`: it was not there.
-#[derive(Clone, Debug, PartialEq)]
+/// What an object was before a change; `None`: it was not there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Undo {
     /// A listener.
     Listener(SocketAddr, Option<Listener>),

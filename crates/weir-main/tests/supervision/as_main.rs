@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use weir_base::Limits;
 use weir_control::channel::{LogSettings, Settings};
 use weir_control::state::{Listener, State};
-use weir_main::{Ended, Plan};
+use weir_main::{Ended, Files, Plan};
 
 /// Arguments: `key=value` for what differs from [`plan`].
 pub(crate) fn run(args: &[String]) {
@@ -52,6 +52,8 @@ fn plan() -> Plan {
         pin_workers: false,
         pid_file: None,
         drain_timeout: Duration::from_secs(60),
+        control: None,
+        files: Files::default(),
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             print(&demo.welcome(*address));
         }
     };
-    serve(checked, signals, DRAIN, welcome).map_err(|failure| match failure {
+    serve(checked, None, signals, DRAIN, welcome).map_err(|failure| match failure {
         Failure::Main(weir_main::Error::AddressInUse { .. }) => {
             Failure::DemoPort { port: args.port }
         }

@@ -1,12 +1,12 @@
 //! `weir start`: the proxy in the foreground.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use weir_control::config::{self, Checked};
-use weir_main::{Ended, Plan};
+use weir_main::{ControlPlan, Ended, Files, Plan};
 use weir_sys::Signals;
 
 use crate::failure::Failure;
@@ -27,7 +27,8 @@ pub(crate) fn run(path: &Path, args: &Args) -> Result<ExitCode, Failure> {
         print_error(&checked.warnings.render(is_colored()));
     }
     let signals = weir_main::block_signals()?;
-    serve(checked, signals, Duration::from_secs(args.drain_timeout), |_| {})
+    let drain_timeout = Duration::from_secs(args.drain_timeout);
+    serve(checked, Some(path.to_owned()), signals, drain_timeout, |_| {})
 }
 
 /// The report of a file that cannot be used.
@@ -38,12 +39,26 @@ pub(crate) fn refused(report: &config::Report) -> Failure {
 /// Runs main with what was checked; `on_ready` is told the addresses listened on.
 pub(crate) fn serve(
     checked: Checked,
+    config_file: Option<PathBuf>,
     signals: Signals,
     drain_timeout: Duration,
     on_ready: impl FnOnce(&[SocketAddr]) + 'static,
 ) -> Result<ExitCode, Failure> {
     let logs = open_logs(&checked)?;
+    let control = checked.main.control;
     let plan = Plan {
+        files: Files {
+            store: control.as_ref().map(|control| store_of(&control.path)),
+            from_file: false,
+            config_file,
+            saved_state: control.as_ref().and_then(|control| control.saved_state.clone()),
+            automatic_state_save: control.as_ref().is_some_and(|c| c.automatic_state_save),
+        },
+        control: control.map(|control| ControlPlan {
+            path: control.path,
+            max_frame_bytes: control.max_frame_bytes,
+            allowed_uids: control.allowed_uids,
+        }),
         state: checked.state,
         settings: checked.settings,
         worker_count: checked.main.worker_count,
@@ -59,6 +74,13 @@ pub(crate) fn serve(
         Ended::Clean => ExitCode::SUCCESS,
         Ended::Cut => ExitCode::FAILURE,
     })
+}
+
+/// The store of the state lies beside the control socket.
+fn store_of(socket: &Path) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(".state");
+    path.into()
 }
 
 fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {

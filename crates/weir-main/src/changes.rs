@@ -1,0 +1,303 @@
+//! Requests that change much at once: transactions, files, rollbacks.
+
+use std::fs;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use log::warn;
+use weir_base::Instant;
+use weir_control::change::{Undo, diff};
+use weir_control::config;
+use weir_control::order::Order;
+use weir_control::requests;
+use weir_control::state::State;
+use weir_proto::state_file::{Reader, Writer};
+use weir_proto::{
+    ApplyConfiguration, ChangeKind, Event, EventKind, PlannedChange, Request, Response, Rollback,
+    Transaction as Wanted,
+};
+
+use crate::control::Asker;
+use crate::supervise::Supervisor;
+use crate::transact::Who;
+
+/// Bytes of one record of a state file.
+const LONGEST_RECORD: usize = 16 << 20;
+
+/// What is asked of a transaction beside its changes.
+struct Terms {
+    if_epoch: Option<u64>,
+    dry_run: bool,
+    client: Option<String>,
+}
+
+impl Supervisor {
+    /// Changes that a client lists.
+    pub(crate) fn transact_requests(&mut self, asker: Asker, wanted: Wanted, now: Instant) {
+        let terms = Terms {
+            if_epoch: wanted.if_epoch,
+            dry_run: wanted.dry_run.unwrap_or_default(),
+            client: wanted.client,
+        };
+        match self.orders_of(&wanted.changes) {
+            Ok(orders) => self.transact_on(asker, terms, orders, now),
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
+        }
+    }
+
+    /// The orders of requests, each made on the state that those before it lead to.
+    fn orders_of(&mut self, changes: &[Request]) -> Result<Vec<Order>, String> {
+        let mut undo = Vec::new();
+        let orders = orders_of(&mut self.plan.state, changes, &mut undo);
+        self.plan.state.undo(undo);
+        orders
+    }
+
+    fn transact_on(&mut self, asker: Asker, terms: Terms, orders: Vec<Order>, now: Instant) {
+        if let Some(wanted) = terms.if_epoch.filter(|wanted| *wanted != self.epoch) {
+            let sentence = format!(
+                "the state has changed: epoch {} is in use, not {wanted}; look at it and ask again",
+                self.epoch
+            );
+            return self.answer(&asker, &Response::failure(sentence));
+        }
+        let who = Who {
+            asker,
+            client: terms.client,
+            done: "the changes are in use by every worker".to_owned(),
+            detailed: true,
+            dry_run: terms.dry_run,
+        };
+        if !who.dry_run {
+            self.answer(&asker, &Response::processing("telling the workers", None));
+        }
+        self.transact(who, orders, now);
+    }
+
+    /// Makes the state equal to a file of the configuration.
+    pub(crate) fn apply_configuration(
+        &mut self,
+        asker: Asker,
+        wanted: ApplyConfiguration,
+        now: Instant,
+    ) {
+        let origin = wanted.origin.map(PathBuf::from);
+        let checked = match (wanted.text, &self.plan.files.config_file) {
+            (Some(text), _) => config::check(&text, &origin.unwrap_or_else(|| "-".into())),
+            (None, Some(path)) => config::load(path),
+            (None, None) => {
+                let sentence = "the proxy was not started with a file: name one";
+                return self.answer(&asker, &Response::failure(sentence));
+            }
+        };
+        let terms = Terms {
+            if_epoch: wanted.if_epoch,
+            dry_run: wanted.dry_run.unwrap_or_default(),
+            client: wanted.client,
+        };
+        match checked {
+            Ok(checked) => {
+                let orders = diff(&self.plan.state, &checked.state);
+                self.transact_on(asker, terms, orders, now);
+            }
+            Err(report) => self.answer(&asker, &Response::failure(report.render(false))),
+        }
+    }
+
+    /// The request of the protocol; an empty path is the file of the start.
+    pub(crate) fn reload(&mut self, asker: Asker, path: &str, now: Instant) {
+        let checked = match (path, &self.plan.files.config_file) {
+            ("", Some(path)) => config::load(path),
+            ("", None) => {
+                let sentence = "the proxy was not started with a file: name one";
+                return self.answer(&asker, &Response::failure(sentence));
+            }
+            (path, _) => config::load(Path::new(path)),
+        };
+        match checked {
+            Ok(checked) => {
+                self.answer(&asker, &Response::processing("telling the workers", None));
+                let orders = diff(&self.plan.state, &checked.state);
+                let done = "the configuration is in use by every worker".to_owned();
+                self.transact(Who::plain(asker, done), orders, now);
+                self.tell_of(EventKind::ConfigurationReloaded);
+            }
+            Err(report) => self.answer(&asker, &Response::failure(report.render(false))),
+        }
+    }
+
+    /// Restores the state of an epoch.
+    pub(crate) fn roll_back(&mut self, asker: Asker, wanted: &Rollback, now: Instant) {
+        let target = match self.state_at(wanted.epoch) {
+            Ok(target) => target,
+            Err(sentence) => return self.answer(&asker, &Response::failure(sentence)),
+        };
+        let orders = diff(&self.plan.state, &target);
+        let terms = Terms {
+            if_epoch: wanted.if_epoch,
+            dry_run: wanted.dry_run.unwrap_or_default(),
+            client: wanted.client.clone(),
+        };
+        self.transact_on(asker, terms, orders, now);
+    }
+
+    fn state_at(&self, epoch: u64) -> Result<State, String> {
+        if epoch > self.epoch {
+            return Err(format!("epoch {epoch} has not been: {} is in use", self.epoch));
+        }
+        let records = self.history.since(epoch).map_err(|error| error.to_string())?;
+        if records.last().map_or(self.epoch, |(oldest, _)| oldest - 1) != epoch {
+            return Err(format!("epoch {epoch} is not in the history any more"));
+        }
+        let mut state = self.plan.state.clone();
+        for (_, record) in records {
+            state.undo(record.undo);
+        }
+        Ok(state)
+    }
+
+    /// Writes the state as requests.
+    pub(crate) fn save_state(&mut self, asker: &Asker, path: &str) {
+        match save(&self.plan.state, Path::new(path)) {
+            Ok(count) => {
+                let message = format!("{count} requests are saved in {path}");
+                self.answer(asker, &Response::ok(message, None));
+                self.tell_of(EventKind::StateSaved);
+            }
+            Err(error) => {
+                let sentence = format!("the state cannot be saved in {path}: {error}");
+                self.answer(asker, &Response::failure(sentence));
+            }
+        }
+    }
+
+    /// After a change, when the configuration asks for it.
+    pub(crate) fn save_automatically(&mut self) {
+        let Some(path) = &self.plan.files.saved_state else { return };
+        if self.plan.files.automatic_state_save
+            && let Err(error) = save(&self.plan.state, path)
+        {
+            warn!("the state cannot be saved in {}: {error}", path.display());
+        }
+    }
+
+    /// Makes the changes of a state file, as one transaction. Those that the state does not allow,
+    /// because they were made already, are left out.
+    pub(crate) fn load_state(&mut self, asker: Asker, path: &str, now: Instant) {
+        let mut undo = Vec::new();
+        let loaded = load(&mut self.plan.state, Path::new(path), &mut undo);
+        self.plan.state.undo(undo);
+        match loaded {
+            Ok((orders, left_out)) => {
+                self.answer(&asker, &Response::processing("telling the workers", None));
+                let done = format!("the state is loaded; {left_out} requests were left out");
+                self.transact(Who::plain(asker, done), orders, now);
+                self.tell_of(EventKind::StateLoaded);
+            }
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
+        }
+    }
+
+    /// Tells subscribers of what a transaction did.
+    pub(crate) fn tell_of_changes(&mut self, changes: &[PlannedChange]) {
+        let Some(control) = &mut self.control else { return };
+        for change in changes {
+            if let Some(event) = event(change) {
+                control.tell("main", event);
+            }
+        }
+    }
+}
+
+fn orders_of(
+    state: &mut State,
+    changes: &[Request],
+    undo: &mut Vec<Undo>,
+) -> Result<Vec<Order>, String> {
+    let mut all = Vec::new();
+    for (number, change) in changes.iter().enumerate() {
+        let at = |sentence: String| format!("change {}: {sentence}", number + 1);
+        let request = change.request_type.as_ref();
+        let request = request.ok_or_else(|| at("it asks for nothing that is known".to_owned()))?;
+        let orders = requests::orders(state, request).map_err(|r| at(r.to_string()))?;
+        let orders = orders.ok_or_else(|| {
+            at(format!("{} does not change the state: ask for it by itself", request.name()))
+        })?;
+        for order in &orders {
+            state.apply(order.clone(), undo);
+        }
+        all.extend(orders);
+    }
+    Ok(all)
+}
+
+/// Writes a file beside and moves it there.
+fn save(state: &State, path: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut writer = Writer::new(BufWriter::new(file));
+    for request in requests::of_state(state) {
+        writer.write(request.into())?;
+    }
+    let (mut file, count) = writer.finish()?;
+    file.flush()?;
+    file.get_ref().sync_all()?;
+    fs::rename(&beside, path)?;
+    Ok(count)
+}
+
+/// The orders of a file's requests, applied to `state`, and how many requests it does not allow.
+pub(crate) fn load(
+    state: &mut State,
+    path: &Path,
+    undo: &mut Vec<Undo>,
+) -> Result<(Vec<Order>, u64), String> {
+    let cannot = |error: String| format!("{} cannot be loaded: {error}", path.display());
+    let file = fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
+    let (mut all, mut left_out) = (Vec::new(), 0);
+    for record in Reader::new(BufReader::new(file), LONGEST_RECORD) {
+        let record = record.map_err(|error| cannot(error.to_string()))?;
+        let request = record.content.request_type;
+        match request.as_ref().map(|request| requests::orders(state, request)) {
+            Some(Ok(Some(orders))) => {
+                for order in &orders {
+                    state.apply(order.clone(), undo);
+                }
+                all.extend(orders);
+            }
+            Some(Err(refusal)) => {
+                warn!("a request of {} is left out: {refusal}", path.display());
+                left_out += 1;
+            }
+            Some(Ok(None)) | None => left_out += 1,
+        }
+    }
+    Ok((all, left_out))
+}
+
+/// The event of the protocol for a change, if it has one.
+fn event(change: &PlannedChange) -> Option<Event> {
+    use ChangeKind::{ChangeAdded as Added, ChangeChanged as Changed, ChangeRemoved as Removed};
+    let active = || change.keys.iter().find(|key| key.key == "active").map(|key| &*key.new);
+    let kind = match (&*change.object, change.kind()) {
+        ("cluster", Added | Changed) => EventKind::ClusterAdded,
+        ("cluster", Removed) => EventKind::ClusterRemoved,
+        ("frontend", Added | Changed) => EventKind::FrontendAdded,
+        ("frontend", Removed) => EventKind::FrontendRemoved,
+        ("listener", Added) => EventKind::ListenerAdded,
+        ("listener", Removed) => EventKind::ListenerRemoved,
+        ("listener", Changed) => match active() {
+            Some("true") => EventKind::ListenerActivated,
+            Some(_) => EventKind::ListenerDeactivated,
+            None => EventKind::ListenerUpdated,
+        },
+        _ => return None,
+    };
+    let cluster_id = (change.object == "cluster").then(|| change.name.clone());
+    let address = change.name.rsplit(' ').next().and_then(|text| text.parse().ok());
+    let address = address.map(|address: std::net::SocketAddr| address.into());
+    Some(Event { kind: kind.into(), cluster_id, address, ..Event::default() })
+}

@@ -1,0 +1,186 @@
+//! One client: bytes in both directions.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use prost::Message;
+use weir_proto::frame::{self, Decoder, FrameError};
+use weir_proto::request::RequestType;
+use weir_proto::{Request, Response};
+use weir_sys::Epoll;
+
+/// Requests that wait behind the one under way; then no more is read.
+const MOST_WAITING: usize = 64;
+/// Longest frames that may wait to be written.
+const MOST_UNWRITTEN: usize = 4;
+/// Reads in one turn.
+const READS: usize = 8;
+
+/// What a client said.
+enum Said {
+    Request(Box<RequestType>),
+    /// Something that is answered with this sentence.
+    Nonsense(String),
+}
+
+/// A client.
+pub(super) struct Client {
+    stream: UnixStream,
+    pub(super) serial: u64,
+    /// User and process at the other end.
+    pub(super) credentials: (u32, i32),
+    pub(super) subscribed: bool,
+    decoder: Decoder,
+    said: VecDeque<Said>,
+    /// A request is under way.
+    busy: bool,
+    unwritten: Vec<u8>,
+    longest: usize,
+    /// Nothing more is read; the connection closes when everything is written.
+    ended: bool,
+    failed: Option<io::Error>,
+    interest: (bool, bool),
+}
+
+impl Client {
+    pub(super) fn new(stream: UnixStream, serial: u64, longest: usize) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let credentials = weir_sys::peer_credentials(&stream)?;
+        Ok(Self {
+            stream,
+            serial,
+            credentials,
+            subscribed: false,
+            decoder: Decoder::new(longest),
+            said: VecDeque::new(),
+            busy: false,
+            unwritten: Vec::new(),
+            longest,
+            ended: false,
+            failed: None,
+            interest: (true, false),
+        })
+    }
+
+    /// Reads what is there, up to a bound.
+    pub(super) fn read(&mut self) {
+        for _ in 0..READS {
+            if self.ended || self.said.len() >= MOST_WAITING {
+                return;
+            }
+            match self.decoder.read(&mut self.stream) {
+                Ok(0) => self.ended = true,
+                Ok(_) => self.cut(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failed = Some(error);
+                    self.ended = true;
+                }
+            }
+        }
+    }
+
+    /// Cuts what was read into requests.
+    fn cut(&mut self) {
+        loop {
+            let said = match self.decoder.poll() {
+                Ok(None) => return,
+                Ok(Some(message)) => understood(message),
+                Err(error) => {
+                    self.ended |= matches!(error, FrameError::TooLarge { .. });
+                    Said::Nonsense(error.to_string())
+                }
+            };
+            self.said.push_back(said);
+            if self.ended {
+                return;
+            }
+        }
+    }
+
+    /// The next request, if none is under way and it may run.
+    pub(super) fn next(&mut self, may_run: &impl Fn(&RequestType) -> bool) -> Option<RequestType> {
+        while !self.busy {
+            match self.said.pop_front()? {
+                Said::Nonsense(sentence) => self.answer(&Response::failure(sentence)),
+                Said::Request(request) if may_run(&request) => {
+                    self.busy = true;
+                    return Some(*request);
+                }
+                later => {
+                    self.said.push_front(later);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Puts an answer in line.
+    pub(super) fn answer(&mut self, response: &Response) {
+        self.busy &= !response.is_last();
+        if let Err(error) = frame::encode(response, self.longest, &mut self.unwritten) {
+            let sentence = format!("the answer cannot be sent: {error}");
+            let _ = frame::encode(&Response::failure(sentence), self.longest, &mut self.unwritten);
+            self.busy = false;
+        }
+        if self.unwritten.len() > MOST_UNWRITTEN.saturating_mul(self.longest) {
+            self.failed = Some(io::Error::other("it does not read what it is told"));
+        }
+    }
+
+    /// Writes what the kernel takes and says to `epoll` what is waited for.
+    ///
+    /// # Errors
+    /// When the client is to be let go.
+    pub(super) fn flush(&mut self, epoll: &Epoll, token: u64) -> io::Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.write()?;
+        if self.ended && self.unwritten.is_empty() && self.said.is_empty() && !self.busy {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let reads = !self.ended && self.said.len() < MOST_WAITING;
+        let interest = (reads, !self.unwritten.is_empty());
+        if interest != self.interest {
+            epoll.modify_level(self.stream.as_fd(), token, interest.0, interest.1)?;
+            self.interest = interest;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        while written < self.unwritten.len() {
+            match self.stream.write(&self.unwritten[written..]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.unwritten.drain(..written);
+        Ok(())
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+fn understood(message: &[u8]) -> Said {
+    match Request::decode(message) {
+        Ok(Request { request_type: Some(request) }) => Said::Request(Box::new(request)),
+        Ok(Request { request_type: None }) => {
+            Said::Nonsense("the message asks for nothing that this version knows".to_owned())
+        }
+        Err(error) => Said::Nonsense(format!("the message is no request: {error}")),
+    }
+}

@@ -1,0 +1,210 @@
+//! The transactions of the past and the state that they made, in a file that survives a crash at
+//! any moment.
+//!
+//! A transaction is stored with what it did and what undoes it; from time to time the whole state
+//! is stored beside it, so that reading it again costs no more than the state.
+//!
+//! Invariant: what [`History::add`] has returned for is found after any crash.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+use weir_control::change::Undo;
+use weir_control::order::Order;
+use weir_control::state::State;
+use weir_proto::PlannedChange;
+
+/// By epoch, as JSON.
+const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("transactions");
+/// The whole state at an epoch, as JSON; one entry.
+const STATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("states");
+/// Transactions that are kept; older ones go when the state is stored.
+const KEPT: u64 = 10_000;
+/// Orders after which the state is stored, unless the state is larger.
+const ORDERS_BETWEEN_STATES: usize = 10_000;
+
+/// What is known of one transaction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Since the Unix epoch.
+    pub(crate) time_ms: u64,
+    pub(crate) uid: u32,
+    pub(crate) pid: i32,
+    pub(crate) client: Option<String>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) undo: Vec<Undo>,
+    pub(crate) changes: Vec<PlannedChange>,
+}
+
+/// The store; without a file, nothing is kept.
+pub(crate) struct History {
+    database: Option<Database>,
+    /// Orders that were stored since the state was.
+    orders: usize,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+impl History {
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self { database: None, orders: 0 }
+    }
+
+    /// Opens a store, which only its owner may read; the state in it and its epoch.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Option<(u64, State)>)> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let database = redb::Builder::new()
+            .create_with_backend(redb::backends::FileBackend::new(options.open(path)?)?)?;
+        let mut history = Self { database: Some(database), orders: 0 };
+        let stored = history.stored()?;
+        Ok((history, stored))
+    }
+
+    /// The last state: the stored one, and what was done since.
+    fn stored(&mut self) -> Result<Option<(u64, State)>> {
+        let Some(database) = &self.database else { return Ok(None) };
+        let read = database.begin_read()?;
+        let Ok(states) = read.open_table(STATES) else { return Ok(None) };
+        let Some((epoch, state)) = states.last()? else { return Ok(None) };
+        let mut epoch = epoch.value();
+        let mut state: State = serde_json::from_slice(state.value())?;
+        let mut undo = Vec::new();
+        for entry in read.open_table(RECORDS)?.range(epoch + 1..)? {
+            let (at, record) = entry?;
+            let record: Record = serde_json::from_slice(record.value())?;
+            self.orders += record.orders.len();
+            for order in record.orders {
+                state.apply(order, &mut undo);
+            }
+            undo.clear();
+            epoch = at.value();
+        }
+        Ok(Some((epoch, state)))
+    }
+
+    /// Stores a transaction; `state` is what it led to. It is on the disk when this returns.
+    pub(crate) fn add(&mut self, epoch: u64, record: &Record, state: &State) -> Result<()> {
+        let Some(database) = &self.database else { return Ok(()) };
+        let objects = state.frontends.len() + state.backends.len() + state.clusters.len();
+        let write = database.begin_write()?;
+        write.open_table(RECORDS)?.insert(epoch, &*serde_json::to_vec(record)?)?;
+        let whole = self.orders + record.orders.len() >= ORDERS_BETWEEN_STATES.max(objects);
+        if whole {
+            put_state(&write, epoch, state)?;
+            let old = ..epoch.saturating_sub(KEPT);
+            write.open_table(RECORDS)?.retain_in(old, |_, _| false)?;
+        }
+        write.commit()?;
+        self.orders = if whole { 0 } else { self.orders + record.orders.len() };
+        Ok(())
+    }
+
+    /// Stores a state that no transaction led to.
+    pub(crate) fn put(&mut self, epoch: u64, state: &State) -> Result<()> {
+        let Some(database) = &self.database else { return Ok(()) };
+        let write = database.begin_write()?;
+        put_state(&write, epoch, state)?;
+        write.commit()?;
+        self.orders = 0;
+        Ok(())
+    }
+
+    /// The newest transactions before an epoch.
+    pub(crate) fn before(&self, epoch: u64, limit: usize) -> Result<Vec<(u64, Record)>> {
+        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        let read = database.begin_read()?;
+        let Ok(records) = read.open_table(RECORDS) else { return Ok(Vec::new()) };
+        let newest = records.range(..epoch)?.rev().take(limit);
+        newest.map(|entry| decode(entry?)).collect()
+    }
+
+    /// The transactions after an epoch, the newest first.
+    pub(crate) fn since(&self, epoch: u64) -> Result<Vec<(u64, Record)>> {
+        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        let read = database.begin_read()?;
+        let Ok(records) = read.open_table(RECORDS) else { return Ok(Vec::new()) };
+        records.range(epoch + 1..)?.rev().map(|entry| decode(entry?)).collect()
+    }
+}
+
+fn put_state(write: &redb::WriteTransaction, epoch: u64, state: &State) -> Result<()> {
+    let mut states = write.open_table(STATES)?;
+    states.retain(|_, _| false)?;
+    states.insert(epoch, &*serde_json::to_vec(state)?)?;
+    Ok(())
+}
+
+type Entry<'a> = (redb::AccessGuard<'a, u64>, redb::AccessGuard<'a, &'static [u8]>);
+
+fn decode((epoch, record): Entry<'_>) -> Result<(u64, Record)> {
+    Ok((epoch.value(), serde_json::from_slice(record.value())?))
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_millis() -> u64 {
+    weir_sys::unix_time().as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_control::state::Cluster;
+
+    use super::*;
+
+    fn record(state: &mut State, orders: Vec<Order>) -> Record {
+        let mut undo = Vec::new();
+        for order in orders.clone() {
+            state.apply(order, &mut undo);
+        }
+        let (time_ms, uid, pid, client, changes) = (1, 2, 3, None, Vec::new());
+        Record { time_ms, uid, pid, client, orders, undo, changes }
+    }
+
+    fn cluster(id: String) -> Order {
+        Order::Cluster(Cluster { id, ..Cluster::default() })
+    }
+
+    #[test]
+    fn what_was_stored_is_found_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store");
+        let (mut history, stored) = History::open(&path).expect("opened");
+        assert_eq!(stored, None);
+        let mut state = State::default();
+        history.put(1, &state).expect("stored");
+        for epoch in 2..6 {
+            let record = record(&mut state, vec![cluster(format!("c{epoch}"))]);
+            history.add(epoch, &record, &state).expect("stored");
+        }
+        let many = (0..ORDERS_BETWEEN_STATES).map(|n| cluster(format!("m{}", n % 7))).collect();
+        let many = record(&mut state, many);
+        history.add(6, &many, &state).expect("stored");
+        assert_eq!(history.orders, 0, "the whole state was stored");
+        drop(history);
+
+        let (history, stored) = History::open(&path).expect("opened");
+        assert_eq!(stored, Some((6, state.clone())));
+        let epochs = |records: Vec<(u64, Record)>| records.into_iter().map(|(e, _)| e).collect();
+        let newest: Vec<u64> = epochs(history.before(6, 2).expect("read"));
+        assert_eq!(newest, [5, 4]);
+        for (_, record) in history.since(3).expect("read") {
+            state.undo(record.undo);
+        }
+        assert_eq!(state.clusters.keys().collect::<Vec<_>>(), ["c2", "c3"]);
+    }
+
+    #[test]
+    fn only_the_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store");
+        History::open(&path).expect("opened");
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,220 @@
+//! Questions about the past, and those that workers answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use weir_base::Instant;
+use weir_control::change::state_hash;
+use weir_control::channel::{Explained, Question, ToWorker};
+use weir_proto::response_content::ContentType;
+use weir_proto::{
+    Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery, Response,
+    WorkerDrift,
+};
+
+use crate::control::Asker;
+use crate::history::Record;
+use crate::supervise::Supervisor;
+use crate::transact::counts;
+
+/// Transactions that are listed when no number is asked for.
+const LISTED: u32 = 100;
+
+/// Something that workers are asked.
+pub(crate) struct Ask {
+    number: u64,
+    asker: Asker,
+    /// Slots that have not answered.
+    waiting: BTreeSet<u16>,
+    /// Epoch and hash by slot; `None` while it has not answered.
+    hashes: BTreeMap<u16, Option<(u64, u64)>>,
+    pub(crate) deadline: Instant,
+}
+
+impl Supervisor {
+    pub(crate) fn tell_history(&mut self, asker: &Asker, query: &HistoryQuery) {
+        let limit = query.limit.filter(|limit| *limit > 0).unwrap_or(LISTED);
+        let before = query.before.unwrap_or(u64::MAX);
+        let response = match self.history.before(before, limit as usize) {
+            Ok(records) => {
+                let entries = records.iter().map(|(epoch, record)| entry(*epoch, record));
+                let content = ContentType::History(Listed { entries: entries.collect() });
+                Response::ok("the newest transactions", content)
+            }
+            Err(error) => Response::failure(format!("the history cannot be read: {error}")),
+        };
+        self.answer(asker, &response);
+    }
+
+    pub(crate) fn show_epoch(&mut self, asker: &Asker, epoch: u64) {
+        let found = self.history.before(epoch.saturating_add(1), 1);
+        let response = match found.as_deref() {
+            Ok([(at, record)]) if *at == epoch => {
+                let changes = record.changes.clone();
+                let entry = HistoryEntry { changes, ..entry(epoch, record) };
+                let content = ContentType::History(Listed { entries: vec![entry] });
+                Response::ok(format!("epoch {epoch}"), content)
+            }
+            Ok(_) => Response::failure(format!("there is no transaction of epoch {epoch}")),
+            Err(error) => Response::failure(format!("the history cannot be read: {error}")),
+        };
+        self.answer(asker, &response);
+    }
+
+    /// Asks one worker what it would do with a request.
+    pub(crate) fn ask_to_explain(&mut self, asker: Asker, wanted: &ExplainRequest, now: Instant) {
+        let question = match self.question(wanted) {
+            Ok(question) => question,
+            Err(sentence) => return self.answer(&asker, &Response::failure(sentence)),
+        };
+        let serving = self.slots.iter().position(|slot| slot.serves());
+        let Some(slot) = serving.and_then(|slot| u16::try_from(slot).ok()) else {
+            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
+        };
+        self.ask(asker, [slot].into(), question, now);
+    }
+
+    fn question(&self, wanted: &ExplainRequest) -> Result<Question, String> {
+        let rest = wanted.url.strip_prefix("http://").ok_or("the URL begins with http://")?;
+        let (authority, path) = match rest.find(['/', '?']) {
+            Some(at) if rest[at..].starts_with('/') => rest.split_at(at),
+            Some(at) => (&rest[..at], "/"),
+            None => (rest, "/"),
+        };
+        let path = path.split(['?', '#']).next().unwrap_or(path);
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| format!("`{port}` is not a port"))?)
+            }
+            _ => (authority, 80),
+        };
+        let host_field = wanted.headers.iter().find_map(|header| {
+            let (name, value) = header.split_once(':')?;
+            name.eq_ignore_ascii_case("host").then(|| value.trim().to_owned())
+        });
+        let address = match &wanted.address {
+            Some(address) => SocketAddr::try_from(*address).map_err(|error| error.to_string())?,
+            None => {
+                let mut listeners = self.plan.state.listeners.values();
+                let listener = listeners.find(|l| {
+                    l.public_address.unwrap_or(l.address).port() == port || l.address.port() == port
+                });
+                let none = || format!("no listener has port {port}: name one with its address");
+                listener.ok_or_else(none)?.address
+            }
+        };
+        let host = host_field.unwrap_or_else(|| host.to_owned());
+        let host = host.rsplit_once(':').filter(|(_, p)| p.parse::<u16>().is_ok());
+        Ok(Question::Explain {
+            address,
+            method: wanted.method.clone(),
+            host: host.map_or_else(|| self.host_of(wanted, authority), |(h, _)| h.to_owned()),
+            path: path.to_owned(),
+        })
+    }
+
+    /// The host of a request whose host has no port.
+    fn host_of(&self, wanted: &ExplainRequest, authority: &str) -> String {
+        let field = wanted.headers.iter().find_map(|header| {
+            let (name, value) = header.split_once(':')?;
+            name.eq_ignore_ascii_case("host").then(|| value.trim())
+        });
+        let host = field.unwrap_or(authority);
+        let port = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        port.map_or(host, |(host, _)| host).to_owned()
+    }
+
+    /// Asks every worker what it has in use.
+    pub(crate) fn ask_for_hashes(&mut self, asker: Asker, now: Instant) {
+        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
+        let waiting: BTreeSet<u16> = serving.map(|(slot, _)| slot as u16).collect();
+        if waiting.is_empty() {
+            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
+        }
+        self.ask(asker, waiting, Question::Hash, now);
+    }
+
+    fn ask(&mut self, asker: Asker, waiting: BTreeSet<u16>, question: Question, now: Instant) {
+        self.asked += 1;
+        let number = self.asked;
+        for slot in &waiting {
+            if let Some(worker) = &mut self.slots[usize::from(*slot)].worker {
+                worker.send(&ToWorker::Ask { number, question: question.clone() });
+            }
+        }
+        let hashes = waiting.iter().map(|slot| (*slot, None)).collect();
+        let deadline = now + self.plan.worker_timeout;
+        self.asks.push(Ask { number, asker, waiting, hashes, deadline });
+    }
+
+    pub(crate) fn note_hash(&mut self, slot: u16, number: u64, epoch: u64, hash: u64) {
+        let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
+        let ask = &mut self.asks[at];
+        ask.waiting.remove(&slot);
+        ask.hashes.insert(slot, Some((epoch, hash)));
+        if ask.waiting.is_empty() {
+            let ask = self.asks.swap_remove(at);
+            self.tell_drift(&ask);
+        }
+    }
+
+    fn tell_drift(&mut self, ask: &Ask) {
+        let hash = state_hash(&self.plan.state);
+        let differs = |found: &Option<(u64, u64)>| *found != Some((self.epoch, hash));
+        let differing = ask.hashes.values().filter(|found| differs(found)).count();
+        let message = match differing {
+            0 => "every worker has in use what main has".to_owned(),
+            count => format!("{count} workers do not have in use what main has"),
+        };
+        let workers = ask.hashes.iter().map(|(slot, found)| WorkerDrift {
+            id: (*slot).into(),
+            epoch: found.map(|(epoch, _)| epoch),
+            hash: found.map(|(_, hash)| hash),
+        });
+        let drift = Drift { epoch: self.epoch, hash, workers: workers.collect() };
+        self.answer(&ask.asker, &Response::ok(message, ContentType::Drift(drift)));
+    }
+
+    pub(crate) fn note_explained(&mut self, slot: u16, number: u64, explained: Explained) {
+        let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
+        let ask = self.asks.swap_remove(at);
+        let content = ContentType::Explanation(Explanation {
+            worker: slot.into(),
+            epoch: self.epoch,
+            steps: explained.steps,
+            listener: explained.listener,
+            frontend: explained.frontend,
+            cluster: explained.cluster,
+            backends: explained.backends,
+            lost: explained.lost,
+        });
+        self.answer(&ask.asker, &Response::ok("this is what would happen", content));
+    }
+
+    /// Answers what workers have left unanswered for too long.
+    pub(crate) fn give_up_asks(&mut self, now: Instant) {
+        while let Some(at) = self.asks.iter().position(|ask| ask.deadline <= now) {
+            let ask = self.asks.swap_remove(at);
+            if ask.hashes.values().any(Option::is_some) {
+                self.tell_drift(&ask);
+            } else {
+                self.answer(&ask.asker, &Response::failure("the worker did not answer in time"));
+            }
+        }
+    }
+}
+
+fn entry(epoch: u64, record: &Record) -> HistoryEntry {
+    let (added, changed, removed) = counts(&record.changes);
+    HistoryEntry {
+        epoch,
+        time_ms: record.time_ms,
+        uid: Some(record.uid),
+        pid: Some(record.pid),
+        client: record.client.clone(),
+        added,
+        changed,
+        removed,
+        changes: Vec::new(),
+    }
+}

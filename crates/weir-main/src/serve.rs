@@ -1,0 +1,241 @@
+//! Carrying out what clients of the control socket ask.
+//!
+//! Every kind of request is carried out, or refused with a sentence that says what is missing.
+
+use log::{info, warn};
+use weir_base::Instant;
+use weir_control::channel::ToWorker;
+use weir_control::requests::{self, query};
+use weir_log::Logs;
+use weir_proto::request::RequestType;
+use weir_proto::response_content::ContentType;
+use weir_proto::{
+    EventKind, RequestCounts, Response, ResponseContent, RunState, WorkerInfo, WorkerInfos,
+    WorkerResponses,
+};
+
+use crate::control::Asker;
+use crate::supervise::{Stage, Supervisor};
+use crate::transact::Who;
+
+impl Supervisor {
+    /// Carries out what can be now, and tells clients what there is to tell.
+    pub(crate) fn serve_clients(&mut self, now: Instant) {
+        loop {
+            let busy = self.transaction.is_some() || !matches!(self.stage, Stage::Serving);
+            let Some(control) = &mut self.control else { return };
+            let may_run = |request: &RequestType| !busy || is_question(request);
+            let Some((asker, request)) = control.next_request(may_run) else { break };
+            *self.counts.entry(request.name()).or_default() += 1;
+            self.carry_out(asker, request, now);
+        }
+        if let Some(control) = &mut self.control {
+            control.flush(&self.epoll);
+        }
+    }
+
+    /// Tells whoever asked.
+    pub(crate) fn answer(&mut self, asker: &Asker, response: &Response) {
+        if let Some(control) = &mut self.control {
+            control.answer(asker, response);
+        }
+    }
+
+    fn carry_out(&mut self, asker: Asker, request: RequestType, now: Instant) {
+        use RequestType as R;
+        let state = &self.plan.state;
+        let content = match request {
+            R::ListWorkers(_) | R::Status(_) => ContentType::Workers(self.workers()),
+            R::ListFrontends(filters) => {
+                ContentType::FrontendList(query::frontends(state, &filters))
+            }
+            R::ListListeners(_) => ContentType::ListenersList(query::listeners(state)),
+            R::QueryClusterById(id) => {
+                self.as_every_worker(ContentType::Clusters(query::cluster_by_id(state, &id)))
+            }
+            R::QueryClustersByDomain(domain) => {
+                let clusters = query::clusters_by_domain(state, &domain);
+                self.as_every_worker(ContentType::Clusters(clusters))
+            }
+            R::QueryClustersHashes(_) => {
+                self.as_every_worker(ContentType::ClusterHashes(query::cluster_hashes(state)))
+            }
+            R::CountRequests(_) => {
+                let map = self.counts.iter().map(|(name, count)| ((*name).to_owned(), *count));
+                ContentType::RequestCounts(RequestCounts { map: map.collect() })
+            }
+            R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
+            R::QueryCertificatesFromTheState(_) => {
+                ContentType::CertificatesWithFingerprints(Default::default())
+            }
+            other => return self.carry_out_more(asker, other, now),
+        };
+        self.answer(&asker, &Response::ok("here it is", content));
+    }
+
+    fn carry_out_more(&mut self, asker: Asker, request: RequestType, now: Instant) {
+        use RequestType as R;
+        match request {
+            R::SubscribeEvents(_) => {
+                if let Some(control) = &mut self.control {
+                    control.subscribe(&asker);
+                    control.tell_of(EventKind::EventsSubscribed);
+                }
+            }
+            R::SaveState(path) => self.save_state(&asker, &path),
+            R::LoadState(path) => self.load_state(asker, &path, now),
+            R::ReloadConfiguration(path) => self.reload(asker, &path, now),
+            R::ApplyConfiguration(wanted) => self.apply_configuration(asker, wanted, now),
+            R::Transact(transaction) => self.transact_requests(asker, transaction, now),
+            R::Rollback(wanted) => self.roll_back(asker, &wanted, now),
+            R::QueryHistory(query) => self.tell_history(&asker, &query),
+            R::ShowEpoch(epoch) => self.show_epoch(&asker, epoch),
+            R::Explain(request) => self.ask_to_explain(asker, &request, now),
+            R::QueryDrift(_) => self.ask_for_hashes(asker, now),
+            R::Logging(filter) => self.set_log_filter(&asker, &filter),
+            R::SoftStop(_) => self.stop_for(asker, false, now),
+            R::HardStop(_) => self.stop_for(asker, true, now),
+            other => match missing(&other) {
+                Some(sentence) => self.answer(&asker, &Response::failure(sentence)),
+                None => self.transact_one(asker, &other, now),
+            },
+        }
+    }
+
+    /// A request of the protocol that changes the state is a transaction of one.
+    fn transact_one(&mut self, asker: Asker, request: &RequestType, now: Instant) {
+        match requests::orders(&self.plan.state, request) {
+            Ok(Some(orders)) => {
+                self.answer(&asker, &Response::processing("telling the workers", None));
+                let done = format!("{} is in use by every worker", request.name());
+                self.transact(Who::plain(asker, done), orders, now);
+            }
+            Ok(None) => {
+                let sentence = format!("{} is not for clients", request.name());
+                self.answer(&asker, &Response::failure(sentence));
+            }
+            Err(refusal) => self.answer(&asker, &Response::failure(refusal.to_string())),
+        }
+    }
+
+    /// What is known of the workers.
+    fn workers(&self) -> WorkerInfos {
+        let workers = self.slots.iter().enumerate().map(|(slot, place)| {
+            let (pid, state) = match &place.worker {
+                None => (0, RunState::Stopped),
+                Some(worker) if worker.is_ready() => (worker.pid(), RunState::Running),
+                Some(worker) if worker.is_draining() => (worker.pid(), RunState::Stopping),
+                Some(worker) => (worker.pid(), RunState::NotAnswering),
+            };
+            WorkerInfo { id: slot as u32, pid, run_state: state.into() }
+        });
+        WorkerInfos { vec: workers.collect() }
+    }
+
+    /// Main's answer, which is that of every worker: what was acknowledged is in use by all.
+    fn as_every_worker(&self, content: ContentType) -> ContentType {
+        let content = ResponseContent { content_type: Some(content) };
+        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
+        let names = serving.map(|(slot, _)| slot.to_string()).chain(["main".to_owned()]);
+        let map = names.map(|name| (name, content.clone())).collect();
+        ContentType::WorkerResponses(WorkerResponses { map })
+    }
+
+    fn set_log_filter(&mut self, asker: &Asker, text: &str) {
+        let filter = match text.parse() {
+            Ok(filter) => filter,
+            Err(error) => {
+                let sentence = format!("the filter `{text}` is not understood: {error}");
+                return self.answer(asker, &Response::failure(sentence));
+            }
+        };
+        self.logs.inspect(|logs: &&'static Logs| logs.set_filter(filter));
+        self.plan.settings.logs.level = text.to_owned();
+        self.send_to_all(&ToWorker::LogFilter(text.to_owned()));
+        info!("log lines are filtered by `{text}` from now on");
+        self.answer(asker, &Response::ok("main and workers use the filter", None));
+        self.tell_of(EventKind::LoggingLevelChanged);
+    }
+
+    pub(crate) fn tell_of(&mut self, kind: EventKind) {
+        if let Some(control) = &mut self.control {
+            control.tell_of(kind);
+        }
+    }
+
+    /// Stops the proxy; whoever asked is answered when the last worker has ended.
+    fn stop_for(&mut self, asker: Asker, at_once: bool, now: Instant) {
+        self.answer(&asker, &Response::processing("stopping", None));
+        self.tell_of(EventKind::SozuStopRequested);
+        warn!("stopping, as uid {} (pid {}) asked", asker.uid, asker.pid);
+        self.stopper = Some(asker);
+        self.stop("the control socket", now);
+        if let Stage::Ending { until, .. } = &mut self.stage
+            && at_once
+        {
+            *until = now;
+        }
+    }
+
+    /// The last worker has ended.
+    pub(crate) fn answer_stopper(&mut self) {
+        if let Some(asker) = self.stopper.take() {
+            self.answer(&asker, &Response::ok("every worker has ended", None));
+        }
+        if let Some(control) = &mut self.control {
+            control.flush(&self.epoll);
+        }
+    }
+}
+
+/// Whether a request leaves the state as it is, and may be carried out while it changes.
+fn is_question(request: &RequestType) -> bool {
+    use RequestType as R;
+    matches!(
+        request,
+        R::ListWorkers(_)
+            | R::Status(_)
+            | R::CountRequests(_)
+            | R::SubscribeEvents(_)
+            | R::Logging(_)
+            | R::QueryHealthChecks(_)
+            | R::SoftStop(_)
+            | R::HardStop(_)
+    )
+}
+
+/// What this version lacks for a request that does not change the state.
+fn missing(request: &RequestType) -> Option<&'static str> {
+    use RequestType as R;
+    Some(match request {
+        R::QueryMetrics(_) | R::ConfigureMetrics(_) | R::SetMetricDetail(_) => {
+            "metrics cannot be queried or configured in this version: read the access log"
+        }
+        R::UpgradeMain(_) | R::UpgradeWorker(_) => {
+            "this version cannot replace its binary while it runs: start the new one in its place"
+        }
+        R::SetMaxConnectionsPerIp(_)
+        | R::QueryMaxConnectionsPerIp(_)
+        | R::SetMaxConnectionsPerSubnet(_)
+        | R::QueryMaxConnectionsPerSubnet(_) => {
+            "connections are limited per cluster only in this version: set max_connections_per_ip \
+             of a cluster"
+        }
+        R::SetMaxConnectionAttempts(_) => "a request is tried three times; that cannot be changed",
+        R::CloseSessions(_) => "sessions cannot be closed in this version",
+        R::QueryCertificatesFromWorkers(_) => "TLS is not served by this version",
+        R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
+            "active health checks are not carried out by this version"
+        }
+        R::LaunchWorker(_) => "workers are started by worker_count in the configuration only",
+        R::ReturnListenSockets(_) => "listening sockets are not given to clients",
+        _ => return None,
+    })
+}
+
+impl Who {
+    /// A client of the plain protocol.
+    pub(crate) fn plain(asker: Asker, done: String) -> Self {
+        Self { asker, client: None, done, detailed: false, dry_run: false }
+    }
+}

@@ -1,0 +1,287 @@
+//! Transactions: changes that every worker uses, or none.
+//!
+//! ```text
+//!            checked, applied to main's state     all prepared, stored     all applied
+//! requests ─────────────────────────────▶ Preparing ──────────▶ Committing ──────────▶ answered
+//!                                             │ one refuses
+//!                                             └──▶ undone everywhere
+//! ```
+//!
+//! Invariants: one transaction at a time; no worker is started while one is under way, so whoever
+//! missed it is started with main's state, which is the committed one; a worker that is late is
+//! killed, and what it was to do its successor finds done.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use log::info;
+use weir_base::Instant;
+use weir_control::change::{Undo, plan};
+use weir_control::channel::ToWorker;
+use weir_control::order::Order;
+use weir_proto::response_content::ContentType;
+use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult};
+
+use crate::control::Asker;
+use crate::history::{Record, now_millis};
+use crate::supervise::Supervisor;
+
+/// A transaction under way.
+pub(crate) struct Transaction {
+    who: Who,
+    epoch: u64,
+    orders: Vec<Order>,
+    undo: Vec<Undo>,
+    changes: Vec<PlannedChange>,
+    /// Addresses that were bound for it.
+    bound: Vec<SocketAddr>,
+    /// Addresses that are accepted from no more.
+    closed: Vec<SocketAddr>,
+    step: Step,
+    /// Slots whose workers have not said yes to this step.
+    waiting: BTreeSet<u16>,
+    pub(crate) deadline: Instant,
+}
+
+/// Who asked, and what the answer is to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) asker: Asker,
+    pub(crate) client: Option<String>,
+    /// The sentence of success.
+    pub(crate) done: String,
+    /// The answer lists the changes.
+    pub(crate) detailed: bool,
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Preparing,
+    Committing,
+}
+
+impl Supervisor {
+    /// Begins a transaction of orders that were not applied to the state yet.
+    pub(crate) fn transact(&mut self, who: Who, orders: Vec<Order>, now: Instant) {
+        let mut undo = Vec::new();
+        for order in &orders {
+            self.plan.state.apply(order.clone(), &mut undo);
+        }
+        let changes = plan(&self.plan.state, &undo);
+        if changes.is_empty() || who.dry_run {
+            self.plan.state.undo(undo);
+            return self.answer_done(&who, &changes);
+        }
+        let waiting: BTreeSet<_> = (0..self.plan.worker_count)
+            .filter(|slot| self.slots[usize::from(*slot)].takes_orders())
+            .collect();
+        if waiting.is_empty() {
+            self.plan.state.undo(undo);
+            let sentence = "no worker is there to check the change: try again in a moment";
+            return self.fail(&who, sentence);
+        }
+        let listeners = match self.bind_listeners(&undo) {
+            Ok(listeners) => listeners,
+            Err(sentence) => {
+                self.plan.state.undo(undo);
+                return self.fail(&who, &sentence);
+            }
+        };
+        let epoch = self.epoch + 1;
+        for slot in &waiting {
+            let place = &mut self.slots[usize::from(*slot)];
+            let Some(worker) = &mut place.worker else { continue };
+            for (address, socket) in self.sockets.of_slot(*slot) {
+                if listeners.bound.contains(&address) {
+                    worker.lend(address, socket);
+                }
+            }
+            worker.send(&ToWorker::Prepare { epoch, orders: orders.clone() });
+        }
+        let (bound, closed) = (listeners.bound, listeners.closed);
+        let deadline = now + self.plan.worker_timeout;
+        let step = Step::Preparing;
+        self.transaction = Some(Transaction {
+            who,
+            epoch,
+            orders,
+            undo,
+            changes,
+            bound,
+            closed,
+            step,
+            waiting,
+            deadline,
+        });
+    }
+
+    /// Binds the listeners that became active, and finds those that are not any more.
+    fn bind_listeners(&mut self, undo: &[Undo]) -> Result<Listeners, String> {
+        let mut listeners = Listeners::default();
+        for step in undo {
+            let Undo::Listener(address, _) = step else { continue };
+            let active = self.plan.state.listeners.get(address).is_some_and(|l| l.active);
+            match (self.sockets.has(*address), active) {
+                (false, true) => match self.sockets.add(*address, self.plan.worker_count) {
+                    Ok(()) => listeners.bound.push(*address),
+                    Err(error) => {
+                        self.sockets.remove(&listeners.bound);
+                        return Err(error.to_string());
+                    }
+                },
+                (true, false) => listeners.closed.push(*address),
+                _ => {}
+            }
+        }
+        Ok(listeners)
+    }
+
+    /// A worker can apply what was prepared.
+    pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64, now: Instant) {
+        self.advance(slot, epoch, Step::Preparing, now);
+    }
+
+    /// A worker has applied an epoch.
+    pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64, now: Instant) {
+        self.advance(slot, epoch, Step::Committing, now);
+    }
+
+    /// A worker is gone: nobody waits for it.
+    pub(crate) fn note_gone(&mut self, slot: u16, now: Instant) {
+        if let Some((epoch, step)) = self.transaction.as_ref().map(|t| (t.epoch, t.step)) {
+            self.advance(slot, epoch, step, now);
+        }
+    }
+
+    fn advance(&mut self, slot: u16, epoch: u64, step: Step, now: Instant) {
+        let Some(transaction) = &mut self.transaction else { return };
+        if transaction.epoch != epoch || transaction.step != step {
+            return;
+        }
+        transaction.waiting.remove(&slot);
+        if !transaction.waiting.is_empty() {
+            return;
+        }
+        match step {
+            Step::Preparing => self.commit(now),
+            Step::Committing => self.finish_transaction(),
+        }
+    }
+
+    /// A worker refuses what another may have prepared: nothing is changed. `false`: this was not
+    /// about a transaction.
+    pub(crate) fn note_refused(&mut self, epoch: u64, reason: &str) -> bool {
+        let preparing = |t: &mut Transaction| t.epoch == epoch && t.step == Step::Preparing;
+        let Some(transaction) = self.transaction.take_if(preparing) else { return false };
+        self.abandon(transaction, reason);
+        true
+    }
+
+    fn abandon(&mut self, transaction: Transaction, reason: &str) {
+        self.send_to_all(&ToWorker::Abort { epoch: transaction.epoch });
+        self.sockets.remove(&transaction.bound);
+        self.plan.state.undo(transaction.undo);
+        self.fail(&transaction.who, reason);
+    }
+
+    /// Every worker has prepared: stores the transaction, then makes it true.
+    fn commit(&mut self, now: Instant) {
+        let Some(mut transaction) = self.transaction.take() else { return };
+        let record = Record {
+            time_ms: now_millis(),
+            uid: transaction.who.asker.uid,
+            pid: transaction.who.asker.pid,
+            client: transaction.who.client.clone(),
+            orders: std::mem::take(&mut transaction.orders),
+            undo: transaction.undo.clone(),
+            changes: transaction.changes.clone(),
+        };
+        if let Err(error) = self.history.add(transaction.epoch, &record, &self.plan.state) {
+            let reason = format!("the change cannot be stored, so it was not made: {error}");
+            return self.abandon(transaction, &reason);
+        }
+        self.epoch = transaction.epoch;
+        // Workers empty their queues; ours must not take what they cannot see.
+        self.sockets.remove(&transaction.closed);
+        self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
+        transaction.step = Step::Committing;
+        transaction.deadline = now + self.plan.worker_timeout;
+        let listening = |slot: &u16| self.slots[usize::from(*slot)].takes_orders();
+        transaction.waiting = (0..self.plan.worker_count).filter(listening).collect();
+        let alone = transaction.waiting.is_empty();
+        self.transaction = Some(transaction);
+        if alone {
+            self.finish_transaction();
+        }
+    }
+
+    /// Every worker uses it.
+    fn finish_transaction(&mut self) {
+        let Some(transaction) = self.transaction.take() else { return };
+        let who = &transaction.who;
+        let (added, changed, removed) = counts(&transaction.changes);
+        info!(
+            "epoch {}: {added} added, {changed} changed, {removed} removed by uid {} (pid {})",
+            self.epoch, who.asker.uid, who.asker.pid
+        );
+        self.answer_done(who, &transaction.changes);
+        self.tell_of_changes(&transaction.changes);
+        self.save_automatically();
+    }
+
+    fn answer_done(&mut self, who: &Who, changes: &[PlannedChange]) {
+        let content = who.detailed.then(|| {
+            let changes = changes.to_vec();
+            ContentType::Transaction(TransactionResult {
+                epoch: self.epoch,
+                changes,
+                warnings: Vec::new(),
+            })
+        });
+        let message = match who.dry_run {
+            true => "nothing was changed, this is what would be".to_owned(),
+            false => who.done.clone(),
+        };
+        self.answer(&who.asker, &Response::ok(message, content));
+    }
+
+    fn fail(&mut self, who: &Who, sentence: &str) {
+        info!("a change by uid {} is refused: {sentence}", who.asker.uid);
+        self.answer(&who.asker, &Response::failure(sentence));
+    }
+
+    /// Kills the workers that are late with their yes.
+    pub(crate) fn kill_what_holds_up(&mut self, now: Instant) {
+        let Some(transaction) = &mut self.transaction else { return };
+        if now < transaction.deadline {
+            return;
+        }
+        transaction.deadline = Instant::FAR;
+        let what = match transaction.step {
+            Step::Preparing => "prepare",
+            Step::Committing => "apply",
+        };
+        for slot in &transaction.waiting {
+            if let Some(worker) = &mut self.slots[usize::from(*slot)].worker {
+                worker.kill(format!("did not {what} epoch {} in time", transaction.epoch));
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Listeners {
+    bound: Vec<SocketAddr>,
+    closed: Vec<SocketAddr>,
+}
+
+/// Objects added, changed and removed.
+pub(crate) fn counts(changes: &[PlannedChange]) -> (u32, u32, u32) {
+    let count = |kind: ChangeKind| changes.iter().filter(|c| c.kind() == kind).count() as u32;
+    (
+        count(ChangeKind::ChangeAdded),
+        count(ChangeKind::ChangeChanged),
+        count(ChangeKind::ChangeRemoved),
+    )
+}

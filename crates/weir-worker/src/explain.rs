@@ -1,0 +1,124 @@
+//! What a worker says of its live tables: which state it has, what would happen to a request.
+
+use std::net::SocketAddr;
+
+use weir_balance::View;
+use weir_base::Instant;
+use weir_control::change::{frontend_name, object_hash};
+use weir_control::channel::Explained;
+use weir_control::state::{Backend, Redirect};
+use weir_route::Request;
+
+use crate::tables::{Cluster, Route, Tables};
+
+/// [`weir_control::change::state_hash`] of what is served.
+pub(crate) fn hash(tables: &Tables) -> u64 {
+    let mut sum = 0u64;
+    let mut add = |hash: u64| sum = sum.wrapping_add(hash);
+    for (_, listener) in tables.listeners.iter() {
+        add(object_hash("listener", &listener.settings.config));
+        listener.routes.iter().for_each(|(_, route)| add(object_hash("frontend", &route.frontend)));
+    }
+    for (_, cluster) in tables.clusters.iter() {
+        let config = &cluster.settings.config;
+        if cluster.defined {
+            add(object_hash("cluster", config));
+        }
+        for view in cluster.group.iter(Instant::default()).filter(|view| !view.removed) {
+            add(object_hash("backend", &backend(&config.id, &view)));
+        }
+    }
+    sum
+}
+
+fn backend(cluster: &str, view: &View<'_>) -> Backend {
+    let spec = view.spec;
+    Backend {
+        cluster: cluster.to_owned(),
+        id: spec.id.to_string(),
+        address: spec.address,
+        weight: spec.weight,
+        sticky_id: spec.sticky_id.as_ref().map(ToString::to_string),
+        backup: spec.backup,
+    }
+}
+
+/// What would happen to a request, and why.
+pub(crate) fn explain(
+    tables: &Tables,
+    now: Instant,
+    address: SocketAddr,
+    request: &Request<'_>,
+) -> Explained {
+    let mut explained = Explained::default();
+    let key = tables.by_address.get(&address);
+    let Some(listener) = key.and_then(|key| tables.listeners.get(*key)) else {
+        explained.steps.push(format!("no listener is on {address}"));
+        return explained;
+    };
+    explained.listener = Some(address.to_string());
+    let accepts = if listener.settings.config.active { "accepts" } else { "does not accept" };
+    explained.steps.push(format!("the listener on {address} {accepts} connections"));
+    let reasons = listener.routes.explain(request);
+    explained.steps.extend(reasons.to_string().lines().map(str::to_owned));
+    let winner = listener.routes.lookup(request);
+    let fitting = listener.routes.fitting(request).into_iter();
+    let lost = fitting.filter(|(rule, _)| Some(*rule) != reasons.winner());
+    explained.lost.extend(lost.map(|(_, route)| {
+        format!("{} fits too, and is less specific or later", frontend_name(&route.frontend.id()))
+    }));
+    let Some(found) = winner else {
+        explained.steps.push("no frontend fits: the answer is 404".to_owned());
+        return explained;
+    };
+    let route = found.value();
+    explained.frontend = Some(frontend_name(&route.frontend.id()));
+    outcome(tables, now, route, &mut explained);
+    explained
+}
+
+fn outcome(tables: &Tables, now: Instant, route: &Route, explained: &mut Explained) {
+    let redirect = match route.frontend.redirect {
+        Redirect::Forward => None,
+        Redirect::Permanent => Some(301),
+        Redirect::Found => Some(302),
+        Redirect::PermanentRedirect => Some(308),
+        Redirect::Unauthorized => Some(401),
+    };
+    if let Some(status) = redirect {
+        explained.steps.push(format!("the frontend answers {status}"));
+        return;
+    }
+    let Some(id) = &route.frontend.cluster else {
+        explained.steps.push("the frontend has no cluster: the answer is 401".to_owned());
+        return;
+    };
+    explained.cluster = Some(id.clone());
+    match route.cluster.and_then(|key| tables.clusters.get(key)) {
+        Some(cluster) => candidates(now, cluster, route, explained),
+        None => explained.steps.push(format!("cluster {id} is not known: the answer is 503")),
+    }
+}
+
+fn candidates(now: Instant, cluster: &Cluster, route: &Route, explained: &mut Explained) {
+    let config = &cluster.settings.config;
+    if route.frontend.required_auth {
+        explained.steps.push("credentials are needed, else the answer is 401".to_owned());
+    }
+    if config.https_redirect {
+        explained.steps.push("the cluster redirects to https with 301".to_owned());
+        return;
+    }
+    let views: Vec<_> = cluster.group.iter(now).filter(|view| !view.removed).collect();
+    explained.backends.extend(views.iter().map(|view| {
+        let spec = view.spec;
+        let backup = if spec.backup { ", backup" } else { "" };
+        format!("{} at {}: weight {}{backup}, {:?}", spec.id, spec.address, spec.weight, view.state)
+    }));
+    explained.steps.push(match views.len() {
+        0 => format!("cluster {} has no backend: the answer is 503", config.id),
+        count => {
+            format!("cluster {} chooses one of {count} by {:?}", config.id, config.load_balancing)
+        }
+    });
+}
