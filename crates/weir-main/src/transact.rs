@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 use log::info;
 use weir_base::Instant;
-use weir_control::change::{Undo, plan};
+use weir_control::change::{Undo, hash_change, plan};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
 use weir_proto::response_content::ContentType;
@@ -202,6 +202,8 @@ impl Supervisor {
             return self.abandon(transaction, &reason);
         }
         self.epoch = transaction.epoch;
+        let moved = hash_change(&self.plan.state, &transaction.undo);
+        self.hash = self.hash.wrapping_add(moved);
         // Workers empty their queues; ours must not take what they cannot see.
         self.sockets.remove(&transaction.closed);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });

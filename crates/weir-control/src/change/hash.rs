@@ -1,14 +1,14 @@
 //! A number that is equal for equal states, whoever computes it.
 //!
-//! Invariant: [`hash_after`] the hash of a state is [`state_hash`] of the changed one, and costs what
-//! the changes cost.
+//! Invariant: [`hash_change`] leads from the [`state_hash`] of a state to that of the changed one,
+//! and costs what the changes cost.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Undo;
 use super::first::first_of_each;
-use crate::state::{Backend, Frontend, State};
+use crate::state::State;
 
 /// Of one object and its kind; the same in every process and version that knows the same keys.
 pub fn object_hash(kind: &str, object: &impl Serialize) -> u64 {
@@ -24,42 +24,31 @@ pub fn object_hash(kind: &str, object: &impl Serialize) -> u64 {
 pub fn state_hash(state: &State) -> u64 {
     let listeners = state.listeners.values().map(|object| object_hash("listener", object));
     let clusters = state.clusters.values().map(|object| object_hash("cluster", object));
-    let frontends = state.frontends.iter().map(of_frontend);
-    let backends = state.backends.iter().map(of_backend);
+    let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
+    let backends = state.backends.iter().map(|object| object_hash("backend", object));
     listeners.chain(clusters).chain(frontends).chain(backends).fold(0, u64::wrapping_add)
 }
 
-/// The hash of `state`, which had the hash `before` until the changes that `undo` undoes.
-pub fn hash_after(before: u64, state: &State, undo: &[Undo]) -> u64 {
+/// How changes that were just made to `state` have moved its hash: add it with wrapping.
+pub fn hash_change(state: &State, undo: &[Undo]) -> u64 {
     let differences = first_of_each(undo).map(|step| match step {
-        Undo::Listener(address, old) => {
-            difference(old.as_ref(), state.listeners.get(address), |l| object_hash("listener", l))
+        Undo::Listener(address, before) => {
+            difference("listener", before.as_ref(), state.listeners.get(address))
         }
-        Undo::Cluster(id, old) => {
-            difference(old.as_ref(), state.clusters.get(id), |c| object_hash("cluster", c))
+        Undo::Cluster(id, before) => difference("cluster", before.as_ref(), state.clusters.get(id)),
+        Undo::Frontend(id, before) => {
+            let before = before.as_ref().map(|(_, frontend)| frontend);
+            difference("frontend", before, state.frontends.get(id))
         }
-        Undo::Frontend(id, old) => {
-            difference(old.as_ref().map(|(_, f)| f), state.frontends.get(id), of_frontend)
-        }
-        Undo::Backend(id, old) => {
-            difference(old.as_ref().map(|(_, b)| b), state.backends.get(id), of_backend)
+        Undo::Backend(id, before) => {
+            let before = before.as_ref().map(|(_, backend)| backend);
+            difference("backend", before, state.backends.get(id))
         }
     });
-    differences.fold(before, u64::wrapping_add)
+    differences.fold(0, u64::wrapping_add)
 }
 
-fn of_frontend(frontend: &Frontend) -> u64 {
-    object_hash("frontend", frontend)
-}
-
-fn of_backend(backend: &Backend) -> u64 {
-    object_hash("backend", backend)
-}
-
-fn difference<T: PartialEq>(old: Option<&T>, new: Option<&T>, hash: impl Fn(&T) -> u64) -> u64 {
-    if old == new {
-        return 0;
-    }
-    let of = |object: Option<&T>| object.map(&hash).unwrap_or_default();
-    of(new).wrapping_sub(of(old))
+fn difference<T: Serialize>(kind: &str, before: Option<&T>, after: Option<&T>) -> u64 {
+    let of = |object: Option<&T>| object.map_or(0, |object| object_hash(kind, object));
+    of(after).wrapping_sub(of(before))
 }

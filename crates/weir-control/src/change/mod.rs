@@ -13,7 +13,7 @@ mod plan;
 use std::net::SocketAddr;
 
 pub use diff::diff;
-pub use hash::{hash_after, object_hash, state_hash};
+pub use hash::{hash_change, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
 
 use serde::{Deserialize, Serialize};

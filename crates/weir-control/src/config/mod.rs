@@ -84,6 +84,10 @@ pub struct ControlSettings {
     pub saved_state: Option<PathBuf>,
     /// Save to that file after each change.
     pub automatic_state_save: bool,
+    /// Where every change is stored.
+    pub store: PathBuf,
+    /// Serve the state of the file at the start, whatever is stored.
+    pub from_file: bool,
 }
 
 impl Checked {

@@ -48,8 +48,8 @@ pub(crate) fn serve(
     let control = checked.main.control;
     let plan = Plan {
         files: Files {
-            store: control.as_ref().map(|control| store_of(&control.path)),
-            from_file: false,
+            store: control.as_ref().map(|control| control.store.clone()),
+            from_file: control.as_ref().is_some_and(|control| control.from_file),
             config_file,
             saved_state: control.as_ref().and_then(|control| control.saved_state.clone()),
             automatic_state_save: control.as_ref().is_some_and(|c| c.automatic_state_save),
@@ -74,13 +74,6 @@ pub(crate) fn serve(
         Ended::Clean => ExitCode::SUCCESS,
         Ended::Cut => ExitCode::FAILURE,
     })
-}
-
-/// The store of the state lies beside the control socket.
-fn store_of(socket: &Path) -> PathBuf {
-    let mut path = socket.as_os_str().to_owned();
-    path.push(".state");
-    path.into()
 }
 
 fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {

@@ -222,6 +222,8 @@ fn a_control_socket_is_beside_the_file() {
     let source = small_with("command_socket = \"run/weir.sock\"");
     let checked = check(&source, Path::new("/etc/weir/weir.toml")).expect("no mistakes");
     let expected = ControlSettings {
+        store: "/etc/weir/run/weir.sock.state".into(),
+        from_file: false,
         path: "/etc/weir/run/weir.sock".into(),
         max_frame_bytes: 2_000_000,
         first_buffer_bytes: 1_000_000,
@@ -237,6 +239,8 @@ fn a_control_socket_is_beside_the_file() {
          automatic_state_save = true\ncommand_allowed_uids = [0, 1000]",
     ));
     let expected = ControlSettings {
+        store: "/run/weir.sock.state".into(),
+        from_file: false,
         path: "/run/weir.sock".into(),
         max_frame_bytes: 5000,
         first_buffer_bytes: 5000,
