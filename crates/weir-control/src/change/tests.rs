@@ -161,7 +161,7 @@ fn what_was_never_declared_can_go_alone() {
     let cluster = Cluster { id: "c0".into(), ..Cluster::default() };
     let (declared, _) = made(vec![Order::Cluster(cluster), Order::Backend(backend(0, 0, 0))]);
     let removal = Order::RemoveCluster("c0".into());
-    assert_eq!(diff(&declared, &State::default()), [removal.clone()]);
+    assert_eq!(diff(&declared, &State::default()), vec![removal.clone()]);
     assert_eq!(diff(&declared, &orphan), [removal, Order::Backend(backend(0, 0, 0))]);
 }
 
