@@ -191,12 +191,22 @@ fn are_too_many(edits: &[HeaderEdit], side: EditPosition) -> bool {
 }
 
 /// The key that a mistake in a rule is about.
-fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
-    let is_path = |text: &str| matches!(&rule.path, PathRule::Regex(path) if path == text);
+pub(crate) fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
+    let path = match &rule.path {
+        PathRule::Regex(path) => Some(path),
+        PathRule::Prefix(_) | PathRule::Equals(_) => None,
+    };
     match error {
-        RuleError::BadPath(_) => "path",
+        RuleError::BadPath(_) | RuleError::PathCharacter { .. } => "path",
         RuleError::BadMethod(_) => "method",
-        RuleError::BadRegex { pattern, .. } if is_path(pattern) => "path",
+        RuleError::ListFull(_) => "position",
+        RuleError::BadRegex { pattern, .. } | RuleError::RegexTooLarge(pattern)
+            if path == Some(pattern) =>
+        {
+            "path"
+        }
+        RuleError::RegexTooLong(length) if path.is_some_and(|path| path.len() == *length) => "path",
+        RuleError::TooManyRegexes if path.is_some() => "path",
         _ => "hostname",
     }
 }

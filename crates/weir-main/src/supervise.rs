@@ -168,6 +168,7 @@ impl Supervisor {
                     self.announce_when_complete(now);
                 }
                 ToMain::Prepared { epoch } => self.note_prepared(slot, epoch, now),
+                ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
                 ToMain::Hashed { number, epoch, hash } => {
                     self.note_hash(slot, number, epoch, hash);
                 }

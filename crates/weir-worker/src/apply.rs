@@ -184,8 +184,9 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         }
         Prepared::RemoveBackend { cluster, id } => {
             let key = tables.by_id.get(&cluster).copied();
-            let left = key.and_then(|key| tables.remove_backend(key, &id));
-            changes.forgotten.extend(left);
+            let Some(key) = key else { return };
+            changes.forgotten.extend(tables.remove_backend(key, &id));
+            drop_if_unused(tables, key);
         }
     }
 }
@@ -266,15 +267,11 @@ fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
         changes.forgotten.extend(tables.remove_backend(key, &id));
     }
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
-    let routes = cluster.routes;
     if std::mem::replace(&mut cluster.defined, false) {
         let settings = Rc::clone(&cluster.settings);
         tables.subtract("cluster", &settings.config);
     }
-    if routes == 0 {
-        tables.clusters.remove(key);
-        tables.by_id.remove(id);
-    }
+    drop_if_unused(tables, key);
 }
 
 fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
@@ -297,7 +294,14 @@ fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
     let Some(key) = route.cluster else { return };
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.routes -= 1;
-    if cluster.routes == 0 && !cluster.defined {
+    drop_if_unused(tables, key);
+}
+
+/// Gives the slot of a cluster up that no order, route or backend names any more.
+fn drop_if_unused(tables: &mut Tables, key: Key) {
+    let Some(cluster) = tables.clusters.get(key) else { return };
+    let has_backends = cluster.group.iter(Instant::default()).any(|view| !view.removed);
+    if cluster.routes == 0 && !cluster.defined && !has_backends {
         let id = cluster.settings.config.id.clone();
         tables.clusters.remove(key);
         tables.by_id.remove(&id);

@@ -30,6 +30,8 @@ pub(crate) enum Command {
         opened: Vec<(Key, usize)>,
         /// Listeners that accept no more.
         closed: Vec<Key>,
+        /// What is in use once this is done.
+        epoch: u64,
     },
 }
 
@@ -79,6 +81,9 @@ impl Control {
 
     /// Carries out messages until one needs the worker. `None`: no more.
     pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Command> {
+        for happening in cx.observe.happened() {
+            self.say(&ToMain::Happened(happening));
+        }
         if self.gone || !self.readable {
             return None;
         }
@@ -184,8 +189,12 @@ impl Control {
             cx.upstream.forget(address);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })
+    }
+
+    /// Everything of an epoch is in use.
+    pub(crate) fn applied(&mut self, epoch: u64) {
         self.say(&ToMain::Applied { epoch });
-        Some(Command::Changed { opened: changes.opened, closed: changes.closed })
     }
 
     fn answer(&mut self, number: u64, question: Question, cx: &mut Context) {

@@ -108,7 +108,7 @@ impl Checked {
 
     /// The most memory that a worker can come to use.
     pub fn worst_case_memory(&self, sizes: &Sizes) -> Memory {
-        Memory::worst_case(&self.settings.limits, sizes, self.main.worker_count)
+        Memory::worst_case(self, sizes)
     }
 }
 

@@ -12,8 +12,7 @@ use super::super::report::{Diagnostic, Report};
 const LONGEST_PATH: usize = 107;
 
 /// Keys that mean something beside `command_socket` only.
-const DEPENDENT: [&str; 7] = [
-    "state",
+const DEPENDENT: [&str; 6] = [
     "command_buffer_size",
     "max_command_buffer_size",
     "ctl_command_timeout",

@@ -15,6 +15,7 @@ impl Builder<'_> {
         for (key, problem) in check::frontend(&frontend) {
             self.accept(Err::<(), _>(problem), table.span_of(key));
         }
+        self.check_room(&frontend, table);
         let span = table.span_of("hostname");
         if let Some(first) = self.places.frontends.insert(frontend.id(), span.clone()) {
             let message = "there are two frontends for the same host, path, method and position";
@@ -69,6 +70,15 @@ impl Builder<'_> {
         let (key, value) = (key?, value?);
         self.accept(check::edit(&key, &value), table.span_of("key"));
         Some(HeaderEdit { position: table.read("position")?, key, value })
+    }
+
+    fn check_room(&mut self, frontend: &Frontend, table: &Reader<'_>) {
+        let rule = Rule::from(frontend.id());
+        let usage = self.places.tables.entry(frontend.address).or_default();
+        if let Err(error) = usage.add(&rule) {
+            let span = table.span_of(check::key_of(&error, &rule));
+            self.report.push(Diagnostic::error(span, error.to_string()));
+        }
     }
 }
 

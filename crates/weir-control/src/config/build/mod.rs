@@ -17,6 +17,8 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use weir_route::Usage;
+
 use super::MainSettings;
 use super::read::Reader;
 use super::report::{Diagnostic, Report};
@@ -58,11 +60,12 @@ struct Inherited {
     retry_after: u32,
 }
 
-/// Where objects are defined, for messages about duplicates.
+/// Where objects are defined, for messages about duplicates, and how full routing tables are.
 #[derive(Default)]
 struct Places {
     listeners: BTreeMap<SocketAddr, Range<usize>>,
     frontends: HashMap<FrontendId, Range<usize>>,
+    tables: HashMap<SocketAddr, Usage>,
 }
 
 impl<'r> Builder<'r> {
