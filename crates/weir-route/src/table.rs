@@ -103,6 +103,17 @@ impl<T> Table<T> {
         Ok(replaced)
     }
 
+    /// What is used of the bounds of the table.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Whether there is a route of this rule. Looks at every route.
+    pub fn contains(&self, rule: &Rule) -> bool {
+        let rule = rule.clone().canonical();
+        self.iter().any(|(known, _)| *known == rule)
+    }
+
     /// Removes a route; returns its value.
     pub fn remove(&mut self, rule: &Rule) -> Option<T> {
         let rule = rule.clone().canonical();

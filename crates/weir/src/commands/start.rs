@@ -22,13 +22,25 @@ pub(crate) struct Args {
 
 /// Runs until it is stopped.
 pub(crate) fn run(path: &Path, args: &Args) -> Result<ExitCode, Failure> {
-    let checked = config::load(path).map_err(|report| refused(&report))?;
+    let mut checked = config::load(path).map_err(|report| refused(&report))?;
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        use_filter(&mut checked, filter);
+    }
     if !checked.warnings.diagnostics().is_empty() {
         print_error(&checked.warnings.render(is_colored()));
     }
     let signals = weir_main::block_signals()?;
     let drain_timeout = Duration::from_secs(args.drain_timeout);
     serve(checked, Some(path.to_owned()), signals, drain_timeout, |_| {})
+}
+
+/// The environment wins over `log_level`, if it is a filter: a variable that was meant for another
+/// program must not keep this one from starting.
+fn use_filter(checked: &mut Checked, filter: String) {
+    match filter.parse::<weir_telemetry::Filter>() {
+        Ok(_) => checked.settings.logs.level = filter,
+        Err(error) => print_error(&format!("RUST_LOG is not used: {error}\n")),
+    }
 }
 
 /// The report of a file that cannot be used.
