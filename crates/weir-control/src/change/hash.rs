@@ -1,13 +1,14 @@
 //! A number that is equal for equal states, whoever computes it.
-
-use std::collections::HashSet;
-use std::net::SocketAddr;
+//!
+//! Invariant: [`hash_change`] leads from the [`state_hash`] of a state to that of the changed one,
+//! and costs what the changes cost.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Undo;
-use crate::state::{BackendId, FrontendId, State};
+use super::first::first_of_each;
+use crate::state::State;
 
 /// Of one object and its kind; the same in every process and version that knows the same keys.
 pub fn object_hash(kind: &str, object: &impl Serialize) -> u64 {
@@ -30,47 +31,24 @@ pub fn state_hash(state: &State) -> u64 {
 
 /// How changes that were just made to `state` have moved its hash: add it with wrapping.
 pub fn hash_change(state: &State, undo: &[Undo]) -> u64 {
-    let mut seen = HashSet::new();
-    let mut sum = 0u64;
-    for step in undo {
-        let (name, before, after) = match step {
-            Undo::Listener(address, before) => (
-                Name::Listener(address),
-                of("listener", before.as_ref()),
-                of("listener", state.listeners.get(address)),
-            ),
-            Undo::Cluster(id, before) => (
-                Name::Cluster(id),
-                of("cluster", before.as_ref()),
-                of("cluster", state.clusters.get(id)),
-            ),
-            Undo::Frontend(id, before) => (
-                Name::Frontend(id),
-                of("frontend", before.as_ref().map(|(_, frontend)| frontend)),
-                of("frontend", state.frontends.get(id)),
-            ),
-            Undo::Backend(id, before) => (
-                Name::Backend(id),
-                of("backend", before.as_ref().map(|(_, backend)| backend)),
-                of("backend", state.backends.get(id)),
-            ),
-        };
-        // The first step of an object has what was there before all of them.
-        if seen.insert(name) {
-            sum = sum.wrapping_add(after).wrapping_sub(before);
+    let differences = first_of_each(undo).map(|step| match step {
+        Undo::Listener(address, before) => {
+            difference("listener", before.as_ref(), state.listeners.get(address))
         }
-    }
-    sum
+        Undo::Cluster(id, before) => difference("cluster", before.as_ref(), state.clusters.get(id)),
+        Undo::Frontend(id, before) => {
+            let before = before.as_ref().map(|(_, frontend)| frontend);
+            difference("frontend", before, state.frontends.get(id))
+        }
+        Undo::Backend(id, before) => {
+            let before = before.as_ref().map(|(_, backend)| backend);
+            difference("backend", before, state.backends.get(id))
+        }
+    });
+    differences.fold(0, u64::wrapping_add)
 }
 
-#[derive(PartialEq, Eq, Hash)]
-enum Name<'a> {
-    Listener(&'a SocketAddr),
-    Cluster(&'a str),
-    Frontend(&'a FrontendId),
-    Backend(&'a BackendId),
-}
-
-fn of(kind: &str, object: Option<&impl Serialize>) -> u64 {
-    object.map_or(0, |object| object_hash(kind, object))
+fn difference<T: Serialize>(kind: &str, before: Option<&T>, after: Option<&T>) -> u64 {
+    let of = |object: Option<&T>| object.map_or(0, |object| object_hash(kind, object));
+    of(after).wrapping_sub(of(before))
 }

@@ -6,6 +6,7 @@
 //! the one before, places in the order of declaration included.
 
 mod diff;
+mod first;
 mod hash;
 mod plan;
 

@@ -31,7 +31,7 @@ use weir_base::Limits;
 use crate::channel::{LogSettings, Settings};
 use crate::state::State;
 
-pub(crate) use build::can_hold_id;
+pub(crate) use catalogue::LONGEST_SECONDS;
 pub use memory::{Memory, Sizes};
 pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};

@@ -12,8 +12,6 @@ mod listeners;
 mod settings;
 mod text;
 
-pub(crate) use text::can_hold_id;
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;

@@ -96,7 +96,7 @@ pub(super) enum Harmless {
 }
 
 /// The longest duration, a year: beyond, it is a mistake.
-pub(super) const LONGEST_SECONDS: u64 = 365 * DAY_SECONDS;
+pub(crate) const LONGEST_SECONDS: u64 = 365 * DAY_SECONDS;
 /// Longer durations are accepted with a warning.
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
