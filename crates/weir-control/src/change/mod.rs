@@ -9,12 +9,14 @@ mod diff;
 mod first;
 mod hash;
 mod plan;
+mod warnings;
 
 use std::net::SocketAddr;
 
 pub use diff::diff;
 pub use hash::{hash_change, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
+pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};
 

@@ -203,3 +203,25 @@ fn a_plan_tells_of_another_order() {
     state.undo(undo);
     assert_eq!(state, old);
 }
+
+#[test]
+fn what_is_rarely_meant_is_warned_of() {
+    let (mut state, _) = made(vec![
+        Order::Listener(listener(0, true)),
+        Order::Cluster(Cluster { id: "c0".into(), ..Cluster::default() }),
+        Order::Backend(backend(0, 0, 1)),
+    ]);
+    let mut warned = |frontend: Frontend| {
+        let mut undo = Vec::new();
+        state.apply(Order::Frontend(Box::new(frontend)), &mut undo);
+        warnings(&state, &undo)
+    };
+    let fine = frontend(0, 1, Position::Tree, false);
+    assert_eq!(warned(fine.clone()), Vec::<String>::new());
+    let lost = Frontend { cluster: Some("nobody".into()), ..fine.clone() };
+    assert!(warned(lost)[0].contains("leads to cluster nobody, which is not there"));
+    let all = Frontend { hostname: "*".into(), position: Position::Pre, ..fine.clone() };
+    assert!(warned(all)[0].contains("takes every request"));
+    let late = frontend(0, 2, Position::Tree, true);
+    assert!(warned(late)[0].contains("is never reached"));
+}
