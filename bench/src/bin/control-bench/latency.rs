@@ -83,8 +83,8 @@ fn time(proxy: &mut Proxy, routes: usize) -> Result<Times> {
         let target = number.wrapping_mul(7_919) % routes;
         let (samples, transaction) = match number % 4 {
             0 | 2 => (&mut times.backend, move_backend(target % CLUSTERS, number)),
-            1 => (&mut times.host, replace(target & !1)),
-            _ => (&mut times.path, replace(target | 1)),
+            1 => (&mut times.host, replace(target & !1, number)),
+            _ => (&mut times.path, replace(target | 1, number)),
         };
         samples.time(|| Ok(transaction.commit(&mut proxy.client)?))?;
     }
@@ -95,11 +95,11 @@ fn move_backend(cluster: usize, number: usize) -> Transaction {
     Transaction::new().change(add_backend(cluster, "b0", number as u32))
 }
 
-fn replace(number: usize) -> Transaction {
-    let before = frontend(number);
-    // The same place in the table, another entry.
+fn replace(route: usize, number: usize) -> Transaction {
+    let before = frontend(route);
+    // Of the same name, and never what was there.
     let mut after = before.clone();
-    after.tags.insert("replaced".into(), std::process::id().to_string());
+    after.tags.insert("replaced".into(), number.to_string());
     Transaction::new()
         .change(RequestType::RemoveHttpFrontend(before))
         .change(RequestType::AddHttpFrontend(after))
