@@ -45,6 +45,9 @@ pub enum ToWorker {
         /// In order.
         orders: Vec<Order>,
     },
+    /// The beginning of what the next [`ToWorker::Apply`] or [`ToWorker::Prepare`] has: a frame is
+    /// bounded, a state is not.
+    Orders(Vec<Order>),
     /// Check changes and keep them until [`ToWorker::Commit`] or [`ToWorker::Abort`].
     Prepare {
         /// The epoch that holds when they are applied.
@@ -118,6 +121,8 @@ pub enum ToMain {
         /// What would happen.
         explained: Box<Explained>,
     },
+    /// Something that whoever listens to events wants to know.
+    Happened(Happening),
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
@@ -125,6 +130,29 @@ pub enum ToMain {
         /// Sessions that were cut because the deadline passed.
         cut: usize,
     },
+}
+
+/// A change of what a worker knows of backends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Happening {
+    /// A backend is not chosen any more.
+    BackendDown {
+        /// Its id.
+        id: String,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// A backend is chosen again.
+    BackendUp {
+        /// Its id.
+        id: String,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// No backend of this cluster can be reached.
+    NoAvailableBackends(String),
+    /// A backend of this cluster can be reached again.
+    ClusterRecovered(String),
 }
 
 /// What a worker can be asked.

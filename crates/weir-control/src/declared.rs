@@ -56,6 +56,11 @@ impl<T: Named> Declared<T> {
         self.things.get(self.places.get(name)?)
     }
 
+    /// Where the thing of that name stands: those declared before it have lower numbers.
+    pub fn place(&self, name: &T::Name) -> Option<u64> {
+        self.places.get(name).copied()
+    }
+
     /// All, in the order of declaration.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.things.values()

@@ -13,6 +13,7 @@
 
 pub mod change;
 pub mod channel;
+mod check;
 pub mod config;
 pub mod declared;
 pub mod order;

@@ -23,6 +23,8 @@ const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("transacti
 const STATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("states");
 /// Transactions that are kept; older ones go when the state is stored.
 const KEPT: u64 = 10_000;
+/// Pages of the file that are kept in memory, in bytes.
+const CACHE_BYTES: usize = 16 << 20;
 /// Orders after which the state is stored, unless the state is larger.
 const ORDERS_BETWEEN_STATES: usize = 10_000;
 
@@ -59,6 +61,7 @@ impl History {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let database = redb::Builder::new()
+            .set_cache_size(CACHE_BYTES)
             .create_with_backend(redb::backends::FileBackend::new(options.open(path)?)?)?;
         let mut history = Self { database: Some(database), orders: 0 };
         let stored = history.stored()?;

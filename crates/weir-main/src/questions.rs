@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use weir_base::Instant;
-use weir_control::change::state_hash;
 use weir_control::channel::{Explained, Question, ToWorker};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
@@ -17,13 +17,17 @@ use crate::history::Record;
 use crate::supervise::Supervisor;
 use crate::transact::counts;
 
+/// Time between two comparisons of main and workers.
+pub(crate) const COMPARE_PERIOD: Duration = Duration::from_secs(60);
+
 /// Transactions that are listed when no number is asked for.
 const LISTED: u32 = 100;
 
 /// Something that workers are asked.
 pub(crate) struct Ask {
     number: u64,
-    asker: Asker,
+    /// `None` when main wants to know.
+    asker: Option<Asker>,
     /// Slots that have not answered.
     waiting: BTreeSet<u16>,
     /// Epoch and hash by slot; `None` while it has not answered.
@@ -71,7 +75,7 @@ impl Supervisor {
         let Some(slot) = serving.and_then(|slot| u16::try_from(slot).ok()) else {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         };
-        self.ask(asker, [slot].into(), question, now);
+        self.ask(Some(asker), [slot].into(), question, now);
     }
 
     fn question(&self, wanted: &ExplainRequest) -> Result<Question, String> {
@@ -131,10 +135,16 @@ impl Supervisor {
         if waiting.is_empty() {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         }
-        self.ask(asker, waiting, Question::Hash, now);
+        self.ask(Some(asker), waiting, Question::Hash, now);
     }
 
-    fn ask(&mut self, asker: Asker, waiting: BTreeSet<u16>, question: Question, now: Instant) {
+    fn ask(
+        &mut self,
+        asker: Option<Asker>,
+        waiting: BTreeSet<u16>,
+        question: Question,
+        now: Instant,
+    ) {
         self.asked += 1;
         let number = self.asked;
         for slot in &waiting {
@@ -158,8 +168,35 @@ impl Supervisor {
         }
     }
 
+    /// Asks the workers, from time to time, whether they have in use what main has.
+    pub(crate) fn compare_workers(&mut self, now: Instant) {
+        if now < self.compare_at {
+            return;
+        }
+        self.compare_at = now + COMPARE_PERIOD;
+        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
+        let waiting: BTreeSet<u16> = serving.map(|(slot, _)| slot as u16).collect();
+        if !waiting.is_empty() {
+            self.ask(None, waiting, Question::Hash, now);
+        }
+    }
+
+    /// Replaces workers that do not have in use what main has.
+    fn repair(&mut self, ask: &Ask) {
+        for (slot, found) in &ask.hashes {
+            let Some((epoch, hash)) = *found else { continue };
+            if epoch == self.epoch
+                && hash != self.hash
+                && let Some(worker) = &mut self.slots[usize::from(*slot)].worker
+            {
+                worker.kill(format!("had something else in use than epoch {epoch}"));
+            }
+        }
+    }
+
     fn tell_drift(&mut self, ask: &Ask) {
-        let hash = state_hash(&self.plan.state);
+        let Some(asker) = ask.asker else { return self.repair(ask) };
+        let hash = self.hash;
         let differs = |found: &Option<(u64, u64)>| *found != Some((self.epoch, hash));
         let differing = ask.hashes.values().filter(|found| differs(found)).count();
         let message = match differing {
@@ -172,12 +209,13 @@ impl Supervisor {
             hash: found.map(|(_, hash)| hash),
         });
         let drift = Drift { epoch: self.epoch, hash, workers: workers.collect() };
-        self.answer(&ask.asker, &Response::ok(message, ContentType::Drift(drift)));
+        self.answer(&asker, &Response::ok(message, ContentType::Drift(drift)));
     }
 
     pub(crate) fn note_explained(&mut self, slot: u16, number: u64, explained: Explained) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let ask = self.asks.swap_remove(at);
+        let Some(asker) = ask.asker else { return };
         let content = ContentType::Explanation(Explanation {
             worker: slot.into(),
             epoch: self.epoch,
@@ -188,7 +226,7 @@ impl Supervisor {
             backends: explained.backends,
             lost: explained.lost,
         });
-        self.answer(&ask.asker, &Response::ok("this is what would happen", content));
+        self.answer(&asker, &Response::ok("this is what would happen", content));
     }
 
     /// Answers what workers have left unanswered for too long.
@@ -197,8 +235,8 @@ impl Supervisor {
             let ask = self.asks.swap_remove(at);
             if ask.hashes.values().any(Option::is_some) {
                 self.tell_drift(&ask);
-            } else {
-                self.answer(&ask.asker, &Response::failure("the worker did not answer in time"));
+            } else if let Some(asker) = ask.asker {
+                self.answer(&asker, &Response::failure("the worker did not answer in time"));
             }
         }
     }

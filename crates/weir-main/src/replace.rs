@@ -45,7 +45,8 @@ impl Supervisor {
             worker.lend(address, socket);
         }
         let orders = self.plan.state.orders();
-        worker.send(&ToWorker::Apply { epoch: self.epoch, orders });
+        let epoch = self.epoch;
+        worker.send_orders(&orders, |orders| ToWorker::Apply { epoch, orders });
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);

@@ -4,13 +4,13 @@
 
 use log::{info, warn};
 use weir_base::Instant;
-use weir_control::channel::ToWorker;
+use weir_control::channel::{Happening, ToWorker};
 use weir_control::requests::{self, query};
 use weir_log::Logs;
 use weir_proto::request::RequestType;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
-    EventKind, RequestCounts, Response, ResponseContent, RunState, WorkerInfo, WorkerInfos,
+    Event, EventKind, RequestCounts, Response, ResponseContent, RunState, WorkerInfo, WorkerInfos,
     WorkerResponses,
 };
 
@@ -161,6 +161,36 @@ impl Supervisor {
         if let Some(control) = &mut self.control {
             control.tell_of(kind);
         }
+    }
+
+    /// A worker noticed a change of a backend.
+    pub(crate) fn tell_of_worker(&mut self, slot: u16, happening: Happening) {
+        let Some(control) = &mut self.control else { return };
+        let event = match happening {
+            Happening::BackendDown { id, address } => Event {
+                kind: EventKind::BackendDown.into(),
+                backend_id: Some(id),
+                address: Some(address.into()),
+                ..Event::default()
+            },
+            Happening::BackendUp { id, address } => Event {
+                kind: EventKind::BackendUp.into(),
+                backend_id: Some(id),
+                address: Some(address.into()),
+                ..Event::default()
+            },
+            Happening::NoAvailableBackends(cluster) => Event {
+                kind: EventKind::NoAvailableBackends.into(),
+                cluster_id: Some(cluster),
+                ..Event::default()
+            },
+            Happening::ClusterRecovered(cluster) => Event {
+                kind: EventKind::ClusterRecovered.into(),
+                cluster_id: Some(cluster),
+                ..Event::default()
+            },
+        };
+        control.tell(&slot.to_string(), event);
     }
 
     /// Stops the proxy; whoever asked is answered when the last worker has ended.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use log::warn;
-use weir_control::change::{diff, plan as changes};
+use weir_control::change::{diff, plan as changes, state_hash};
 use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
 use crate::control::ControlSocket;
 use crate::history::History;
 use crate::notify::Notify;
+use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
@@ -64,6 +65,8 @@ pub fn run(
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
     let supervisor = Supervisor {
         epoch,
+        hash: state_hash(&plan.state),
+        compare_at: now + COMPARE_PERIOD,
         transaction: None,
         history,
         control,

@@ -39,6 +39,10 @@ pub(crate) struct Supervisor {
     pub(crate) stage: Stage,
     /// The configuration in use.
     pub(crate) epoch: u64,
+    /// [`weir_control::change::state_hash`] of it.
+    pub(crate) hash: u64,
+    /// When workers are asked next whether they have it.
+    pub(crate) compare_at: Instant,
     pub(crate) transaction: Option<Transaction>,
     pub(crate) history: History,
     pub(crate) control: Option<ControlSocket>,
@@ -133,7 +137,7 @@ impl Supervisor {
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
         let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
         let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
-        let until = until.min(asks);
+        let until = until.min(asks).min(self.compare_at);
         slots.fold(until.min(self.notify.deadline()).min(logs), Instant::min)
     }
 
@@ -142,6 +146,7 @@ impl Supervisor {
         self.kill_what_is_late(now);
         self.kill_what_holds_up(now);
         self.give_up_asks(now);
+        self.compare_workers(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
@@ -163,6 +168,7 @@ impl Supervisor {
                     self.announce_when_complete(now);
                 }
                 ToMain::Prepared { epoch } => self.note_prepared(slot, epoch, now),
+                ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
                 ToMain::Hashed { number, epoch, hash } => {
                     self.note_hash(slot, number, epoch, hash);
                 }

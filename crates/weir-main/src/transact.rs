@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 use log::info;
 use weir_base::Instant;
-use weir_control::change::{Undo, plan};
+use weir_control::change::{Undo, hash_change, plan, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
 use weir_proto::response_content::ContentType;
@@ -33,6 +33,7 @@ pub(crate) struct Transaction {
     orders: Vec<Order>,
     undo: Vec<Undo>,
     changes: Vec<PlannedChange>,
+    warnings: Vec<String>,
     /// Addresses that were bound for it.
     bound: Vec<SocketAddr>,
     /// Addresses that are accepted from no more.
@@ -69,9 +70,10 @@ impl Supervisor {
             self.plan.state.apply(order.clone(), &mut undo);
         }
         let changes = plan(&self.plan.state, &undo);
+        let warnings = warnings(&self.plan.state, &undo);
         if changes.is_empty() || who.dry_run {
             self.plan.state.undo(undo);
-            return self.answer_done(&who, &changes);
+            return self.answer_done(&who, &changes, warnings);
         }
         let waiting: BTreeSet<_> = (0..self.plan.worker_count)
             .filter(|slot| self.slots[usize::from(*slot)].takes_orders())
@@ -97,7 +99,7 @@ impl Supervisor {
                     worker.lend(address, socket);
                 }
             }
-            worker.send(&ToWorker::Prepare { epoch, orders: orders.clone() });
+            worker.send_orders(&orders, |orders| ToWorker::Prepare { epoch, orders });
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
         let deadline = now + self.plan.worker_timeout;
@@ -108,6 +110,7 @@ impl Supervisor {
             orders,
             undo,
             changes,
+            warnings,
             bound,
             closed,
             step,
@@ -202,6 +205,8 @@ impl Supervisor {
             return self.abandon(transaction, &reason);
         }
         self.epoch = transaction.epoch;
+        let moved = hash_change(&self.plan.state, &transaction.undo);
+        self.hash = self.hash.wrapping_add(moved);
         // Workers empty their queues; ours must not take what they cannot see.
         self.sockets.remove(&transaction.closed);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
@@ -225,19 +230,15 @@ impl Supervisor {
             "epoch {}: {added} added, {changed} changed, {removed} removed by uid {} (pid {})",
             self.epoch, who.asker.uid, who.asker.pid
         );
-        self.answer_done(who, &transaction.changes);
+        self.answer_done(who, &transaction.changes, transaction.warnings);
         self.tell_of_changes(&transaction.changes);
         self.save_automatically();
     }
 
-    fn answer_done(&mut self, who: &Who, changes: &[PlannedChange]) {
+    fn answer_done(&mut self, who: &Who, changes: &[PlannedChange], warnings: Vec<String>) {
         let content = who.detailed.then(|| {
             let changes = changes.to_vec();
-            ContentType::Transaction(TransactionResult {
-                epoch: self.epoch,
-                changes,
-                warnings: Vec::new(),
-            })
+            ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
         });
         let message = match who.dry_run {
             true => "nothing was changed, this is what would be".to_owned(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use weir_base::Instant;
 use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_control::order::Order;
 use weir_sys::{Channel, Child, Epoll, ExitReason};
 
 use crate::token::Token;
@@ -20,6 +21,8 @@ use crate::token::Token;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 /// Time from the end of the channel to the end of the process.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
+/// A frame holds 64 MiB; a frontend with many edits takes some kilobytes.
+const ORDERS_IN_A_FRAME: usize = 2_000;
 /// How a process ends that we kill, unless it was ending already.
 const KILLED: ExitReason = ExitReason::Killed(9);
 
@@ -101,6 +104,19 @@ impl WorkerProcess {
     /// Sends `message`; a worker that cannot be sent to is killed.
     pub(crate) fn send(&mut self, message: &ToWorker) {
         self.send_with(message, None);
+    }
+
+    /// Sends orders in frames of a bounded size; `last` makes the message that ends them.
+    pub(crate) fn send_orders(
+        &mut self,
+        orders: &[Order],
+        last: impl FnOnce(Vec<Order>) -> ToWorker,
+    ) {
+        let mut parts = orders.chunks(ORDERS_IN_A_FRAME).peekable();
+        while let Some(part) = parts.next_if(|part| part.len() == ORDERS_IN_A_FRAME) {
+            self.send(&ToWorker::Orders(part.to_vec()));
+        }
+        self.send(&last(parts.next().unwrap_or_default().to_vec()));
     }
 
     /// Lends a listening socket.

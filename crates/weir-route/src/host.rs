@@ -3,7 +3,7 @@
 use regex_automata::meta::Regex;
 
 use crate::RuleError;
-use crate::pattern::{groups, regex};
+use crate::regex::{self, Case, group_count, groups};
 
 /// The longest host name, RFC 1035 §3.1.
 pub(crate) const LONGEST: usize = 253;
@@ -103,7 +103,8 @@ impl HostPattern {
 impl Label {
     fn compile(text: &str, at: usize) -> Result<Self, RuleError> {
         if let Some(pattern) = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-            return regex(&format!("^(?:{pattern})$"), pattern).map(Self::Regex);
+            let whole = format!("^(?:{pattern})$");
+            return regex::compile(&whole, pattern, Case::Ignored).map(Self::Regex);
         }
         match text {
             "*" if at == 0 => Ok(Self::Any),
@@ -127,7 +128,7 @@ impl Label {
     fn captures(&self) -> usize {
         match self {
             Self::Literal(_) | Self::Any => 0,
-            Self::Regex(regex) => regex.group_info().group_len(regex_automata::PatternID::ZERO) - 1,
+            Self::Regex(regex) => group_count(regex) - 1,
         }
     }
 

@@ -12,7 +12,8 @@
 //!
 //! Invariants: looking up allocates nothing and does not depend on the number of hosts (those with
 //! regular expressions aside, which are tried one by one); inserting and removing cost what one
-//! host has, not what the table has; hosts compare without case.
+//! host has, not what the table has; hosts compare without case, also with expressions; what is
+//! tried one by one is bounded in number, and an expression in memory.
 
 mod error;
 mod explain;
@@ -20,8 +21,10 @@ mod host;
 mod list;
 mod node;
 mod pattern;
+mod regex;
 mod rule;
 mod table;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -29,5 +32,7 @@ mod tests;
 pub use error::RuleError;
 pub use explain::Explanation;
 pub use pattern::{CaptureCounts, Captures, check};
+pub use regex::{MAX_REGEX_TEXT, REGEX_MEMORY};
 pub use rule::{PathRule, Position, Rule};
 pub use table::{Found, Request, Table};
+pub use usage::{MAX_LISTED, MAX_REGEXES, Usage};

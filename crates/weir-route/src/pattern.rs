@@ -1,13 +1,10 @@
 //! Compiled hosts and paths, and what they capture.
 
-use regex_automata::meta::{Config, Regex};
-use regex_automata::util::captures::Captures as Groups;
+use regex_automata::meta::Regex;
 
 use crate::host::HostPattern;
+use crate::regex::{self, Case, group_count, groups};
 use crate::{PathRule, Request, Rule, RuleError};
-
-/// Bytes that one compiled expression may take.
-const REGEX_BYTES: usize = 1 << 20;
 
 /// How many pieces a route captures, the whole included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +58,7 @@ impl Pattern {
             PathRule::Equals(path) => PathPattern::Equals(literal(path)?),
             PathRule::Prefix(path) if path.is_empty() => PathPattern::Prefix(Box::default()),
             PathRule::Prefix(path) => PathPattern::Prefix(literal(path)?),
-            PathRule::Regex(text) => PathPattern::Regex(regex(text, text)?),
+            PathRule::Regex(text) => PathPattern::Regex(regex::compile(text, text, Case::Counts)?),
         };
         Ok(Self { host: HostPattern::compile(&rule.host)?, path })
     }
@@ -84,7 +81,7 @@ impl PathPattern {
         match self {
             Self::Equals(_) => 1,
             Self::Prefix(_) => 2,
-            Self::Regex(regex) => regex.group_info().group_len(regex_automata::PatternID::ZERO),
+            Self::Regex(regex) => group_count(regex),
         }
     }
 
@@ -97,40 +94,13 @@ impl PathPattern {
     }
 }
 
-/// What each group of an expression captured; empty for one that took no part.
-pub(crate) fn groups<'a>(regex: &Regex, text: &'a [u8]) -> Vec<&'a [u8]> {
-    let mut groups: Groups = regex.create_captures();
-    regex.captures(text, &mut groups);
-    groups
-        .iter()
-        .map(|span| span.and_then(|span| text.get(span.start..span.end)).unwrap_or_default())
-        .collect()
-}
-
-/// Compiles an expression over bytes; `shown` is how it was written.
-pub(crate) fn regex(text: &str, shown: &str) -> Result<Regex, RuleError> {
-    let config = Config::new()
-        .nfa_size_limit(Some(REGEX_BYTES))
-        .onepass_size_limit(Some(REGEX_BYTES))
-        .hybrid_cache_capacity(REGEX_BYTES)
-        .utf8_empty(false);
-    let syntax = regex_automata::util::syntax::Config::new().utf8(false);
-    Regex::builder().configure(config).syntax(syntax).build(text).map_err(|error| {
-        let reason = match error.syntax_error() {
-            Some(syntax) => last_line(&syntax.to_string()),
-            None => error.to_string(),
-        };
-        RuleError::BadRegex { pattern: shown.to_owned(), reason }
-    })
-}
-
-/// The compiler draws the expression; its last line says what is wrong.
-fn last_line(text: &str) -> String {
-    let line = text.lines().last().unwrap_or(text);
-    line.trim_start_matches("error: ").to_owned()
-}
-
+/// A path that some request can have: visible ASCII without query and fragment.
 fn literal(path: &str) -> Result<Box<[u8]>, RuleError> {
-    let good = path.starts_with('/') || path == "*";
-    good.then(|| path.as_bytes().into()).ok_or_else(|| RuleError::BadPath(path.to_owned()))
+    if !path.starts_with('/') && path != "*" {
+        return Err(RuleError::BadPath(path.to_owned()));
+    }
+    match path.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
+        Some(character) => Err(RuleError::PathCharacter { path: path.to_owned(), character }),
+        None => Ok(path.as_bytes().into()),
+    }
 }

@@ -7,7 +7,7 @@ use crate::host::{HostPattern, LONGEST, suffix_of};
 use crate::list::List;
 use crate::node::{Entry, Node, allows};
 use crate::pattern::{Captures, Pattern};
-use crate::{Position, Rule, RuleError};
+use crate::{Position, Rule, RuleError, Usage};
 
 type Hosts<T> = HashMap<Box<[u8]>, Node<T>, foldhash::fast::RandomState>;
 
@@ -33,6 +33,7 @@ pub struct Table<T> {
     /// The longest pattern first, then by text.
     regex: Vec<(Box<str>, Node<T>)>,
     len: usize,
+    usage: Usage,
 }
 
 /// A route that was found.
@@ -65,6 +66,7 @@ impl<T> Default for Table<T> {
             any: Node::default(),
             regex: Vec::new(),
             len: 0,
+            usage: Usage::default(),
         }
     }
 }
@@ -78,18 +80,38 @@ impl<T> Table<T> {
     /// Adds a route; returns the value of the one with the same rule, which it replaces.
     ///
     /// # Errors
-    /// When the rule breaks the syntax; the table is unchanged.
+    /// When the rule breaks the syntax, or there is no room for it; the table is unchanged.
     pub fn insert(&mut self, rule: Rule, value: T) -> Result<Option<T>, RuleError> {
         let rule = rule.canonical();
         let pattern = Pattern::compile(&rule)?;
+        let mut usage = self.usage;
+        if let Err(full) = usage.add(&rule)
+            && !self.iter().any(|(known, _)| *known == rule)
+        {
+            return Err(full);
+        }
         let entry = Entry { rule, pattern, value };
         let replaced = match entry.rule.position {
             Position::Pre => self.before.insert(entry),
             Position::Post => self.after.insert(entry),
             Position::Tree => self.node_mut(&entry).insert(entry),
         };
-        self.len += usize::from(replaced.is_none());
+        if replaced.is_none() {
+            self.usage = usage;
+            self.len += 1;
+        }
         Ok(replaced)
+    }
+
+    /// What is used of the bounds of the table.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Whether there is a route of this rule. Looks at every route.
+    pub fn contains(&self, rule: &Rule) -> bool {
+        let rule = rule.clone().canonical();
+        self.iter().any(|(known, _)| *known == rule)
     }
 
     /// Removes a route; returns its value.
@@ -100,7 +122,10 @@ impl<T> Table<T> {
             Position::Post => self.after.remove(&rule),
             Position::Tree => self.remove_from_tree(&rule),
         };
-        self.len -= usize::from(removed.is_some());
+        if removed.is_some() {
+            self.usage.remove(&rule);
+            self.len -= 1;
+        }
         removed
     }
 

@@ -117,6 +117,133 @@ fn mistakes_are_sentences() {
     assert!(check(&rule("h", prefix(""), Some("G T"))).is_err());
 }
 
+#[test]
+fn expressions_in_hosts_match_without_case() {
+    let table = table(&[rule("/[A-Z]+-(eu|US)/.Example.org", prefix(""), None)]);
+    assert_eq!(find(&table, "GET", "app-us.example.org", "/"), Some(0));
+    assert_eq!(find(&table, "GET", "APP-Eu.EXAMPLE.org", "/"), Some(0));
+    assert_eq!(find(&table, "GET", "app1-eu.example.org", "/"), None);
+    let request = Request { host: b"APP-Us.example.ORG", path: b"/", method: b"GET" };
+    let captures = table.lookup(&request).expect("found").captures(&request);
+    assert_eq!(captures.host, [&b"APP-Us.example.ORG"[..], b"Us"], "as it was sent");
+}
+
+#[test]
+fn expressions_in_paths_match_with_case() {
+    let table = table(&[rule("h", PathRule::Regex("^/[A-Z]$".into()), None)]);
+    assert_eq!(find(&table, "GET", "h", "/A"), Some(0));
+    assert_eq!(find(&table, "GET", "h", "/a"), None);
+}
+
+/// They would need tables of Unicode otherwise, which this build of the engine does not have.
+#[test]
+fn classes_are_those_of_ascii() {
+    let path = r"(?i)^/\d+/\w+\.[[:alpha:]]\b";
+    let table = table(&[rule(r"/\w+/", PathRule::Regex(path.into()), None)]);
+    assert_eq!(find(&table, "GET", "h_1", "/20/a_1.X"), Some(0));
+    assert_eq!(find(&table, "GET", "h-1", "/20/a_1.X"), None);
+}
+
+#[test]
+fn paths_that_no_request_has_are_refused_with_the_character() {
+    for (path, said) in [
+        ("/a?b=c", "`?` begins the query"),
+        ("/a#b", "`#` begins the fragment"),
+        ("/a b", "`%20`"),
+        ("/a\tb", "'\\t' is sent as `%09`"),
+        ("/a\u{7f}", "`%7F`"),
+        ("/caf\u{e9}", "`%C3%A9`"),
+        ("*?", "start with `/`"),
+        ("a/b", "start with `/`"),
+    ] {
+        for path_rule in [PathRule::Equals(path.into()), prefix(path)] {
+            let error = check(&rule("h", path_rule, None)).expect_err(path).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+    assert!(check(&rule("h", PathRule::Equals(String::new()), None)).is_err());
+    assert!(check(&rule("h", PathRule::Regex("^/a#? b".into()), None)).is_ok());
+}
+
+#[test]
+fn what_some_request_has_is_accepted() {
+    let every: String = ('!'..='~').filter(|c| !matches!(c, '?' | '#')).collect();
+    let table = table(&[
+        rule("h", PathRule::Equals("*".into()), Some("OPTIONS")),
+        rule("h", PathRule::Equals(format!("/{every}")), None),
+        rule("g", prefix("*"), None),
+    ]);
+    assert_eq!(find(&table, "OPTIONS", "h", "*"), Some(0));
+    assert_eq!(find(&table, "GET", "h", &format!("/{every}")), Some(1));
+    assert_eq!(find(&table, "OPTIONS", "g", "*"), Some(2));
+}
+
+#[test]
+fn large_expressions_are_refused_whatever_makes_them_large() {
+    let error = |text: String| check(&rule("h", PathRule::Regex(text), None)).err();
+    let large = |text: String| matches!(error(text), Some(RuleError::RegexTooLarge(_)));
+    assert!(large("[ab].{5000}x".into()), "states");
+    assert!(large("(a?)".repeat(900)), "groups");
+    assert!(large("(?:[a-z]{50}){50}".into()), "nested repetitions");
+    assert_eq!(error("a".repeat(MAX_REGEX_TEXT + 1)), Some(RuleError::RegexTooLong(4097)));
+    let host = format!("/{}/.org", "(a?)".repeat(900));
+    assert!(matches!(check(&rule(&host, prefix(""), None)), Err(RuleError::RegexTooLarge(_))));
+
+    let words = (0..100).map(|n| format!("word{n}")).collect::<Vec<_>>().join("|");
+    assert_eq!(error(format!("^/({words})/([^/]+)/(.*)$")), None);
+    assert_eq!(error("/([0-9a-f]{8})(-[0-9a-f]{4}){3}-([0-9a-f]{12})$".into()), None);
+    assert_eq!(error("(x)".repeat(30)), None);
+}
+
+fn listed(at: usize, position: Position) -> Rule {
+    Rule { position, ..rule("*", prefix(&format!("/{at}")), None) }
+}
+
+#[test]
+fn lists_are_bounded_and_a_place_is_free_again() {
+    for position in [Position::Pre, Position::Post] {
+        let mut table = Table::new();
+        for at in 0..MAX_LISTED {
+            table.insert(listed(at, position), at).expect("room");
+        }
+        let full = table.insert(listed(MAX_LISTED, position), 0).expect_err("full");
+        assert!(matches!(full, RuleError::ListFull(_)) && full.to_string().contains("4096"));
+        assert_eq!(table.len(), MAX_LISTED);
+        assert_eq!(table.insert(listed(7, position), 1), Ok(Some(7)), "replaced");
+        table.insert(listed(0, Position::Tree), 2).expect("the tree has no such bound");
+        assert_eq!(table.remove(&listed(0, position)), Some(0));
+        assert_eq!(table.insert(listed(MAX_LISTED, position), 3), Ok(None));
+    }
+}
+
+#[test]
+fn the_number_of_expressions_is_bounded() {
+    let two = |at: usize| rule(&format!("/a{at}/.x"), PathRule::Regex("^/b".into()), None);
+    assert_eq!(two(0).regexes(), 2);
+    let mut usage = Usage::default();
+    for at in 0..MAX_REGEXES / 2 {
+        usage.add(&two(at)).expect("room");
+    }
+    let full = usage;
+    assert_eq!(usage.add(&two(0)), Err(RuleError::TooManyRegexes));
+    assert_eq!(usage, full, "what is refused does not count");
+    usage.add(&rule("h", prefix(""), None)).expect("no expression");
+    usage.remove(&two(0));
+    usage.add(&rule("/a/", prefix(""), None)).expect("room");
+    usage.add(&rule("/b/", prefix(""), None)).expect("room");
+    assert_eq!(usage.add(&rule("/c/", prefix(""), None)), Err(RuleError::TooManyRegexes));
+
+    let mut table = Table::new();
+    let path = |at: usize| rule("h", PathRule::Regex(format!("^/{at}")), None);
+    for at in 0..MAX_REGEXES {
+        table.insert(path(at), at).expect("room");
+    }
+    assert_eq!(table.insert(path(MAX_REGEXES), 0), Err(RuleError::TooManyRegexes));
+    assert_eq!(table.insert(path(3), 0), Ok(Some(3)));
+    assert_eq!(table.remove(&path(4)), Some(4));
+    assert_eq!(table.insert(path(MAX_REGEXES), 0), Ok(None));
+}
+
 /// The documented precedence, computed by looking at every rule.
 fn reference(rules: &[(Rule, usize)], host: &str, path: &str, method: &str) -> Option<usize> {
     let fits = |rule: &Rule| {

@@ -149,6 +149,9 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         Prepared::RemoveListener(address) => {
             if let Some(key) = tables.by_address.remove(&address) {
                 let removed = tables.listeners.remove(key);
+                if let Some(listener) = &removed {
+                    tables.subtract("listener", &listener.settings.config);
+                }
                 let routes =
                     removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
                 for route in routes.into_iter().flatten() {
@@ -181,8 +184,9 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         }
         Prepared::RemoveBackend { cluster, id } => {
             let key = tables.by_id.get(&cluster).copied();
-            let left = key.and_then(|key| tables.remove_backend(key, &id));
-            changes.forgotten.extend(left);
+            let Some(key) = key else { return };
+            changes.forgotten.extend(tables.remove_backend(key, &id));
+            drop_if_unused(tables, key);
         }
     }
 }
@@ -196,6 +200,7 @@ fn commit_listener(
     let address = settings.config.address;
     let active = settings.config.active;
     let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
+    tables.add("listener", &settings.config);
     let settings = Rc::new(settings);
     let known = tables.by_address.get(&address).copied();
     let Some((key, listener)) = known.and_then(|key| Some((key, tables.listeners.get_mut(key)?)))
@@ -208,22 +213,27 @@ fn commit_listener(
         }
         return;
     };
-    listener.settings = settings;
+    let before = std::mem::replace(&mut listener.settings, settings);
     if !active {
         changes.closed.push(key);
+        tables.subtract("listener", &before.config);
         return;
     }
     let first = listener.sockets.len();
     listener.sockets.extend(lent);
     changes.opened.extend((first..listener.sockets.len()).map(|index| (key, index)));
+    tables.subtract("listener", &before.config);
 }
 
 fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
     let key = cluster_slot(tables, &settings.config.id);
+    tables.add("cluster", &settings.config);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
-    cluster.settings = Rc::new(settings);
-    cluster.defined = true;
+    let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
+    if std::mem::replace(&mut cluster.defined, true) {
+        tables.subtract("cluster", &before.config);
+    }
 }
 
 /// The slot of a cluster, made when an order names it for the first time.
@@ -257,16 +267,17 @@ fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
         changes.forgotten.extend(tables.remove_backend(key, &id));
     }
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
-    cluster.defined = false;
-    if cluster.routes == 0 {
-        tables.clusters.remove(key);
-        tables.by_id.remove(id);
+    if std::mem::replace(&mut cluster.defined, false) {
+        let settings = Rc::clone(&cluster.settings);
+        tables.subtract("cluster", &settings.config);
     }
+    drop_if_unused(tables, key);
 }
 
 fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
     let cluster = route.frontend.cluster.clone().map(|id| cluster_slot(tables, &id));
     route.cluster = cluster;
+    tables.add("frontend", &route.frontend);
     let Some(key) = tables.by_address.get(&route.frontend.address).copied() else { return };
     let Some(listener) = tables.listeners.get_mut(key) else { return };
     let replaced = listener.routes.insert(rule, Rc::new(route));
@@ -278,10 +289,19 @@ fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
 
 /// A route is gone: its cluster's slot may go too.
 fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
-    let Some(key) = route.and_then(|route| route.cluster) else { return };
+    let Some(route) = route else { return };
+    tables.subtract("frontend", &route.frontend);
+    let Some(key) = route.cluster else { return };
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.routes -= 1;
-    if cluster.routes == 0 && !cluster.defined {
+    drop_if_unused(tables, key);
+}
+
+/// Gives the slot of a cluster up that no order, route or backend names any more.
+fn drop_if_unused(tables: &mut Tables, key: Key) {
+    let Some(cluster) = tables.clusters.get(key) else { return };
+    let has_backends = cluster.group.iter(Instant::default()).any(|view| !view.removed);
+    if cluster.routes == 0 && !cluster.defined && !has_backends {
         let id = cluster.settings.config.id.clone();
         tables.clusters.remove(key);
         tables.by_id.remove(&id);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use weir_base::Key;
 use weir_control::channel::{Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::order::Order;
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener};
 
@@ -30,6 +31,8 @@ pub(crate) enum Command {
         opened: Vec<(Key, usize)>,
         /// Listeners that accept no more.
         closed: Vec<Key>,
+        /// What is in use once this is done.
+        epoch: u64,
     },
 }
 
@@ -37,6 +40,8 @@ pub(crate) enum Command {
 pub(crate) struct Control {
     channel: Channel,
     sockets: Sockets,
+    /// The beginning of the next orders.
+    begun: Vec<Order>,
     /// What may be committed, and the epoch that it makes.
     prepared: Option<(u64, Batch)>,
     readable: bool,
@@ -47,7 +52,15 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn new(channel: Channel) -> Self {
         let sockets = Sockets::new();
-        Self { channel, sockets, prepared: None, readable: true, writing: false, gone: false }
+        Self {
+            channel,
+            sockets,
+            begun: Vec::new(),
+            prepared: None,
+            readable: true,
+            writing: false,
+            gone: false,
+        }
     }
 
     /// Waits for the first message.
@@ -79,6 +92,9 @@ impl Control {
 
     /// Carries out messages until one needs the worker. `None`: no more.
     pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Command> {
+        for happening in cx.observe.happened() {
+            self.say(&ToMain::Happened(happening));
+        }
         if self.gone || !self.readable {
             return None;
         }
@@ -108,8 +124,16 @@ impl Control {
         match message {
             ToWorker::Start(_) => None,
             ToWorker::Socket(address) => self.borrow_socket(address, cx),
-            ToWorker::Apply { epoch, orders } => self.apply(epoch, orders, cx),
+            ToWorker::Orders(orders) => {
+                self.begun.extend(orders);
+                None
+            }
+            ToWorker::Apply { epoch, orders } => {
+                let orders = self.whole(orders);
+                self.apply(epoch, orders, cx)
+            }
             ToWorker::Prepare { epoch, orders } => {
+                let orders = self.whole(orders);
                 match prepare(&cx.tables, orders) {
                     Ok(batch) => {
                         self.prepared = Some((epoch, batch));
@@ -148,6 +172,13 @@ impl Control {
         }
     }
 
+    /// Orders with what came before them.
+    fn whole(&mut self, orders: Vec<Order>) -> Vec<Order> {
+        let mut whole = std::mem::take(&mut self.begun);
+        whole.extend(orders);
+        whole
+    }
+
     /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
     fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Command> {
         let socket = TcpListener::from_fd(self.channel.take_fd()?);
@@ -163,12 +194,7 @@ impl Control {
         Some(Command::Watch(vec![(key, sockets.len() - 1)]))
     }
 
-    fn apply(
-        &mut self,
-        epoch: u64,
-        orders: Vec<weir_control::order::Order>,
-        cx: &mut Context,
-    ) -> Option<Command> {
+    fn apply(&mut self, epoch: u64, orders: Vec<Order>, cx: &mut Context) -> Option<Command> {
         match prepare(&cx.tables, orders) {
             Ok(batch) => self.commit(epoch, batch, cx),
             Err(reason) => {
@@ -184,14 +210,18 @@ impl Control {
             cx.upstream.forget(address);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })
+    }
+
+    /// Everything of an epoch is in use.
+    pub(crate) fn applied(&mut self, epoch: u64) {
         self.say(&ToMain::Applied { epoch });
-        Some(Command::Changed { opened: changes.opened, closed: changes.closed })
     }
 
     fn answer(&mut self, number: u64, question: Question, cx: &mut Context) {
         self.say(&match question {
             Question::Hash => {
-                let (epoch, hash) = (cx.observe.epoch(), explain::hash(&cx.tables));
+                let (epoch, hash) = (cx.observe.epoch(), cx.tables.hash);
                 ToMain::Hashed { number, epoch, hash }
             }
             Question::Explain { address, method, host, path } => {

@@ -1,47 +1,14 @@
-//! What a worker says of its live tables: which state it has, what would happen to a request.
+//! What a worker says of its live tables: what would happen to a request.
 
 use std::net::SocketAddr;
 
-use weir_balance::View;
 use weir_base::Instant;
-use weir_control::change::{frontend_name, object_hash};
+use weir_control::change::frontend_name;
 use weir_control::channel::Explained;
-use weir_control::state::{Backend, Redirect};
+use weir_control::state::Redirect;
 use weir_route::Request;
 
 use crate::tables::{Cluster, Route, Tables};
-
-/// [`weir_control::change::state_hash`] of what is served.
-pub(crate) fn hash(tables: &Tables) -> u64 {
-    let mut sum = 0u64;
-    let mut add = |hash: u64| sum = sum.wrapping_add(hash);
-    for (_, listener) in tables.listeners.iter() {
-        add(object_hash("listener", &listener.settings.config));
-        listener.routes.iter().for_each(|(_, route)| add(object_hash("frontend", &route.frontend)));
-    }
-    for (_, cluster) in tables.clusters.iter() {
-        let config = &cluster.settings.config;
-        if cluster.defined {
-            add(object_hash("cluster", config));
-        }
-        for view in cluster.group.iter(Instant::default()).filter(|view| !view.removed) {
-            add(object_hash("backend", &backend(&config.id, &view)));
-        }
-    }
-    sum
-}
-
-fn backend(cluster: &str, view: &View<'_>) -> Backend {
-    let spec = view.spec;
-    Backend {
-        cluster: cluster.to_owned(),
-        id: spec.id.to_string(),
-        address: spec.address,
-        weight: spec.weight,
-        sticky_id: spec.sticky_id.as_ref().map(ToString::to_string),
-        backup: spec.backup,
-    }
-}
 
 /// What would happen to a request, and why.
 pub(crate) fn explain(

@@ -14,13 +14,16 @@ use std::time::Duration;
 
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
-use weir_control::channel::Settings;
+use weir_control::channel::{Happening, Settings};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
 
 use crate::session::Session;
 use trouble::Trouble;
+
+/// Changes of one turn that main is told of; the log has them all.
+const MOST_HAPPENINGS: usize = 256;
 
 /// Why nothing is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub(crate) struct Observe {
     starved: Trouble,
     /// No connection to a backend can be made.
     exhausted: Trouble,
+    /// What main has not been told.
+    happened: Vec<Happening>,
 }
 
 impl Observe {
@@ -89,6 +94,7 @@ impl Observe {
             without_descriptor: Trouble::none(),
             starved: Trouble::none(),
             exhausted: Trouble::none(),
+            happened: Vec::with_capacity(MOST_HAPPENINGS),
         })
     }
 
@@ -251,17 +257,34 @@ impl Observe {
         match change {
             Transition::BackendDown { last } => {
                 self.tell(Event::BackendDown { backend });
+                let (id, address) = (backend.id.to_owned(), backend.address);
+                self.tell_main(Happening::BackendDown { id, address });
                 if last {
                     self.tell(Event::NoAvailableBackend { cluster });
+                    self.tell_main(Happening::NoAvailableBackends(cluster.to_owned()));
                 }
             }
             Transition::BackendUp { first } => {
                 self.tell(Event::BackendUp { backend });
+                let (id, address) = (backend.id.to_owned(), backend.address);
+                self.tell_main(Happening::BackendUp { id, address });
                 if first {
                     self.tell(Event::ClusterRecovered { cluster });
+                    self.tell_main(Happening::ClusterRecovered(cluster.to_owned()));
                 }
             }
         }
+    }
+
+    fn tell_main(&mut self, happening: Happening) {
+        if self.happened.len() < MOST_HAPPENINGS {
+            self.happened.push(happening);
+        }
+    }
+
+    /// What main is to be told.
+    pub(crate) fn happened(&mut self) -> impl Iterator<Item = Happening> {
+        self.happened.drain(..)
     }
 
     pub(crate) fn no_route(&mut self) {

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use serde::Serialize;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Slab};
+use weir_control::change::object_hash;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
 use weir_http::answers::Template;
@@ -27,6 +29,8 @@ pub(crate) struct Tables {
     pub(crate) by_address: HashMap<SocketAddr, Key>,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) by_id: HashMap<String, Key>,
+    /// Sum of the hashes of all that is served, as main has it.
+    pub(crate) hash: u64,
     /// How many backends, of all clusters, are at an address.
     backends_at: HashMap<SocketAddr, usize>,
 }
@@ -82,6 +86,7 @@ impl Tables {
             by_address: HashMap::new(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: HashMap::new(),
+            hash: 0,
             backends_at: HashMap::new(),
         }
     }
@@ -93,9 +98,13 @@ impl Tables {
         spec: Spec,
     ) -> Result<Option<SocketAddr>, GroupFull> {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return Ok(None) };
-        let before = cluster.group.spec_of(&spec.id).map(|spec| spec.address);
-        let address = spec.address;
+        let id = &cluster.settings.config.id;
+        let known = cluster.group.spec_of(&spec.id);
+        let before = known.map(|spec| spec.address);
+        let gone = known.map_or(0, |spec| backend_hash(id, spec));
+        let (address, new) = (spec.address, backend_hash(id, &spec));
         cluster.group.upsert(spec)?;
+        self.hash = self.hash.wrapping_add(new).wrapping_sub(gone);
         if before == Some(address) {
             return Ok(None);
         }
@@ -105,10 +114,22 @@ impl Tables {
 
     /// Removes a backend from a cluster. The address that no backend is at any more.
     pub(crate) fn remove_backend(&mut self, cluster: Key, id: &str) -> Option<SocketAddr> {
-        let group = &mut self.clusters.get_mut(cluster)?.group;
-        let address = group.spec_of(id)?.address;
-        group.remove(id);
+        let cluster = self.clusters.get_mut(cluster)?;
+        let spec = cluster.group.spec_of(id)?;
+        let address = spec.address;
+        self.hash = self.hash.wrapping_sub(backend_hash(&cluster.settings.config.id, spec));
+        cluster.group.remove(id);
         self.leave(address)
+    }
+
+    /// An object is served.
+    pub(crate) fn add(&mut self, kind: &str, object: &impl Serialize) {
+        self.hash = self.hash.wrapping_add(object_hash(kind, object));
+    }
+
+    /// An object is not served any more.
+    pub(crate) fn subtract(&mut self, kind: &str, object: &impl Serialize) {
+        self.hash = self.hash.wrapping_sub(object_hash(kind, object));
     }
 
     /// Whether a backend of some cluster is at that address.
@@ -125,4 +146,17 @@ impl Tables {
         self.backends_at.remove(&address);
         Some(address)
     }
+}
+
+/// The hash of a backend as main describes it.
+fn backend_hash(cluster: &str, spec: &Spec) -> u64 {
+    let backend = state::Backend {
+        cluster: cluster.to_owned(),
+        id: spec.id.to_string(),
+        address: spec.address,
+        weight: spec.weight,
+        sticky_id: spec.sticky_id.as_ref().map(ToString::to_string),
+        backup: spec.backup,
+    };
+    object_hash("backend", &backend)
 }

@@ -277,11 +277,12 @@ impl Worker {
             match request {
                 Command::Drain(deadline) => self.drain(deadline),
                 Command::Watch(opened) => self.watch(opened),
-                Command::Changed { opened, closed } => {
+                Command::Changed { opened, closed, epoch } => {
                     self.watch(opened);
                     for listener in closed {
                         self.gate.close(listener, &mut self.cx);
                     }
+                    self.control.applied(epoch);
                 }
             }
         }

@@ -212,3 +212,20 @@ fn log_files_that_were_moved_away_are_made_again() {
         assert!(contains(&path, part), "no {part:?} in the new file");
     }
 }
+
+#[test]
+fn the_environment_sets_the_log_filter() {
+    let config = Config::new(PLAIN);
+    let start = |filter: &str| {
+        let mut command = weir();
+        command.env("RUST_LOG", filter).arg("start").arg("-c").arg(config.path());
+        Process::spawn(&mut command)
+    };
+    let mut quiet = start("error");
+    quiet.signal(Signal::TERM);
+    quiet.wait();
+    assert!(!quiet.output().contains("INFO"), "{}", quiet.output());
+    let mut odd = start("what=ever,=");
+    odd.line_with("RUST_LOG is not used");
+    odd.line_with("all workers are ready");
+}

@@ -1,6 +1,7 @@
 //! The control socket of a real proxy: changes while it runs, on every worker or none, that
 //! survive the end of main and of workers.
 
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
 use std::net::TcpListener;

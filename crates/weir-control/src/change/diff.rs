@@ -1,44 +1,82 @@
 //! The orders that turn one state into another and touch nothing else.
+//!
+//! Invariant: what an order takes along (the frontends of a listener, the backends of a cluster)
+//! and the new state still has is declared again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::order::Order;
-use crate::state::{Frontend, FrontendId, Position, State};
+use crate::state::{Backend, Frontend, FrontendId, Position, State};
 
 /// What is removed comes first, so that nothing dangles: frontends, backends, clusters, listeners;
 /// then what is new or different, in the opposite order.
 pub fn diff(old: &State, new: &State) -> Vec<Order> {
+    let between = Between { old, new, moved: moved(old, new) };
     let mut orders = Vec::new();
-    let moved = moved(old, new);
-    let gone = old.frontends.iter().map(Frontend::id);
-    let gone = gone.filter(|id| new.frontends.get(id).is_none() || moved.contains(id));
-    orders.extend(gone.map(Order::RemoveFrontend));
-    let backends = old.backends.iter().filter(|b| new.clusters.contains_key(&b.cluster));
-    orders.extend(backends.filter(|b| new.backends.get(&b.key()).is_none()).map(|backend| {
-        Order::RemoveBackend { cluster: backend.cluster.clone(), id: backend.id.clone() }
-    }));
-    let clusters = old.clusters.keys().filter(|id| !new.clusters.contains_key(*id));
+    orders.extend(between.frontends_gone().map(Order::RemoveFrontend));
+    orders.extend(between.backends_gone());
+    let clusters = old.clusters.keys().filter(|id| between.drops_cluster(id));
     orders.extend(clusters.cloned().map(Order::RemoveCluster));
-    let listeners = old.listeners.keys().filter(|address| !new.listeners.contains_key(address));
+    let listeners = old.listeners.keys().filter(|address| between.drops_listener(address));
     orders.extend(listeners.copied().map(Order::RemoveListener));
 
     let listeners = new.listeners.values().filter(|l| old.listeners.get(&l.address) != Some(l));
     orders.extend(listeners.cloned().map(Order::Listener));
     let clusters = new.clusters.values().filter(|c| old.clusters.get(&c.id) != Some(c));
     orders.extend(clusters.cloned().map(Order::Cluster));
-    let kept =
-        |cluster: &str| new.clusters.contains_key(cluster) || !old.clusters.contains_key(cluster);
-    let backends = new.backends.iter().filter(|backend| {
-        old.backends.get(&backend.key()) != Some(backend) || !kept(&backend.cluster)
-    });
+    let backends = new.backends.iter().filter(|backend| !between.keeps_backend(backend));
     orders.extend(backends.cloned().map(Order::Backend));
-    let frontends = new.frontends.iter().filter(|frontend| {
-        let id = frontend.id();
-        old.frontends.get(&id) != Some(frontend) || moved.contains(&id)
-    });
+    let frontends = new.frontends.iter().filter(|frontend| !between.keeps_frontend(frontend));
     orders.extend(frontends.cloned().map(|frontend| Order::Frontend(Box::new(frontend))));
     orders
+}
+
+/// Two states, and what has to be declared again because of its place.
+struct Between<'a> {
+    old: &'a State,
+    new: &'a State,
+    moved: BTreeSet<FrontendId>,
+}
+
+impl Between<'_> {
+    /// An order removes this cluster, and its backends with it.
+    fn drops_cluster(&self, id: &str) -> bool {
+        self.old.clusters.contains_key(id) && !self.new.clusters.contains_key(id)
+    }
+
+    /// An order removes this listener, and its frontends with it.
+    fn drops_listener(&self, address: &SocketAddr) -> bool {
+        self.old.listeners.contains_key(address) && !self.new.listeners.contains_key(address)
+    }
+
+    /// Frontends that an order of their own removes.
+    fn frontends_gone(&self) -> impl Iterator<Item = FrontendId> {
+        let alone = self.old.frontends.iter().filter(|f| !self.drops_listener(&f.address));
+        let ids = alone.map(Frontend::id);
+        ids.filter(|id| self.new.frontends.get(id).is_none() || self.moved.contains(id))
+    }
+
+    /// Removals of backends that do not go with their cluster.
+    fn backends_gone(&self) -> impl Iterator<Item = Order> {
+        let alone = self.old.backends.iter().filter(|b| !self.drops_cluster(&b.cluster));
+        let gone = alone.map(Backend::key).filter(|key| self.new.backends.get(key).is_none());
+        gone.map(|key| Order::RemoveBackend { cluster: key.cluster, id: key.id })
+    }
+
+    /// Nothing is to be done for a backend of the new state.
+    fn keeps_backend(&self, backend: &Backend) -> bool {
+        self.old.backends.get(&backend.key()) == Some(backend)
+            && !self.drops_cluster(&backend.cluster)
+    }
+
+    /// Nothing is to be done for a frontend of the new state.
+    fn keeps_frontend(&self, frontend: &Frontend) -> bool {
+        let id = frontend.id();
+        self.old.frontends.get(&id) == Some(frontend)
+            && !self.drops_listener(&id.address)
+            && !self.moved.contains(&id)
+    }
 }
 
 /// Frontends that must be declared again because their order counts: those of a list from the

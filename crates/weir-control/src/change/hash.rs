@@ -1,8 +1,13 @@
 //! A number that is equal for equal states, whoever computes it.
+//!
+//! Invariant: [`hash_change`] leads from the [`state_hash`] of a state to that of the changed one,
+//! and costs what the changes cost.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::Undo;
+use super::first::first_of_each;
 use crate::state::State;
 
 /// Of one object and its kind; the same in every process and version that knows the same keys.
@@ -22,4 +27,28 @@ pub fn state_hash(state: &State) -> u64 {
     let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
     let backends = state.backends.iter().map(|object| object_hash("backend", object));
     listeners.chain(clusters).chain(frontends).chain(backends).fold(0, u64::wrapping_add)
+}
+
+/// How changes that were just made to `state` have moved its hash: add it with wrapping.
+pub fn hash_change(state: &State, undo: &[Undo]) -> u64 {
+    let differences = first_of_each(undo).map(|step| match step {
+        Undo::Listener(address, before) => {
+            difference("listener", before.as_ref(), state.listeners.get(address))
+        }
+        Undo::Cluster(id, before) => difference("cluster", before.as_ref(), state.clusters.get(id)),
+        Undo::Frontend(id, before) => {
+            let before = before.as_ref().map(|(_, frontend)| frontend);
+            difference("frontend", before, state.frontends.get(id))
+        }
+        Undo::Backend(id, before) => {
+            let before = before.as_ref().map(|(_, backend)| backend);
+            difference("backend", before, state.backends.get(id))
+        }
+    });
+    differences.fold(0, u64::wrapping_add)
+}
+
+fn difference<T: Serialize>(kind: &str, before: Option<&T>, after: Option<&T>) -> u64 {
+    let of = |object: Option<&T>| object.map_or(0, |object| object_hash(kind, object));
+    of(after).wrapping_sub(of(before))
 }

@@ -6,14 +6,17 @@
 //! the one before, places in the order of declaration included.
 
 mod diff;
+mod first;
 mod hash;
 mod plan;
+mod warnings;
 
 use std::net::SocketAddr;
 
 pub use diff::diff;
-pub use hash::{object_hash, state_hash};
+pub use hash::{hash_change, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
+pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};
 

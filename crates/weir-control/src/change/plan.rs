@@ -1,38 +1,29 @@
 //! What changes did, for people: what is there before and after, key by key.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use serde_json::Value;
 use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
 use super::Undo;
-use crate::state::{FrontendId, PathRule, Position, State};
+use super::first::first_of_each;
+use crate::state::{Frontend, FrontendId, PathRule, Position, State};
 
 /// The net effect of changes that were just made to `state`; objects that are as before are left
 /// out.
 pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
-    let mut seen = HashSet::new();
-    let changes = undo.iter().filter_map(|step| match step {
+    let changes = first_of_each(undo).filter_map(|step| match step {
         Undo::Listener(address, before) => {
-            let name = address.to_string();
-            seen.insert(("listener", name.clone()))
-                .then(|| compare("listener", name, before.as_ref(), state.listeners.get(address)))?
+            let after = state.listeners.get(address);
+            compare("listener", address.to_string(), before.as_ref(), after)
         }
-        Undo::Cluster(id, before) => seen
-            .insert(("cluster", id.clone()))
-            .then(|| compare("cluster", id.clone(), before.as_ref(), state.clusters.get(id)))?,
-        Undo::Frontend(id, before) => {
-            let name = frontend_name(id);
-            let before = before.as_ref().map(|(_, frontend)| frontend);
-            seen.insert(("frontend", name.clone()))
-                .then(|| compare("frontend", name, before, state.frontends.get(id)))?
+        Undo::Cluster(id, before) => {
+            compare("cluster", id.clone(), before.as_ref(), state.clusters.get(id))
         }
+        Undo::Frontend(id, before) => compare_frontend(state, id, before.as_ref()),
         Undo::Backend(id, before) => {
             let name = format!("{}/{}", id.cluster, id.id);
             let before = before.as_ref().map(|(_, backend)| backend);
-            seen.insert(("backend", name.clone()))
-                .then(|| compare("backend", name, before, state.backends.get(id)))?
+            compare("backend", name, before, state.backends.get(id))
         }
     });
     changes.collect()
@@ -52,6 +43,31 @@ pub fn frontend_name(id: &FrontendId) -> String {
         Position::Tree => "",
     };
     format!("{method}{}{path} ({kind}{list}) on {}", id.hostname, id.address)
+}
+
+/// In a list, a frontend that was declared again stands behind those that it stood before.
+fn compare_frontend(
+    state: &State,
+    id: &FrontendId,
+    before: Option<&(u64, Frontend)>,
+) -> Option<PlannedChange> {
+    let (name, after) = (frontend_name(id), state.frontends.get(id));
+    let plain = compare("frontend", name.clone(), before.map(|(_, frontend)| frontend), after);
+    let (Some((old, _)), Some(new)) = (before, state.frontends.place(id)) else { return plain };
+    if *old == new || id.position == Position::Tree {
+        return plain;
+    }
+    let place = |place: u64| format!("place {}", place + 1);
+    let moved = ChangedKey { key: "order".into(), old: place(*old), new: place(new) };
+    let kind = ChangeKind::ChangeChanged.into();
+    let plain = plain.unwrap_or_else(|| PlannedChange {
+        kind,
+        object: "frontend".into(),
+        name,
+        ..PlannedChange::default()
+    });
+    let keys = plain.keys.into_iter().chain([moved]).collect();
+    Some(PlannedChange { keys, ..plain })
 }
 
 fn compare<T: Serialize + PartialEq>(

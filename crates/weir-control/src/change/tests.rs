@@ -124,6 +124,7 @@ proptest! {
         for order in changes {
             state.apply(order, &mut undo);
         }
+        prop_assert_eq!(state_hash(&state), hash.wrapping_add(hash_change(&state, &undo)));
         state.undo(undo);
         prop_assert_eq!(&state, &old);
         prop_assert_eq!(state_hash(&state), hash);
@@ -153,6 +154,25 @@ proptest! {
 }
 
 #[test]
+fn what_was_never_declared_can_go_alone() {
+    let (orphan, _) = made(vec![Order::Backend(backend(0, 0, 0))]);
+    let alone = Order::RemoveBackend { cluster: "c0".into(), id: "b0".into() };
+    assert_eq!(diff(&orphan, &State::default()), [alone]);
+    let cluster = Cluster { id: "c0".into(), ..Cluster::default() };
+    let (declared, _) = made(vec![Order::Cluster(cluster), Order::Backend(backend(0, 0, 0))]);
+    let removal = Order::RemoveCluster("c0".into());
+    assert_eq!(diff(&declared, &State::default()), vec![removal.clone()]);
+    assert_eq!(diff(&declared, &orphan), [removal, Order::Backend(backend(0, 0, 0))]);
+}
+
+#[test]
+fn a_listener_takes_its_frontends_along() {
+    let route = Order::Frontend(Box::new(frontend(0, 0, Position::Tree, false)));
+    let (served, _) = made(vec![Order::Listener(listener(0, true)), route]);
+    assert_eq!(diff(&served, &State::default()), [Order::RemoveListener(address(0))]);
+}
+
+#[test]
 fn a_plan_names_what_differs() {
     let (mut state, _) = made(vec![Order::Backend(backend(0, 1, 5))]);
     let mut undo = Vec::new();
@@ -165,4 +185,43 @@ fn a_plan_names_what_differs() {
     assert_eq!(changes[1].name, "h1 (PREFIX, PRE) on 127.0.0.1:1");
     state.apply(Order::Backend(backend(0, 1, 5)), &mut undo);
     assert_eq!(plan(&state, &undo).len(), 1, "what is as before is no change");
+}
+
+#[test]
+fn a_plan_tells_of_another_order() {
+    let list = |host| frontend(0, host, Position::Pre, false);
+    let add = |host| Order::Frontend(Box::new(list(host)));
+    let (old, _) = made(vec![add(0), add(1)]);
+    let (new, _) = made(vec![add(1), add(0)]);
+    let (mut state, mut undo) = (old.clone(), Vec::new());
+    for order in diff(&old, &new) {
+        state.apply(order, &mut undo);
+    }
+    let changes = plan(&state, &undo);
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert!(changes.iter().all(|change| change.keys.iter().all(|key| key.key == "order")));
+    state.undo(undo);
+    assert_eq!(state, old);
+}
+
+#[test]
+fn what_is_rarely_meant_is_warned_of() {
+    let (mut state, _) = made(vec![
+        Order::Listener(listener(0, true)),
+        Order::Cluster(Cluster { id: "c0".into(), ..Cluster::default() }),
+        Order::Backend(backend(0, 0, 1)),
+    ]);
+    let mut warned = |frontend: Frontend| {
+        let mut undo = Vec::new();
+        state.apply(Order::Frontend(Box::new(frontend)), &mut undo);
+        warnings(&state, &undo)
+    };
+    let fine = frontend(0, 1, Position::Tree, false);
+    assert_eq!(warned(fine.clone()), Vec::<String>::new());
+    let lost = Frontend { cluster: Some("nobody".into()), ..fine.clone() };
+    assert!(warned(lost)[0].contains("leads to cluster nobody, which is not there"));
+    let all = Frontend { hostname: "*".into(), position: Position::Pre, ..fine.clone() };
+    assert!(warned(all)[0].contains("takes every request"));
+    let late = frontend(0, 2, Position::Tree, true);
+    assert!(warned(late)[0].contains("is never reached"));
 }

@@ -1,10 +1,13 @@
 //! The most memory that a configuration can come to use.
 //!
-//! A function of [`Limits`] and of the sizes of what a worker keeps; `docs/configuration.md` has
-//! the formula. Not in it: routes, which are as large as the file makes them, and socket buffers,
-//! which are the kernel's.
+//! A function of [`Limits`], of the sizes of what a worker keeps and of the number of regular
+//! expressions; `docs/configuration.md` has the formula. Not in it: what else routes are made of,
+//! which is as large as the file makes it, and socket buffers, which are the kernel's.
 
 use weir_base::Limits;
+use weir_route::{REGEX_MEMORY, Rule};
+
+use super::Checked;
 
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +39,8 @@ pub struct Memory {
     pub backend_connections: usize,
     /// Lines that wait for a log sink.
     pub logs: usize,
+    /// Regular expressions of routes, compiled.
+    pub regexes: usize,
     /// The program itself.
     pub fixed: usize,
     /// Pipes, whose bytes are the kernel's: not in the sums.
@@ -45,8 +50,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The worst case of these limits.
-    pub(super) fn worst_case(limits: &Limits, sizes: &Sizes, workers: u16) -> Self {
+    /// The worst case of a file.
+    pub(super) fn worst_case(checked: &Checked, sizes: &Sizes) -> Self {
+        let limits: &Limits = &checked.settings.limits;
         let buffers = limits.buffers + sizes.spare_buffers;
         Self {
             buffers: buffers * (limits.buffer_bytes + sizes.buffer_extra),
@@ -54,9 +60,10 @@ impl Memory {
             exchanges: limits.buffers.div_ceil(2) * sizes.exchange,
             backend_connections: limits.backend_connections * sizes.backend_connection,
             logs: limits.log_bytes,
+            regexes: regexes(checked) * REGEX_MEMORY,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
-            workers,
+            workers: checked.main.worker_count,
         }
     }
 
@@ -67,6 +74,7 @@ impl Memory {
             + self.exchanges
             + self.backend_connections
             + self.logs
+            + self.regexes
             + self.fixed
     }
 
@@ -78,13 +86,17 @@ impl Memory {
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "worst-case memory of a worker, without routes and kernel buffers:")?;
+        writeln!(
+            f,
+            "worst-case memory of a worker, without kernel buffers and the text of routes:"
+        )?;
         for (bytes, what) in [
             (self.buffers, "buffers"),
             (self.sessions, "client connections"),
             (self.exchanges, "exchanges"),
             (self.backend_connections, "backend connections"),
             (self.logs, "log lines"),
+            (self.regexes, "regular expressions"),
             (self.fixed, "the program"),
         ] {
             writeln!(f, "  {:>10}  {what}", human(bytes))?;
@@ -93,6 +105,10 @@ impl std::fmt::Display for Memory {
         writeln!(f, "  {:>10}  in all, workers: {}", human(self.total()), self.workers)?;
         write!(f, "  {:>10}  of the kernel besides: pipes of a worker", human(self.pipes))
     }
+}
+
+fn regexes(checked: &Checked) -> usize {
+    checked.state.frontends.iter().map(|frontend| Rule::from(frontend.id()).regexes()).sum()
 }
 
 fn human(bytes: usize) -> String {

@@ -31,7 +31,7 @@ use weir_base::Limits;
 use crate::channel::{LogSettings, Settings};
 use crate::state::State;
 
-pub(crate) use build::can_hold_id;
+pub(crate) use catalogue::LONGEST_SECONDS;
 pub use memory::{Memory, Sizes};
 pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};
@@ -84,6 +84,10 @@ pub struct ControlSettings {
     pub saved_state: Option<PathBuf>,
     /// Save to that file after each change.
     pub automatic_state_save: bool,
+    /// Where every change is stored.
+    pub store: PathBuf,
+    /// Serve the state of the file at the start, whatever is stored.
+    pub from_file: bool,
 }
 
 impl Checked {
@@ -104,7 +108,7 @@ impl Checked {
 
     /// The most memory that a worker can come to use.
     pub fn worst_case_memory(&self, sizes: &Sizes) -> Memory {
-        Memory::worst_case(&self.settings.limits, sizes, self.main.worker_count)
+        Memory::worst_case(self, sizes)
     }
 }
 

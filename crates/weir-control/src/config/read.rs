@@ -101,6 +101,11 @@ impl<'a> Reader<'a> {
         items.iter().filter_map(|item| self.inner(key, item)).collect()
     }
 
+    /// A table that the file may have.
+    pub(super) fn section(&self, key: &str) -> Option<Reader<'a>> {
+        self.inner(key, self.table.get(key)?)
+    }
+
     /// Tables by name, in the order of the file.
     pub(super) fn table_map(&self, key: &str) -> Vec<Named<'a, Reader<'a>>> {
         self.map(key, |value| self.inner(key, value))
@@ -122,7 +127,8 @@ impl<'a> Reader<'a> {
     }
 
     fn inner(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Reader<'a>> {
-        let (Kind::Tables(section) | Kind::TableMap(section)) = self.section.key(key)?.kind else {
+        let kind = &self.section.key(key)?.kind;
+        let (Kind::Table(section) | Kind::Tables(section) | Kind::TableMap(section)) = kind else {
             return None;
         };
         match value.get_ref() {

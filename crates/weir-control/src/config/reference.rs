@@ -48,6 +48,7 @@ fn value(kind: &Kind) -> String {
         Kind::Texts => "list of texts".into(),
         Kind::Numbers(low, high) => format!("list of numbers from {low} to {high}"),
         Kind::TextMap => "table of texts".into(),
+        Kind::Table(_) => "table".into(),
         Kind::Tables(_) => "list of tables".into(),
         Kind::TableMap(_) => "table of tables".into(),
     }

@@ -70,6 +70,7 @@ fn value(kind: &Kind) -> Value {
         Kind::Texts => json!({ "type": "array", "items": text }),
         Kind::Numbers(low, high) => json!({ "type": "array", "items": number(*low, *high) }),
         Kind::TextMap => json!({ "type": "object", "additionalProperties": text }),
+        Kind::Table(section) => table(section),
         Kind::Tables(section) => json!({ "type": "array", "items": table(section) }),
         Kind::TableMap(section) => {
             json!({ "type": "object", "additionalProperties": table(section) })

@@ -53,7 +53,7 @@ fn how_to_add(key: &Key) -> String {
         }
         Kind::Texts => "[\"…\"]",
         Kind::Numbers(..) => "[1]",
-        Kind::TextMap | Kind::TableMap(_) => "{ … }",
+        Kind::TextMap | Kind::Table(_) | Kind::TableMap(_) => "{ … }",
         Kind::Tables(_) => "[{ … }]",
     };
     format!("add `{} = {value}`", key.name)
@@ -106,6 +106,7 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
                 check_value(name.get_ref(), &Kind::Text, value, report);
             }
         }
+        (Kind::Table(section), DeValue::Table(_)) => check_entry(name, section, value, report),
         (Kind::Tables(section), DeValue::Array(items)) => {
             items.iter().for_each(|item| check_entry(name, section, item, report));
         }
@@ -195,6 +196,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Texts => "a list of strings",
         Kind::Numbers(..) => "a list of whole numbers",
         Kind::TextMap => "a table of strings",
+        Kind::Table(_) => "a table",
         Kind::Tables(_) => "a list of tables",
         Kind::TableMap(_) => "a table of tables",
     }

@@ -5,46 +5,67 @@ use weir_proto::{
     LoadMetric as Metric, RemoveBackend,
 };
 
-use super::{Refusal, address, id};
+use super::{Refusal, address, port};
+use crate::check;
 use crate::order::Order;
 use crate::state::{Answers, Backend, BackendId, Cluster, LoadBalancing, LoadMetric, State};
 
 /// Weight of a backend that is given none.
 const WEIGHT: u8 = 100;
+/// Seconds in `Retry-After` of a cluster that names none: the default of the configuration file.
+const RETRY_AFTER: u32 = 60;
 
-pub(super) fn add(config: &Config) -> Result<Vec<Order>, Refusal> {
+pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
     refuse_what_is_missing(config)?;
-    let port = |port: u32| u16::try_from(port).map_err(|_| format!("{port} is not a port"));
+    check::id("a cluster", &config.cluster_id)?;
+    config.authorized_hashes.iter().try_for_each(|hash| check::authorized_hash(hash))?;
+    if let Some(value) = &config.www_authenticate {
+        check::field_value("www_authenticate", value)?;
+    }
+    if config.sticky_session {
+        let backends = state.backends_of(&config.cluster_id);
+        let mut backends = backends.iter().filter_map(|key| state.backends.get(key));
+        backends.try_for_each(check::cookie)?;
+    }
+    let retry_after = config.retry_after.unwrap_or(RETRY_AFTER);
     let cluster = Cluster {
-        id: id("a cluster", &config.cluster_id)?,
-        load_balancing: match LoadBalancingAlgorithms::try_from(config.load_balancing) {
-            Ok(LoadBalancingAlgorithms::RoundRobin) => LoadBalancing::RoundRobin,
-            Ok(LoadBalancingAlgorithms::Random) => LoadBalancing::Random,
-            Ok(LoadBalancingAlgorithms::LeastLoaded) => LoadBalancing::LeastLoaded,
-            Ok(LoadBalancingAlgorithms::PowerOfTwo) => LoadBalancing::PowerOfTwo,
-            Ok(LoadBalancingAlgorithms::Hrw | LoadBalancingAlgorithms::Maglev) => {
-                return Err("HRW and MAGLEV are for UDP, which this version does not proxy: \
-                            choose ROUND_ROBIN, RANDOM, LEAST_LOADED or POWER_OF_TWO"
-                    .into());
-            }
-            Err(_) => return Err("the load-balancing policy has no known number".into()),
-        },
-        load_metric: match config.load_metric.map(Metric::try_from) {
-            None | Some(Ok(Metric::Connections)) => LoadMetric::Connections,
-            Some(Ok(Metric::Requests)) => LoadMetric::Requests,
-            Some(Ok(Metric::ConnectionTime)) => LoadMetric::ConnectionTime,
-            Some(Err(_)) => return Err("the load metric has no known number".into()),
-        },
+        id: config.cluster_id.clone(),
+        load_balancing: load_balancing(config.load_balancing)?,
+        load_metric: load_metric(config.load_metric)?,
         sticky_session: config.sticky_session,
         https_redirect: config.https_redirect,
-        https_redirect_port: config.https_redirect_port.map(port).transpose()?,
+        https_redirect_port: port("https_redirect_port", config.https_redirect_port)?,
         answers: answers(&config.answers, config.answer_503.as_ref())?,
         authorized_hashes: config.authorized_hashes.clone(),
         www_authenticate: config.www_authenticate.clone(),
         max_connections_per_ip: config.max_connections_per_ip.filter(|limit| *limit > 0),
-        retry_after: config.retry_after,
+        retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
     };
     Ok(vec![Order::Cluster(cluster)])
+}
+
+fn load_balancing(number: i32) -> Result<LoadBalancing, Refusal> {
+    Ok(match LoadBalancingAlgorithms::try_from(number) {
+        Ok(LoadBalancingAlgorithms::RoundRobin) => LoadBalancing::RoundRobin,
+        Ok(LoadBalancingAlgorithms::Random) => LoadBalancing::Random,
+        Ok(LoadBalancingAlgorithms::LeastLoaded) => LoadBalancing::LeastLoaded,
+        Ok(LoadBalancingAlgorithms::PowerOfTwo) => LoadBalancing::PowerOfTwo,
+        Ok(LoadBalancingAlgorithms::Hrw | LoadBalancingAlgorithms::Maglev) => {
+            return Err("HRW and MAGLEV are for UDP, which this version does not proxy: choose \
+                        ROUND_ROBIN, RANDOM, LEAST_LOADED or POWER_OF_TWO"
+                .into());
+        }
+        Err(_) => return Err("the load-balancing policy has no known number".into()),
+    })
+}
+
+fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
+    match number.map(Metric::try_from) {
+        None | Some(Ok(Metric::Connections)) => Ok(LoadMetric::Connections),
+        Some(Ok(Metric::Requests)) => Ok(LoadMetric::Requests),
+        Some(Ok(Metric::ConnectionTime)) => Ok(LoadMetric::ConnectionTime),
+        Some(Err(_)) => Err("the load metric has no known number".into()),
+    }
 }
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
@@ -68,7 +89,7 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     }
 }
 
-/// Templates by status.
+/// Templates by status; empty ones are left out, as in the configuration file.
 pub(super) fn answers<'a>(
     answers: impl IntoIterator<Item = (&'a String, &'a String)>,
     answer_503: Option<&String>,
@@ -76,11 +97,16 @@ pub(super) fn answers<'a>(
     let mut all = Answers::new();
     all.extend(answer_503.map(|text| (503, text.clone())));
     for (status, text) in answers {
-        let status = status.parse().ok().filter(|status| (100..600).contains(status));
-        let status = status.ok_or("the key of an answer is a status such as 503")?;
-        all.insert(status, text.clone());
+        all.insert(check::status(status)?, text.clone());
     }
-    Ok(all)
+    checked(all)
+}
+
+/// Answers that are templates; empty ones are left out.
+pub(super) fn checked(mut answers: Answers) -> Result<Answers, Refusal> {
+    answers.retain(|_, text| !text.is_empty());
+    answers.iter().try_for_each(|(status, text)| check::answer(*status, text))?;
+    Ok(answers)
 }
 
 pub(super) fn remove(state: &State, id: &str) -> Result<Vec<Order>, Refusal> {
@@ -90,25 +116,36 @@ pub(super) fn remove(state: &State, id: &str) -> Result<Vec<Order>, Refusal> {
     Ok(vec![Order::RemoveCluster(id.to_owned())])
 }
 
-pub(super) fn add_backend(backend: &AddBackend) -> Result<Vec<Order>, Refusal> {
+pub(super) fn add_backend(state: &State, backend: &AddBackend) -> Result<Vec<Order>, Refusal> {
     if backend.unix_path.is_some() {
-        return Err("backends on unix sockets are not reached by this version".into());
+        return Err(
+            "backends on unix sockets are not reached by this version: give the backend an \
+                    address"
+                .into(),
+        );
     }
-    let weight = match backend.load_balancing_parameters {
-        None => WEIGHT,
-        Some(LoadBalancingParams { weight }) => {
-            let weight = u8::try_from(weight);
-            weight.map_err(|_| "the weight of a backend is a number from 0 to 255")?
-        }
-    };
-    Ok(vec![Order::Backend(Backend {
-        cluster: id("a cluster", &backend.cluster_id)?,
-        id: id("a backend", &backend.backend_id)?,
+    check::id("a cluster", &backend.cluster_id)?;
+    check::id("a backend", &backend.backend_id)?;
+    let backend = Backend {
+        cluster: backend.cluster_id.clone(),
+        id: backend.backend_id.clone(),
         address: address(&backend.address)?,
-        weight,
+        weight: weight(backend.load_balancing_parameters)?,
         sticky_id: backend.sticky_id.clone(),
         backup: backend.backup.unwrap_or_default(),
-    })])
+    };
+    check::backend_address(backend.address)?;
+    let cluster = state.clusters.get(&backend.cluster);
+    if backend.sticky_id.is_some() || cluster.is_some_and(|cluster| cluster.sticky_session) {
+        check::cookie(&backend)?;
+    }
+    Ok(vec![Order::Backend(backend)])
+}
+
+fn weight(parameters: Option<LoadBalancingParams>) -> Result<u8, Refusal> {
+    let Some(LoadBalancingParams { weight }) = parameters else { return Ok(WEIGHT) };
+    let weight = u8::try_from(weight);
+    weight.map_err(|_| "the weight of a backend is a number from 0 to 255".into())
 }
 
 pub(super) fn remove_backend(
@@ -148,8 +185,9 @@ pub(super) fn config(cluster: &Cluster) -> Config {
         https_redirect_port: cluster.https_redirect_port.map(Into::into),
         authorized_hashes: cluster.authorized_hashes.clone(),
         www_authenticate: cluster.www_authenticate.clone(),
-        max_connections_per_ip: cluster.max_connections_per_ip,
-        retry_after: cluster.retry_after,
+        // Absent would be what the proxy has for all clusters.
+        max_connections_per_ip: Some(cluster.max_connections_per_ip.unwrap_or_default()),
+        retry_after: Some(cluster.retry_after.unwrap_or_default()),
         ..Config::default()
     }
 }

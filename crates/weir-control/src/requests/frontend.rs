@@ -4,9 +4,11 @@ use weir_proto::{
     Header, HeaderPosition, PathRule as Path, PathRuleKind, RedirectPolicy,
     RedirectScheme as Scheme, RequestHttpFrontend, RulePosition,
 };
+use weir_route::Rule;
 
-use super::{Refusal, address, id};
+use super::{Refusal, address, port};
 use crate::change::frontend_name;
+use crate::check;
 use crate::order::Order;
 use crate::state::{
     EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect, RedirectScheme,
@@ -22,6 +24,9 @@ pub(super) fn add(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Ord
     }
     if !state.listeners.contains_key(&id.address) {
         return Err(format!("there is no listener on {}: add it first", id.address).into());
+    }
+    if let Some((_, problem)) = check::frontend(&frontend).into_iter().next() {
+        return Err(problem.into());
     }
     Ok(vec![Order::Frontend(Box::new(frontend))])
 }
@@ -42,10 +47,8 @@ pub(super) fn remove(state: &State, config: &RequestHttpFrontend) -> Result<Vec<
 
 fn name(config: &RequestHttpFrontend) -> Result<FrontendId, Refusal> {
     let value = config.path.value.clone();
-    let hostname = config.hostname.to_ascii_lowercase();
-    Ok(FrontendId {
-        address: address(&config.address)?,
-        hostname: hostname.strip_suffix('.').map(str::to_owned).unwrap_or(hostname),
+    let rule = Rule {
+        host: config.hostname.clone(),
         path: match PathRuleKind::try_from(config.path.kind) {
             Ok(PathRuleKind::Prefix) => PathRule::Prefix(value),
             Ok(PathRuleKind::Equals) => PathRule::Equals(value),
@@ -59,7 +62,9 @@ fn name(config: &RequestHttpFrontend) -> Result<FrontendId, Refusal> {
             Ok(RulePosition::Post) => Position::Post,
             Err(_) => return Err("the position of the rule has no known number".into()),
         },
-    })
+    };
+    let Rule { host: hostname, path, method, position } = rule.canonical();
+    Ok(FrontendId { address: address(&config.address)?, hostname, path, method, position })
 }
 
 fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
@@ -70,15 +75,16 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         return Err("frontends cannot match on header fields in this version".into());
     }
     let FrontendId { address, hostname, path, method, position } = name(config)?;
-    let port = |port: u32| u16::try_from(port).map_err(|_| format!("{port} is not a port"));
-    let cluster = config.cluster_id.as_deref().map(|cluster| id("a cluster", cluster));
+    if let Some(cluster) = &config.cluster_id {
+        check::id("a cluster", cluster)?;
+    }
     Ok(Frontend {
         address,
         hostname,
         path,
         method,
         position,
-        cluster: cluster.transpose()?,
+        cluster: config.cluster_id.clone(),
         tags: config.tags.clone(),
         redirect: redirect(config.redirect())?,
         redirect_scheme: match config.redirect_scheme() {
@@ -89,7 +95,7 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         redirect_template: config.redirect_template.clone(),
         rewrite_host: config.rewrite_host.clone(),
         rewrite_path: config.rewrite_path.clone(),
-        rewrite_port: config.rewrite_port.map(port).transpose()?,
+        rewrite_port: port("rewrite_port", config.rewrite_port)?,
         required_auth: config.required_auth.unwrap_or_default(),
         headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
     })
@@ -117,6 +123,7 @@ fn edit(header: &Header) -> Result<HeaderEdit, Refusal> {
             return Err(format!("the edit of `{}` names no position", header.key).into());
         }
     };
+    check::edit(&header.key, &header.val)?;
     Ok(HeaderEdit { position, key: header.key.clone(), value: header.val.clone() })
 }
 

@@ -4,15 +4,44 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::Value;
 use weir_proto::{
     CustomHttpAnswers, ForwardedHeaders, HttpListenerConfig as Config, ListenerType,
     UpdateHttpListenerConfig as Patch,
 };
 
-use super::cluster::answers;
-use super::{Refusal, address, token};
+use super::cluster::{answers, checked};
+use super::{Refusal, address};
+use crate::check;
+use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
 use crate::state::{Answers, Listener, State};
+
+/// The field of the request's id, of a listener that names none.
+const ID_HEADER: &str = "Sozu-Id";
+/// Seconds that a stream of HTTP/2 may be silent, at least.
+const IDLE_STREAM: u64 = 30;
+/// What knobs of HTTP/2 are when nobody turns them.
+const HTTP2: [(&str, u64); 17] = [
+    ("h2_max_rst_stream_per_window", 100),
+    ("h2_max_ping_per_window", 100),
+    ("h2_max_settings_per_window", 50),
+    ("h2_max_empty_data_per_window", 100),
+    ("h2_max_window_update_stream0_per_window", 100),
+    ("h2_max_continuation_frames", 20),
+    ("h2_max_glitch_count", 100),
+    ("h2_max_rst_stream_lifetime", 10_000),
+    ("h2_max_rst_stream_abusive_lifetime", 50),
+    ("h2_max_rst_stream_emitted_lifetime", 500),
+    ("h2_max_header_list_size", 65_536),
+    ("h2_max_header_table_size", 65_536),
+    ("h2_max_header_fields", 128),
+    ("h2_initial_connection_window", 1_048_576),
+    ("h2_max_concurrent_streams", 100),
+    ("h2_stream_shrink_ratio", 2),
+    ("h2_graceful_shutdown_deadline_seconds", 5),
+];
 
 /// Refuses what is not an HTTP listener on an address alone.
 pub(super) fn only_http(proxy: i32, interface: Option<&String>) -> Result<(), Refusal> {
@@ -36,7 +65,11 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
     }
     no_interface(config.interface.as_ref())?;
     refuse_what_is_missing(config.expect_proxy, config.forwarded_headers)?;
-    let mut all = custom(config.http_answers.as_ref());
+    refuse_http2(config, config.back_timeout.into())?;
+    check::token("sticky_name", &config.sticky_name)?;
+    let id_header = config.sozu_id_header.as_deref().unwrap_or(ID_HEADER);
+    check::id_field_name("sozu_id_header", id_header)?;
+    let mut all = custom(config.http_answers.as_ref())?;
     all.extend(answers(&config.answers, None)?);
     Ok(vec![Order::Listener(Listener {
         address,
@@ -45,12 +78,13 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         back_timeout: seconds("back_timeout", config.back_timeout)?,
         connect_timeout: seconds("connect_timeout", config.connect_timeout)?,
         request_timeout: seconds("request_timeout", config.request_timeout)?,
-        sticky_name: token("the sticky name", &config.sticky_name)?,
-        sozu_id_header: id_field(config.sozu_id_header.as_deref().unwrap_or("Sozu-Id"))?,
+        sticky_name: config.sticky_name.clone(),
+        sozu_id_header: id_header.to_owned(),
         elide_x_real_ip: config.elide_x_real_ip.unwrap_or_default(),
         send_x_real_ip: config.send_x_real_ip.unwrap_or_default(),
         answers: all,
-        active: config.active,
+        // A request of its own activates it.
+        active: false,
     })])
 }
 
@@ -58,6 +92,8 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
     let address = address(&patch.address)?;
     let mut listener = known(state, address)?.clone();
     refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
+    let back_timeout = patch.back_timeout.map(u64::from);
+    refuse_http2(patch, back_timeout.unwrap_or(listener.back_timeout.as_secs()))?;
     if let Some(public) = &patch.public_address {
         listener.public_address = Some(super::address(public)?);
     }
@@ -73,14 +109,16 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
         }
     }
     if let Some(name) = &patch.sticky_name {
-        listener.sticky_name = token("the sticky name", name)?;
+        check::token("sticky_name", name)?;
+        listener.sticky_name.clone_from(name);
     }
     if let Some(name) = &patch.sozu_id_header {
-        listener.sozu_id_header = id_field(name)?;
+        check::id_field_name("sozu_id_header", name)?;
+        listener.sozu_id_header.clone_from(name);
     }
     listener.elide_x_real_ip = patch.elide_x_real_ip.unwrap_or(listener.elide_x_real_ip);
     listener.send_x_real_ip = patch.send_x_real_ip.unwrap_or(listener.send_x_real_ip);
-    listener.answers.extend(custom(patch.http_answers.as_ref()));
+    listener.answers.extend(custom(patch.http_answers.as_ref())?);
     listener.answers.extend(answers(&patch.answers, None)?);
     Ok(vec![Order::Listener(listener)])
 }
@@ -116,23 +154,31 @@ fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<
     Ok(())
 }
 
+/// Refuses knobs of HTTP/2 that ask for something else than what the protocol's clients do.
+fn refuse_http2(message: &impl Serialize, back_timeout: u64) -> Result<(), Refusal> {
+    let Ok(Value::Object(fields)) = serde_json::to_value(message) else { return Ok(()) };
+    let usual = |name: &str| match name {
+        "h2_stream_idle_timeout_seconds" => Some(back_timeout.max(IDLE_STREAM)),
+        _ => HTTP2.iter().find(|(known, _)| *known == name).map(|(_, usual)| *usual),
+    };
+    let knobs = fields.iter().filter(|(name, value)| name.starts_with("h2_") && !value.is_null());
+    let mut unusual = knobs.filter(|(name, value)| value.as_u64() != usual(name));
+    match unusual.next() {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("HTTP/2 is not in this version: leave `{name}` out").into()),
+    }
+}
+
 fn seconds(name: &str, seconds: u32) -> Result<Duration, Refusal> {
-    match seconds {
-        0 => Err(format!("{name} is at least a second").into()),
-        _ => Ok(Duration::from_secs(seconds.into())),
+    if (1..=LONGEST_SECONDS).contains(&seconds.into()) {
+        return Ok(Duration::from_secs(seconds.into()));
     }
+    Err(format!("`{name}` is a number of seconds from 1 to {LONGEST_SECONDS}, not {seconds}")
+        .into())
 }
 
-fn id_field(name: &str) -> Result<String, Refusal> {
-    let name = token("the field of the request's id", name)?;
-    if crate::config::can_hold_id(&name) {
-        return Ok(name);
-    }
-    Err(format!("`{name}` has a meaning of its own, which an id would hide").into())
-}
-
-fn custom(answers: Option<&CustomHttpAnswers>) -> Answers {
-    let Some(given) = answers else { return Answers::new() };
+fn custom(answers: Option<&CustomHttpAnswers>) -> Result<Answers, Refusal> {
+    let Some(given) = answers else { return Ok(Answers::new()) };
     let all = [
         (301, &given.answer_301),
         (400, &given.answer_400),
@@ -147,7 +193,7 @@ fn custom(answers: Option<&CustomHttpAnswers>) -> Answers {
         (504, &given.answer_504),
         (507, &given.answer_507),
     ];
-    all.into_iter().filter_map(|(status, text)| Some((status, text.clone()?))).collect()
+    checked(all.into_iter().filter_map(|(status, text)| Some((status, text.clone()?))).collect())
 }
 
 /// A listener as the protocol shows it; it is activated by a request of its own.

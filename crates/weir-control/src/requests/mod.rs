@@ -1,8 +1,8 @@
 //! The control protocol's requests as orders, against the state that they are made on; and the
 //! requests that make a state.
 //!
-//! Must not know: sockets, workers. Templates, edits and rules are compiled by the workers, which
-//! refuse what cannot be.
+//! Must not know: sockets, workers. What the state may hold is checked as in the configuration
+//! file.
 
 mod cluster;
 mod frontend;
@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use weir_proto::request::RequestType;
 use weir_proto::{ActivateListener, ListenerType, SocketAddress};
 
+use crate::check::Problem;
 use crate::order::Order;
 use crate::state::State;
 
@@ -27,6 +28,18 @@ pub struct Refusal(pub String);
 
 impl From<String> for Refusal {
     fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let mut sentence = problem.message;
+        let more = [Some(&*problem.label), problem.help];
+        for part in more.into_iter().flatten().filter(|part| !part.is_empty()) {
+            sentence.push_str("; ");
+            sentence.push_str(part);
+        }
         Self(sentence)
     }
 }
@@ -58,9 +71,9 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
             listener::only_http(which.proxy, which.interface.as_ref())?;
             listener::activate(state, address(&which.address)?, false)?
         }
-        R::AddCluster(config) => cluster::add(config)?,
+        R::AddCluster(config) => cluster::add(state, config)?,
         R::RemoveCluster(id) => cluster::remove(state, id)?,
-        R::AddBackend(backend) => cluster::add_backend(backend)?,
+        R::AddBackend(backend) => cluster::add_backend(state, backend)?,
         R::RemoveBackend(backend) => cluster::remove_backend(state, backend)?,
         R::AddHttpFrontend(config) => frontend::add(state, config)?,
         R::RemoveHttpFrontend(config) => frontend::remove(state, config)?,
@@ -136,20 +149,10 @@ fn address(address: &SocketAddress) -> Result<SocketAddr, Refusal> {
     SocketAddr::try_from(*address).map_err(|error| error.to_string().into())
 }
 
-/// A name of a field or cookie, RFC 9110 §5.6.2.
-fn token(what: &str, text: &str) -> Result<String, Refusal> {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if text.is_empty() || !text.bytes().all(good) {
-        return Err(format!("{what} `{text}` is not a name of letters, digits and signs").into());
-    }
-    Ok(text.to_owned())
-}
-
-/// An id as logs, answers and fields can show it.
-fn id(what: &str, text: &str) -> Result<String, Refusal> {
-    if text.is_empty() || text.len() > 255 || text.contains(char::is_control) {
-        let problem = "is empty, longer than 255 bytes or has a control character";
-        return Err(format!("the id of {what} {problem}").into());
-    }
-    Ok(text.to_owned())
+/// A port of a URL.
+fn port(key: &str, port: Option<u32>) -> Result<Option<u16>, Refusal> {
+    let number = |port: u32| u16::try_from(port).ok().filter(|port| *port > 0);
+    let refusal = |port: u32| format!("`{key}` is a port from 1 to 65535, not {port}");
+    let port = port.map(|port| number(port).ok_or_else(|| refusal(port)));
+    Ok(port.transpose()?)
 }

@@ -49,7 +49,8 @@ pub fn clusters_by_domain(state: &State, query: &QueryClusterByDomain) -> Cluste
     let leads = |frontend: &&Frontend| {
         let (PathRule::Prefix(path) | PathRule::Equals(path) | PathRule::Regex(path)) =
             &frontend.path;
-        frontend.hostname == query.hostname && query.path.as_ref().is_none_or(|p| p == path)
+        frontend.hostname.eq_ignore_ascii_case(&query.hostname)
+            && query.path.as_ref().is_none_or(|p| p == path)
     };
     let frontends = state.frontends.iter().filter(leads);
     let ids: BTreeSet<_> = frontends.filter_map(|frontend| frontend.cluster.as_deref()).collect();

@@ -6,6 +6,8 @@ use weir_proto::{
 use super::query;
 use super::*;
 
+mod round_trip;
+
 fn at(port: u16) -> SocketAddress {
     SocketAddr::from(([127, 0, 0, 1], port)).into()
 }
@@ -71,15 +73,17 @@ fn served() -> State {
 }
 
 #[test]
-fn a_state_is_made_again_by_its_requests() {
+fn what_a_request_leaves_out_has_a_default() {
     let state = served();
-    let mut again = State::default();
-    for request in of_state(&state) {
-        make(&mut again, &request).expect("accepted");
-    }
-    assert_eq!(again, state);
     assert_eq!(state.backends.iter().next().map(|backend| backend.weight), Some(100));
-    assert!(state.listeners.values().all(|listener| listener.active));
+    assert_eq!(state.clusters["app"].retry_after, Some(60));
+    let mut added = State::default();
+    let RequestType::AddHttpListener(config) = listener() else { unreachable!() };
+    let active = RequestType::AddHttpListener(HttpListenerConfig { active: true, ..config });
+    make(&mut added, &active).expect("accepted");
+    let listener = added.listeners.values().next().expect("there");
+    assert!(!listener.active, "a request of its own activates it");
+    assert_eq!(listener.sozu_id_header, "Sozu-Id");
 }
 
 #[test]
@@ -172,4 +176,120 @@ fn questions_are_answered_from_the_state() {
     let other = AddBackend { address: at(2), ..backend() };
     make(&mut changed, &RequestType::AddBackend(other)).expect("accepted");
     assert_ne!(query::cluster_hashes(&changed), before);
+}
+
+/// The refusal of a frontend that is as `change` makes it.
+fn wrong_frontend(change: impl FnOnce(&mut RequestHttpFrontend)) -> String {
+    let mut config = frontend("wrong.org");
+    change(&mut config);
+    make(&mut served(), &RequestType::AddHttpFrontend(config)).expect_err("refused")
+}
+
+#[test]
+fn frontends_are_checked_as_in_the_file() {
+    let refusals = [
+        wrong_frontend(|f| f.hostname = "a..b".into()),
+        wrong_frontend(|f| f.hostname = "/[/.org".into()),
+        wrong_frontend(|f| f.path.value = "no-slash".into()),
+        wrong_frontend(|f| f.method = Some("NO SPACE".into())),
+        wrong_frontend(|f| f.rewrite_path = Some("/$PATH[7]".into())),
+        wrong_frontend(|f| f.redirect_template = Some("no template".into())),
+        wrong_frontend(|f| f.rewrite_port = Some(0)),
+        wrong_frontend(|f| f.cluster_id = Some(String::new())),
+        wrong_frontend(|f| f.headers = vec![header("Content-Length", "1")]),
+        wrong_frontend(|f| f.headers = vec![header("X-A", "\r\n")]),
+        wrong_frontend(|f| f.headers = vec![header("X-A", "1"); 257]),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+fn header(key: &str, value: &str) -> weir_proto::Header {
+    weir_proto::Header { position: 1, key: key.into(), val: value.into() }
+}
+
+#[test]
+fn other_objects_are_checked_as_in_the_file() {
+    let RequestType::AddHttpListener(config) = listener() else { unreachable!() };
+    let config = HttpListenerConfig { address: at(9), ..config };
+    let answers = |status: &str, text: &str| [(status.to_owned(), text.to_owned())].into();
+    let sticky = AddBackend { sticky_id: Some("a;b".into()), ..backend() };
+    let requests = [
+        RequestType::AddHttpListener(HttpListenerConfig {
+            sticky_name: "a b".into(),
+            ..config.clone()
+        }),
+        RequestType::AddHttpListener(HttpListenerConfig {
+            sozu_id_header: Some("Host".into()),
+            ..config.clone()
+        }),
+        RequestType::AddHttpListener(HttpListenerConfig {
+            answers: answers("503", "no template"),
+            ..config.clone()
+        }),
+        RequestType::AddHttpListener(HttpListenerConfig {
+            answers: answers("none", "HTTP/1.1 503 No\r\n\r\n"),
+            ..config.clone()
+        }),
+        RequestType::AddHttpListener(HttpListenerConfig {
+            h2_max_concurrent_streams: Some(7),
+            ..config
+        }),
+        RequestType::AddCluster(Cluster { authorized_hashes: vec!["me:1".into()], ..cluster() }),
+        RequestType::AddCluster(Cluster { www_authenticate: Some("\n".into()), ..cluster() }),
+        RequestType::AddCluster(Cluster { https_redirect_port: Some(70_000), ..cluster() }),
+        RequestType::AddBackend(AddBackend { address: at(0), ..backend() }),
+        RequestType::AddBackend(sticky),
+    ];
+    let refusals = requests.map(|request| make(&mut served(), &request).expect_err("refused"));
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn a_cluster_becomes_sticky_when_its_backends_can() {
+    let mut state = served();
+    let spaced = AddBackend { backend_id: "a b".into(), ..backend() };
+    make(&mut state, &RequestType::AddBackend(spaced.clone())).expect("no cookie names it");
+    let sticky = RequestType::AddCluster(Cluster { sticky_session: true, ..cluster() });
+    assert!(make(&mut state, &sticky).expect_err("refused").contains("sticky cookie"));
+    let named = AddBackend { sticky_id: Some("ab".into()), ..spaced.clone() };
+    make(&mut state, &RequestType::AddBackend(named)).expect("accepted");
+    make(&mut state, &sticky).expect("accepted");
+    assert!(make(&mut state, &RequestType::AddBackend(spaced)).is_err());
+}
+
+#[test]
+fn names_are_those_of_the_file() {
+    let mut state = served();
+    let methods = |method: &str, host: &str| RequestHttpFrontend {
+        method: Some(method.into()),
+        ..frontend(host)
+    };
+    let add = RequestType::AddHttpFrontend(methods("get", "/[A-Z]\\D/.Example.ORG"));
+    make(&mut state, &add).expect("accepted");
+    let added = state.frontends.iter().last().expect("there");
+    assert_eq!(added.method.as_deref(), Some("GET"));
+    assert_eq!(added.hostname, "/[A-Z]\\D/.example.org");
+    make(&mut state, &RequestType::RemoveHttpFrontend(methods("GET", "/[A-Z]\\D/.example.org")))
+        .expect("it is the same");
+}
+
+#[test]
+fn what_a_client_says_of_http2_by_habit_is_accepted() {
+    let RequestType::AddHttpListener(config) = listener() else { unreachable!() };
+    let usual = HttpListenerConfig {
+        h2_max_concurrent_streams: Some(100),
+        h2_max_rst_stream_lifetime: Some(10_000),
+        h2_stream_idle_timeout_seconds: Some(30),
+        ..config
+    };
+    make(&mut State::default(), &RequestType::AddHttpListener(usual)).expect("accepted");
+    let patch = UpdateHttpListenerConfig {
+        address: at(8080),
+        back_timeout: Some(70),
+        h2_stream_idle_timeout_seconds: Some(70),
+        ..Default::default()
+    };
+    make(&mut served(), &RequestType::UpdateHttpListener(patch.clone())).expect("accepted");
+    let other = UpdateHttpListenerConfig { back_timeout: None, ..patch };
+    assert!(make(&mut served(), &RequestType::UpdateHttpListener(other)).is_err());
 }

@@ -20,7 +20,7 @@ const READS: usize = 8;
 
 /// What a client said.
 enum Said {
-    Request(RequestType),
+    Request(Box<RequestType>),
     /// Something that is answered with this sentence.
     Nonsense(String),
 }
@@ -108,7 +108,7 @@ impl Client {
                 Said::Nonsense(sentence) => self.answer(&Response::failure(sentence)),
                 Said::Request(request) if may_run(&request) => {
                     self.busy = true;
-                    return Some(request);
+                    return Some(*request);
                 }
                 later => {
                     self.said.push_front(later);
@@ -177,7 +177,7 @@ impl AsFd for Client {
 
 fn understood(message: &[u8]) -> Said {
     match Request::decode(message) {
-        Ok(Request { request_type: Some(request) }) => Said::Request(request),
+        Ok(Request { request_type: Some(request) }) => Said::Request(Box::new(request)),
         Ok(Request { request_type: None }) => {
             Said::Nonsense("the message asks for nothing that this version knows".to_owned())
         }

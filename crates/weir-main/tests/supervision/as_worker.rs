@@ -74,7 +74,13 @@ impl Worker<'_> {
             }
             (ToWorker::Prepare { epoch, .. }, _) => self.say(&ToMain::Prepared { epoch: *epoch }),
             (ToWorker::Commit { epoch }, _) => self.say(&ToMain::Applied { epoch: *epoch }),
-            (ToWorker::Abort { .. } | ToWorker::Ask { .. } | ToWorker::LogFilter(_), _) => {}
+            (
+                ToWorker::Abort { .. }
+                | ToWorker::Orders(_)
+                | ToWorker::Ask { .. }
+                | ToWorker::LogFilter(_),
+                _,
+            ) => {}
             (ToWorker::ReopenLogs, _) => println!("worker {} opened its logs again", self.id),
         }
     }

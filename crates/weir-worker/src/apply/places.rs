@@ -1,9 +1,11 @@
 //! Whether orders find their place: a listener for each frontend, room in the tables.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 use weir_control::order::Order;
+use weir_control::state::Frontend;
+use weir_route::{Rule, Usage};
 
 use crate::tables::{MAX_CLUSTERS, MAX_LISTENERS, Tables};
 
@@ -15,6 +17,7 @@ pub(super) fn check(tables: &Tables, orders: &[Order]) -> Result<(), String> {
     let mut added = HashSet::new();
     let mut removed = HashSet::new();
     let mut clusters = HashSet::new();
+    let mut rooms = HashMap::new();
     for order in orders {
         match order {
             Order::Listener(listener) => {
@@ -33,6 +36,7 @@ pub(super) fn check(tables: &Tables, orders: &[Order]) -> Result<(), String> {
                     return Err(format!("frontend `{host}`: there is no listener on {address}"));
                 }
                 clusters.extend(frontend.cluster.as_deref());
+                require_room(tables, &mut rooms, frontend)?;
             }
             Order::Cluster(cluster) => _ = clusters.insert(&*cluster.id),
             Order::Backend(backend) => _ = clusters.insert(&*backend.cluster),
@@ -48,4 +52,24 @@ pub(super) fn check(tables: &Tables, orders: &[Order]) -> Result<(), String> {
         return Err(format!("a worker has room for {MAX_CLUSTERS} clusters"));
     }
     Ok(())
+}
+
+/// Counts a route in. What a batch removes makes room for the next batch only.
+fn require_room(
+    tables: &Tables,
+    rooms: &mut HashMap<SocketAddr, Usage>,
+    frontend: &Frontend,
+) -> Result<(), String> {
+    let address = frontend.address;
+    let key = tables.by_address.get(&address);
+    let table = key.and_then(|key| tables.listeners.get(*key)).map(|listener| &listener.routes);
+    let room = rooms.entry(address).or_insert_with(|| table.map(|t| t.usage()).unwrap_or_default());
+    let rule = Rule::from(frontend.id());
+    match room.add(&rule) {
+        // It may replace one.
+        Err(full) if !table.is_some_and(|table| table.contains(&rule)) => {
+            Err(format!("frontend `{}` on {address}: {full}", frontend.hostname))
+        }
+        _ => Ok(()),
+    }
 }

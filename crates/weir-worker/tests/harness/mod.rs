@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weir_base::Limits;
-use weir_control::channel::{LogSettings, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{
+    Explained, LogSettings, Question, Settings, ToMain, ToWorker, decode, encode,
+};
 use weir_control::order::Order;
 use weir_control::state::{
     Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
@@ -155,6 +157,42 @@ impl Proxy {
         let epoch = self.epoch;
         self.say(&ToWorker::Apply { epoch, orders });
         assert_eq!(self.hear(), ToMain::Applied { epoch });
+    }
+
+    /// Prepares and commits.
+    pub fn transact(&mut self, orders: Vec<Order>) {
+        self.epoch += 1;
+        let epoch = self.epoch;
+        self.say(&ToWorker::Prepare { epoch, orders });
+        assert_eq!(self.hear(), ToMain::Prepared { epoch });
+        self.say(&ToWorker::Commit { epoch });
+        assert_eq!(self.hear(), ToMain::Applied { epoch });
+    }
+
+    pub fn prepare_and_abort(&mut self, orders: Vec<Order>) {
+        let epoch = self.epoch + 1;
+        self.say(&ToWorker::Prepare { epoch, orders });
+        assert_eq!(self.hear(), ToMain::Prepared { epoch });
+        self.say(&ToWorker::Abort { epoch });
+    }
+
+    /// The hash of what is in use.
+    pub fn hash(&mut self) -> u64 {
+        self.say(&ToWorker::Ask { number: 1, question: Question::Hash });
+        match self.hear() {
+            ToMain::Hashed { epoch, hash, .. } if epoch == self.epoch => hash,
+            other => panic!("not the hash: {other:?}"),
+        }
+    }
+
+    pub fn explain(&mut self, address: SocketAddr, host: &str, path: &str) -> Explained {
+        let (method, host, path) = ("GET".into(), host.into(), path.into());
+        let question = Question::Explain { address, method, host, path };
+        self.say(&ToWorker::Ask { number: 2, question });
+        match self.hear() {
+            ToMain::Explained { explained, .. } => *explained,
+            other => panic!("not explained: {other:?}"),
+        }
     }
 
     /// Why orders are refused.

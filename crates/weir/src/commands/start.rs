@@ -22,13 +22,25 @@ pub(crate) struct Args {
 
 /// Runs until it is stopped.
 pub(crate) fn run(path: &Path, args: &Args) -> Result<ExitCode, Failure> {
-    let checked = config::load(path).map_err(|report| refused(&report))?;
+    let mut checked = config::load(path).map_err(|report| refused(&report))?;
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        use_filter(&mut checked, filter);
+    }
     if !checked.warnings.diagnostics().is_empty() {
         print_error(&checked.warnings.render(is_colored()));
     }
     let signals = weir_main::block_signals()?;
     let drain_timeout = Duration::from_secs(args.drain_timeout);
     serve(checked, Some(path.to_owned()), signals, drain_timeout, |_| {})
+}
+
+/// The environment wins over `log_level`, if it is a filter: a variable that was meant for another
+/// program must not keep this one from starting.
+fn use_filter(checked: &mut Checked, filter: String) {
+    match filter.parse::<weir_telemetry::Filter>() {
+        Ok(_) => checked.settings.logs.level = filter,
+        Err(error) => print_error(&format!("RUST_LOG is not used: {error}\n")),
+    }
 }
 
 /// The report of a file that cannot be used.
@@ -48,8 +60,8 @@ pub(crate) fn serve(
     let control = checked.main.control;
     let plan = Plan {
         files: Files {
-            store: control.as_ref().map(|control| store_of(&control.path)),
-            from_file: false,
+            store: control.as_ref().map(|control| control.store.clone()),
+            from_file: control.as_ref().is_some_and(|control| control.from_file),
             config_file,
             saved_state: control.as_ref().and_then(|control| control.saved_state.clone()),
             automatic_state_save: control.as_ref().is_some_and(|c| c.automatic_state_save),
@@ -74,13 +86,6 @@ pub(crate) fn serve(
         Ended::Clean => ExitCode::SUCCESS,
         Ended::Cut => ExitCode::FAILURE,
     })
-}
-
-/// The store of the state lies beside the control socket.
-fn store_of(socket: &Path) -> PathBuf {
-    let mut path = socket.as_os_str().to_owned();
-    path.push(".state");
-    path.into()
 }
 
 fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {

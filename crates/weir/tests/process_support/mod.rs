@@ -102,8 +102,13 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 
 /// One request on a connection of its own; everything that came back.
 pub(crate) fn fetch(address: SocketAddr, target: &str) -> String {
+    fetch_from(address, "a.example", target)
+}
+
+/// The same for another host.
+pub(crate) fn fetch_from(address: SocketAddr, host: &str, target: &str) -> String {
     let mut stream = connect(address);
-    let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer, then the end");

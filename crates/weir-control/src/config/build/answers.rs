@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
-use weir_http::answers::Template;
-
 use super::Builder;
+use crate::check;
 use crate::config::files::read_text;
-use crate::config::read::{Named, Reader};
+use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
 use crate::state::Answers;
 
@@ -25,7 +24,7 @@ impl Builder<'_> {
         }
         for entry in table.text_map("answers") {
             let (text, span) = entry.value.clone();
-            let status = self.status(&entry);
+            let status = self.accept(check::status(entry.name), entry.span.clone());
             if let Some(status) = status.filter(|_| !text.is_empty()) {
                 let text = match text.strip_prefix("file://") {
                     Some(path) => self.answer_file(path, span.clone()),
@@ -35,16 +34,6 @@ impl Builder<'_> {
             }
         }
         answers
-    }
-
-    fn status<T>(&mut self, entry: &Named<'_, T>) -> Option<u16> {
-        let status = entry.name.parse().ok().filter(|status| (200..600).contains(status));
-        if status.is_none() {
-            let message = format!("`{}` is not a status of an answer", entry.name);
-            let diagnostic = Diagnostic::error(entry.span.clone(), message);
-            self.report.push(diagnostic.help("write three digits, such as 503"));
-        }
-        status
     }
 
     fn answer_file(&mut self, path: &str, span: Range<usize>) -> Option<String> {
@@ -65,10 +54,7 @@ impl Builder<'_> {
         answers: &mut Answers,
     ) {
         let Some(text) = text else { return };
-        if let Err(error) = Template::compile(Some(status), &text) {
-            let message = format!("the answer for {status} is not a template");
-            self.report.push(Diagnostic::error(span, message).label(error.to_string()));
-        }
+        self.accept(check::answer(status, &text), span);
         answers.insert(status, text);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Builder;
+use crate::check;
 use crate::config::read::{Named, Reader};
 use crate::config::report::Diagnostic;
 use crate::state::{Backend, Cluster};
@@ -11,7 +12,7 @@ use crate::state::{Backend, Cluster};
 impl Builder<'_> {
     pub(super) fn add_cluster(&mut self, named: &Named<'_, Reader<'_>>) {
         let (id, table) = (named.name, &named.value);
-        self.check_id("a cluster", id, named.span.clone());
+        self.accept(check::id("a cluster", id), named.span.clone());
         let cluster = self.cluster(id, table);
         for frontend in table.tables("frontends") {
             self.add_frontend(&cluster, &frontend);
@@ -49,10 +50,8 @@ impl Builder<'_> {
 
     fn hashes(&mut self, table: &Reader<'_>) -> Vec<String> {
         let texts = table.texts("authorized_hashes");
-        for (_, span) in texts.iter().filter(|(text, _)| !is_hash(text)) {
-            let message = "an authorized hash is `user:` and 64 lower-case hex digits (SHA-256)";
-            let diagnostic = Diagnostic::error(span.clone(), message).label("not a hash");
-            self.report.push(diagnostic.help("printf %s \"$PASSWORD\" | sha256sum"));
+        for (text, span) in &texts {
+            self.accept(check::authorized_hash(text), span.clone());
         }
         texts.into_iter().map(|(text, _)| text.to_owned()).collect()
     }
@@ -66,7 +65,7 @@ impl Builder<'_> {
     ) {
         let Some(backend) = self.backend(cluster, index, table) else { return };
         let span = table.span_of(if table.has("backend_id") { "backend_id" } else { "address" });
-        self.check_id("a backend", &backend.id, span.clone());
+        self.accept(check::id("a backend", &backend.id), span.clone());
         if let Some(first) = ids.insert(backend.id.clone(), span.clone()) {
             let message = format!("cluster `{}` has two backends `{}`", cluster.id, backend.id);
             let diagnostic = Diagnostic::error(span, message).label("again");
@@ -77,31 +76,20 @@ impl Builder<'_> {
 
     fn backend(&mut self, cluster: &Cluster, index: usize, table: &Reader<'_>) -> Option<Backend> {
         let address: std::net::SocketAddr = table.read("address")?;
-        if address.port() == 0 {
-            let message = "a backend cannot listen on port 0";
-            self.report.push(Diagnostic::error(table.span_of("address"), message));
-        }
+        self.accept(check::backend_address(address), table.span_of("address"));
         let id = table.read("backend_id");
         let id = id.unwrap_or_else(|| format!("{}-{index}-{address}", cluster.id));
-        let sticky_id: Option<String> = table.read("sticky_id");
-        if sticky_id.is_some() || cluster.sticky_session {
-            let value = sticky_id.as_ref().unwrap_or(&id);
-            self.check_cookie(value, table.span_of("sticky_id"));
-        }
-        Some(Backend {
+        let backend = Backend {
             cluster: cluster.id.clone(),
             id,
             address,
             weight: table.value("weight"),
-            sticky_id,
+            sticky_id: table.read("sticky_id"),
             backup: table.value("backup"),
-        })
+        };
+        if backend.sticky_id.is_some() || cluster.sticky_session {
+            self.accept(check::cookie(&backend), table.span_of("sticky_id"));
+        }
+        Some(backend)
     }
-}
-
-fn is_hash(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(user, hash)| {
-        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        !user.is_empty() && hash.len() == 64 && hash.bytes().all(hex)
-    })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::ControlSettings;
+use super::super::catalogue::OnStart;
 use super::super::read::Reader;
 use super::super::report::{Diagnostic, Report};
 
@@ -21,13 +22,13 @@ const DEPENDENT: [&str; 6] = [
 ];
 
 pub(super) fn control(file: &Reader<'_>, report: &mut Report) -> Option<ControlSettings> {
-    let saved_state = path(file, "saved_state", report);
+    let saved_state = path_of(file, "saved_state", report);
     let automatic_state_save: bool = file.value("automatic_state_save");
     if automatic_state_save && saved_state.is_none() {
         let message = "`automatic_state_save` needs `saved_state`, the file to save to";
         report.push(Diagnostic::error(file.span_of("automatic_state_save"), message));
     }
-    let Some(path) = path(file, "command_socket", report) else {
+    let Some(path) = path_of(file, "command_socket", report) else {
         warn_of_no_socket(file, report);
         return None;
     };
@@ -39,7 +40,17 @@ pub(super) fn control(file: &Reader<'_>, report: &mut Report) -> Option<ControlS
         report.push(Diagnostic::error(file.span_of("command_socket"), message));
     }
     let max_frame_bytes: usize = file.value("max_command_buffer_size");
+    let state = file.section("state");
+    let store = state.as_ref().and_then(|state| path_of(state, "path", report));
+    let beside = || {
+        let mut store = path.as_os_str().to_owned();
+        store.push(".state");
+        PathBuf::from(store)
+    };
+    let on_start = state.as_ref().map(|state| state.value::<OnStart>("on_start"));
     Some(ControlSettings {
+        store: store.unwrap_or_else(beside),
+        from_file: on_start == Some(OnStart::File),
         path,
         max_frame_bytes,
         first_buffer_bytes: file.value::<usize>("command_buffer_size").min(max_frame_bytes),
@@ -51,7 +62,7 @@ pub(super) fn control(file: &Reader<'_>, report: &mut Report) -> Option<ControlS
 }
 
 /// A relative path is one beside the file.
-fn path(file: &Reader<'_>, key: &str, report: &mut Report) -> Option<PathBuf> {
+fn path_of(file: &Reader<'_>, key: &str, report: &mut Report) -> Option<PathBuf> {
     let written: &str = file.read(key)?;
     if written.is_empty() || written.contains('\0') {
         report.push(Diagnostic::error(file.span_of(key), format!("`{key}` is not a path")));

@@ -1,10 +1,9 @@
 //! Frontends: routes and what is done to their requests.
 
-use weir_http::answers::Template;
-use weir_http::policy::{Edits, RewriteTemplate};
-use weir_route::{CaptureCounts, Rule, RuleError};
+use weir_route::Rule;
 
 use super::Builder;
+use crate::check;
 use crate::config::catalogue::PathType;
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
@@ -13,7 +12,10 @@ use crate::state::{Cluster, Frontend, HeaderEdit, PathRule};
 impl Builder<'_> {
     pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
         let Some(frontend) = self.frontend(cluster, table) else { return };
-        self.check_rule(&frontend, table);
+        for (key, problem) in check::frontend(&frontend) {
+            self.accept(Err::<(), _>(problem), table.span_of(key));
+        }
+        self.check_room(&frontend, table);
         let span = table.span_of("hostname");
         if let Some(first) = self.places.frontends.insert(frontend.id(), span.clone()) {
             let message = "there are two frontends for the same host, path, method and position";
@@ -66,51 +68,17 @@ impl Builder<'_> {
         let key = self.field_name(table, "key");
         let value = self.field_value(table, "value");
         let (key, value) = (key?, value?);
-        if let Err(error) = Edits::new([(&*key, &*value)]) {
-            self.report.push(Diagnostic::error(table.span_of("key"), error.to_string()));
-        }
+        self.accept(check::edit(&key, &value), table.span_of("key"));
         Some(HeaderEdit { position: table.read("position")?, key, value })
     }
 
-    fn check_rule(&mut self, frontend: &Frontend, table: &Reader<'_>) {
+    fn check_room(&mut self, frontend: &Frontend, table: &Reader<'_>) {
         let rule = Rule::from(frontend.id());
-        match weir_route::check(&rule) {
-            Ok(captures) => {
-                self.check_rewrite(table, "rewrite_host", captures);
-                self.check_rewrite(table, "rewrite_path", captures);
-            }
-            Err(error) => {
-                let span = table.span_of(key_of(&error, &rule));
-                self.report.push(Diagnostic::error(span, error.to_string()));
-            }
+        let usage = self.places.tables.entry(frontend.address).or_default();
+        if let Err(error) = usage.add(&rule) {
+            let span = table.span_of(check::key_of(&error, &rule));
+            self.report.push(Diagnostic::error(span, error.to_string()));
         }
-        if let Some(Err(error)) =
-            frontend.redirect_template.as_ref().map(|text| Template::compile(None, text))
-        {
-            let message = "the redirect template is not a template";
-            let span = table.span_of("redirect_template");
-            self.report.push(Diagnostic::error(span, message).label(error.to_string()));
-        }
-    }
-
-    fn check_rewrite(&mut self, table: &Reader<'_>, key: &str, captures: CaptureCounts) {
-        let template = table.read::<&str>(key);
-        let template =
-            template.map(|text| RewriteTemplate::compile(text, captures.host, captures.path));
-        if let Some(Err(error)) = template {
-            self.report.push(Diagnostic::error(table.span_of(key), error.to_string()));
-        }
-    }
-}
-
-/// The key that a mistake in a rule is about.
-fn key_of(error: &RuleError, rule: &Rule) -> &'static str {
-    let is_path = |text: &str| matches!(&rule.path, PathRule::Regex(path) if path == text);
-    match error {
-        RuleError::BadPath(_) => "path",
-        RuleError::BadMethod(_) => "method",
-        RuleError::BadRegex { pattern, .. } if is_path(pattern) => "path",
-        _ => "hostname",
     }
 }
 

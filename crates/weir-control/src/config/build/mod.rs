@@ -12,12 +12,12 @@ mod listeners;
 mod settings;
 mod text;
 
-pub(crate) use text::can_hold_id;
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
+
+use weir_route::Usage;
 
 use super::MainSettings;
 use super::read::Reader;
@@ -60,11 +60,12 @@ struct Inherited {
     retry_after: u32,
 }
 
-/// Where objects are defined, for messages about duplicates.
+/// Where objects are defined, for messages about duplicates, and how full routing tables are.
 #[derive(Default)]
 struct Places {
     listeners: BTreeMap<SocketAddr, Range<usize>>,
     frontends: HashMap<FrontendId, Range<usize>>,
+    tables: HashMap<SocketAddr, Usage>,
 }
 
 impl<'r> Builder<'r> {

@@ -11,7 +11,7 @@ mod words;
 use clusters::CLUSTER;
 pub(super) use listeners::LISTENER;
 pub(super) use top::FILE;
-pub(super) use words::{PathType, Word, Words};
+pub(super) use words::{OnStart, PathType, Word, Words};
 
 /// A table of the file.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(super) enum Kind {
     Numbers(u64, u64),
     /// Keys of the user's choice, text values.
     TextMap,
+    Table(&'static Section),
     Tables(&'static Section),
     /// Keys of the user's choice, tables of one kind.
     TableMap(&'static Section),
@@ -95,7 +96,7 @@ pub(super) enum Harmless {
 }
 
 /// The longest duration, a year: beyond, it is a mistake.
-pub(super) const LONGEST_SECONDS: u64 = 365 * DAY_SECONDS;
+pub(crate) const LONGEST_SECONDS: u64 = 365 * DAY_SECONDS;
 /// Longer durations are accepted with a warning.
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
@@ -111,7 +112,9 @@ impl Section {
     /// This section and those under it, in the order of the reference.
     pub(super) fn all(&'static self) -> Vec<&'static Section> {
         let inner = self.keys.iter().filter_map(|key| match key.kind {
-            Kind::Tables(section) | Kind::TableMap(section) => Some(section.all()),
+            Kind::Table(section) | Kind::Tables(section) | Kind::TableMap(section) => {
+                Some(section.all())
+            }
             _ => None,
         });
         [vec![self]].into_iter().chain(inner).flatten().collect()

@@ -1,6 +1,6 @@
 //! Keys of the top level.
 
-use super::words::{AccessFormat, words};
+use super::words::{AccessFormat, OnStart, words};
 use super::{CLUSTER, DAY_SECONDS, Harmless, Key, Kind, LISTENER, Later, Section, Without};
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
 
@@ -61,6 +61,7 @@ pub(in super::super) static FILE: Section = Section {
         key("access_logs_target", Kind::Text, Without::Other("`log_target`"), ACCESS_TARGET),
         text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
         key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
+        optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
         optional(
             "clusters",
@@ -79,6 +80,19 @@ pub(in super::super) static FILE: Section = Section {
     ],
 };
 
+/// The stored state.
+static STATE: Section = Section {
+    name: "the state",
+    heading: "`[state]`",
+    keys: &[
+        key("path", Kind::Text, Without::Other("`command_socket` and `.state`"), STORE),
+        text("on_start", Kind::Word(words::<OnStart>), "stored", ON_START),
+    ],
+    later: &[],
+};
+
+const STORE: &str = "File that every change is stored in; if relative, beside this file.";
+const ON_START: &str = "What is served at the start: what was `stored` last, or the `file` again.";
 const SOCKET: &str = "Path of the control socket; if relative, beside the file.";
 const LONGEST_FRAME: &str = "Bytes of the longest request or answer on the control socket.";
 const ALLOWED: &str = "Numbers of the users that may ask for something on the control socket.";

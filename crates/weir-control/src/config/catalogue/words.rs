@@ -43,6 +43,19 @@ impl Words for ClusterProtocol {
         &[("http", Some(Self::Http)), ("tcp", None)];
 }
 
+/// Which state is served at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum OnStart {
+    #[default]
+    Stored,
+    File,
+}
+
+impl Words for OnStart {
+    const WORDS: &'static [(&'static str, Option<Self>)] =
+        &[("stored", Some(Self::Stored)), ("file", Some(Self::File))];
+}
+
 /// Format of access-log records.
 #[derive(Clone, Copy)]
 pub(super) enum AccessFormat {

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::{EXAMPLE, bad, cluster_with, frontend_with, good, small_with};
 use crate::config::{check, load};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("keys", include_str!("keys.toml")),
     ("misplaced", include_str!("misplaced.toml")),
     ("syntax", include_str!("syntax.toml")),
     ("values", include_str!("values.toml")),
+    ("routes", include_str!("routes.toml")),
 ];
 
 #[test]
@@ -17,6 +18,33 @@ fn every_mistake_is_reported_with_its_place() {
     for (name, source) in FILES {
         insta::assert_snapshot!(name, bad(source));
     }
+}
+
+/// The small file with more frontends, each with what `more` says about its number.
+fn frontends(count: usize, more: impl Fn(usize) -> String) -> String {
+    let frontend = |at| {
+        let more = more(at);
+        format!("[[clusters.app.frontends]]\naddress = \"127.0.0.1:8080\"\n{more}\n")
+    };
+    let rest = "[clusters.app]\nprotocol = \"http\"\nbackends = []\n".to_owned();
+    rest + &(0..count).map(frontend).collect::<String>()
+}
+
+#[test]
+fn a_listener_has_room_for_so_many_rules_that_are_tried_one_by_one() {
+    let paths = |at| format!("hostname = \"a\"\npath_type = \"REGEX\"\npath = \"^/{at}\"");
+    good(&frontends(weir_route::MAX_REGEXES, paths));
+    let text = bad(&frontends(weir_route::MAX_REGEXES + 1, paths));
+    assert!(text.contains("1024 regular expressions on this listener already"), "{text}");
+    assert!(text.contains("path = \"^/1024\"\n") && text.contains("^^^^"), "{text}");
+
+    let hosts = |at| format!("hostname = \"/a/.{at}\"");
+    assert!(bad(&frontends(weir_route::MAX_REGEXES + 1, hosts)).contains("/a/.1024"));
+
+    let listed = |at| format!("hostname = \"{at}\"\nposition = \"PRE\"");
+    good(&frontends(weir_route::MAX_LISTED, listed));
+    let text = bad(&frontends(weir_route::MAX_LISTED + 1, listed));
+    assert!(text.contains("4096 rules in `PRE`") && text.contains("position = \"PRE\""), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use weir_route::{Request, Rule, Table};
+use weir_route::{REGEX_MEMORY, Request, Rule, Table};
 
 use super::{EXAMPLE, SMALL, cluster_with, frontend_with, good, small_with};
 use crate::config::Sizes;
@@ -214,6 +214,24 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!(memory.pipes, 2 * 4096);
     assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + (1 << 20) + 7));
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
+
+    let frontend = |host: &str, more: &str| {
+        format!(
+            "[[clusters.b.frontends]]\naddress = \"127.0.0.1:1\"\nhostname = \"{host}\"\n{more}\n"
+        )
+    };
+    let file = [
+        "[clusters.b]\nprotocol = \"http\"\nbackends = []\n".to_owned(),
+        frontend("/a+/./b+/.org", ""),
+        frontend("a.org", "path = \"^/a.b$\"\npath_type = \"REGEX\""),
+        frontend("a.org", "path = \"/a/b\""),
+    ];
+    let with_regexes = good(&file.concat()).worst_case_memory(&sizes);
+    assert_eq!(with_regexes.regexes, 3 * REGEX_MEMORY);
+    assert_eq!(memory.regexes, 0);
+    let text = with_regexes.to_string();
+    assert!(text.contains("2304 KiB  regular expressions"), "{text}");
+    assert!(with_regexes.per_worker() > with_regexes.regexes + with_regexes.logs);
 }
 
 #[test]
@@ -222,6 +240,8 @@ fn a_control_socket_is_beside_the_file() {
     let source = small_with("command_socket = \"run/weir.sock\"");
     let checked = check(&source, Path::new("/etc/weir/weir.toml")).expect("no mistakes");
     let expected = ControlSettings {
+        store: "/etc/weir/run/weir.sock.state".into(),
+        from_file: false,
         path: "/etc/weir/run/weir.sock".into(),
         max_frame_bytes: 2_000_000,
         first_buffer_bytes: 1_000_000,
@@ -237,6 +257,8 @@ fn a_control_socket_is_beside_the_file() {
          automatic_state_save = true\ncommand_allowed_uids = [0, 1000]",
     ));
     let expected = ControlSettings {
+        store: "/run/weir.sock.state".into(),
+        from_file: false,
         path: "/run/weir.sock".into(),
         max_frame_bytes: 5000,
         first_buffer_bytes: 5000,

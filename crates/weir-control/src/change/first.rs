@@ -1,0 +1,29 @@
+//! What objects were before any of several changes.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use super::Undo;
+use crate::state::{BackendId, FrontendId};
+
+/// The name of an object of any kind.
+#[derive(PartialEq, Eq, Hash)]
+enum Name<'a> {
+    Listener(&'a SocketAddr),
+    Cluster(&'a str),
+    Frontend(&'a FrontendId),
+    Backend(&'a BackendId),
+}
+
+/// The first step about each object: it tells what the object was before all of them.
+pub(super) fn first_of_each(undo: &[Undo]) -> impl Iterator<Item = &Undo> {
+    let mut seen = HashSet::new();
+    undo.iter().filter(move |step| {
+        seen.insert(match step {
+            Undo::Listener(address, _) => Name::Listener(address),
+            Undo::Cluster(id, _) => Name::Cluster(id),
+            Undo::Frontend(id, _) => Name::Frontend(id),
+            Undo::Backend(id, _) => Name::Backend(id),
+        })
+    })
+}
