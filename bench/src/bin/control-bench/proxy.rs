@@ -175,12 +175,12 @@ fn spawn(dir: &Path) -> Result<Child> {
     Err(format!("Weir does not serve: {}", last_words(dir)).into())
 }
 
+/// The last thing in the log that is no mere information, without its times.
 fn last_words(dir: &Path) -> String {
     let read = |name| fs::read_to_string(dir.join(name)).unwrap_or_default();
     let text = read("output") + &read("weir.log");
-    let wrong = |line: &&str| !line.contains(" INFO ");
-    let lines: Vec<_> = text.lines().filter(wrong).collect();
-    lines[lines.len().saturating_sub(2)..].join(" / ")
+    let line = text.lines().rfind(|line| !line.contains(" INFO "));
+    line.and_then(|line| line.rsplit('\t').next()).unwrap_or_default().to_owned()
 }
 
 fn connect(dir: &Path) -> Result<Client> {

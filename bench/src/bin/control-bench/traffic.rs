@@ -69,10 +69,18 @@ pub(crate) struct Seen {
 impl Traffic {
     pub(crate) fn start(seconds: usize) -> Result<Self> {
         let dir = TempDir::new()?;
-        let mut child = Command::new("h2load")
-            .args(["--h1", "-t1", "-c", &CONNECTIONS.to_string()])
+        // It waits for ever when connections are closed.
+        let mut child = Command::new("timeout")
+            .args([
+                &(seconds + 10).to_string(),
+                "h2load",
+                "--h1",
+                "-t1",
+                "-c",
+                &CONNECTIONS.to_string(),
+            ])
             .args(["--rps", &(RATE / CONNECTIONS).to_string(), "-D", &seconds.to_string()])
-            .args(["-H", "Host: traffic.example", "--log-file"])
+            .arg("--log-file")
             .arg(dir.path().join("log"))
             .arg(format!("http://{}/small", address()))
             .stdout(Stdio::null())
