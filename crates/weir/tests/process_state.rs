@@ -8,29 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use process_support::{Config, Proxy, fetch, weir};
+use process_support::{CONTROLLED, Proxy, fetch, weir};
 use weir_testkit::process::{Signal, eventually, send_signal};
-
-const CONTROLLED: &str = r#"
-command_socket = "control.sock"
-ctl_command_timeout = 10000
-worker_count = 2
-worker_timeout = 5
-max_connections = 100
-
-[[listeners]]
-protocol = "http"
-address = "127.0.0.1:0"
-
-[clusters.first]
-protocol = "http"
-frontends = [{ address = "127.0.0.1:0", hostname = "first.example" }]
-backends = [{ address = "127.0.0.1:1" }]
-"#;
-
-fn start() -> Proxy {
-    Proxy::start(Config::new(CONTROLLED), &[])
-}
 
 fn ask(proxy: &Proxy, words: &[&str]) -> Output {
     let mut command: Command = weir();
@@ -75,7 +54,7 @@ fn epoch(proxy: &Proxy) -> u64 {
 
 #[test]
 fn a_route_is_served_by_every_worker_as_soon_as_it_is_acknowledged() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     assert_eq!(status(&proxy), "404");
     route(&proxy, "second");
     for _ in 0..20 {
@@ -103,7 +82,7 @@ fn a_route_is_served_by_every_worker_as_soon_as_it_is_acknowledged() {
 
 #[test]
 fn what_a_worker_refuses_changes_nothing_anywhere() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let before = epoch(&proxy);
     let address = proxy.address.to_string();
     let broken = ["--path-regex", "(", "id", "first"];
@@ -120,7 +99,7 @@ fn what_a_worker_refuses_changes_nothing_anywhere() {
 
 #[test]
 fn a_listener_comes_and_goes_while_the_proxy_runs() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let free = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
     let at = free.to_string();
     good(&proxy, &["listener", "http", "add", "-a", &at, "--sticky-name", "S"]);
@@ -142,7 +121,7 @@ fn a_listener_comes_and_goes_while_the_proxy_runs() {
 
 #[test]
 fn a_listener_whose_address_is_taken_is_refused_whole() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let theirs = TcpListener::bind("127.0.0.1:0").expect("bound");
     let at = theirs.local_addr().expect("bound").to_string();
     good(&proxy, &["listener", "http", "add", "-a", &at, "--sticky-name", "S"]);
@@ -154,7 +133,7 @@ fn a_listener_whose_address_is_taken_is_refused_whole() {
 
 #[test]
 fn acknowledged_changes_survive_kill_9_of_main_and_of_workers() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     route(&proxy, "second");
     let last = epoch(&proxy);
     for worker in proxy.workers() {
@@ -181,7 +160,7 @@ fn acknowledged_changes_survive_kill_9_of_main_and_of_workers() {
 
 #[test]
 fn a_file_is_applied_as_one_transaction_and_again_changes_nothing() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     route(&proxy, "second");
     let at = proxy.address.to_string();
     let text = CONTROLLED.replace("127.0.0.1:0", &at).replace("first.example", "a.example");
@@ -206,7 +185,7 @@ fn a_file_is_applied_as_one_transaction_and_again_changes_nothing() {
 
 #[test]
 fn a_state_is_saved_and_loaded() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     route(&proxy, "second");
     let file = proxy.config.in_directory("state.json");
     let path = file.to_str().expect("UTF-8");
@@ -223,7 +202,7 @@ fn a_state_is_saved_and_loaded() {
 
 #[test]
 fn the_socket_is_the_owners_alone_and_goes_with_the_proxy() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let path = proxy.config.in_directory("control.sock");
     let mode = std::fs::metadata(&path).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

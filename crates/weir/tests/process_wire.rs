@@ -7,7 +7,7 @@ mod process_support;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use process_support::{Config, Proxy};
+use process_support::{CONTROLLED, Config, Proxy};
 use weir_client::proto::frame::{self, Decoder};
 use weir_client::proto::request::RequestType;
 use weir_client::proto::response_content::ContentType;
@@ -17,27 +17,6 @@ use weir_client::proto::{
 };
 use weir_client::{Client, Options, Transaction};
 use weir_testkit::process::{PATIENCE, Signal, eventually, send_signal};
-
-const CONTROLLED: &str = r#"
-command_socket = "control.sock"
-max_command_buffer_size = 100000
-worker_count = 2
-worker_timeout = 5
-max_connections = 100
-
-[[listeners]]
-protocol = "http"
-address = "127.0.0.1:0"
-
-[clusters.first]
-protocol = "http"
-frontends = [{ address = "127.0.0.1:0", hostname = "first.example" }]
-backends = [{ address = "127.0.0.1:1" }]
-"#;
-
-fn start() -> Proxy {
-    Proxy::start(Config::new(CONTROLLED), &[])
-}
 
 fn client(proxy: &Proxy) -> Client {
     let path = proxy.config.in_directory("control.sock");
@@ -99,7 +78,7 @@ fn names(proxy: &Proxy) -> Vec<String> {
 
 #[test]
 fn requests_in_one_buffer_are_all_answered_in_order() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let mut raw = Raw::new(&proxy);
     let requests = [
         cluster("a"),
@@ -118,7 +97,7 @@ fn requests_in_one_buffer_are_all_answered_in_order() {
 
 #[test]
 fn nonsense_harms_nobody_but_its_author() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     // A length that cannot be, then something that is no message, then a real request.
     let mut raw = Raw::new(&proxy);
     raw.send(&3u64.to_le_bytes());
@@ -143,7 +122,7 @@ fn nonsense_harms_nobody_but_its_author() {
 
 #[test]
 fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let mut deaf = Raw::new(&proxy);
     let request = framed(RequestType::ListListeners(Default::default()));
     deaf.stream.set_nonblocking(true).expect("set");
@@ -168,7 +147,7 @@ fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() {
 
 #[test]
 fn subscribers_are_told_of_changes() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let mut raw = Raw::new(&proxy);
     raw.send(&framed(RequestType::SubscribeEvents(SubscribeEvents {})));
     let mut event = || loop {
@@ -200,7 +179,7 @@ fn subscribers_are_told_of_changes() {
 
 #[test]
 fn a_transaction_is_all_or_nothing_and_the_same_again_is_nothing() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let mut client = client(&proxy);
     let made = Transaction::new().change(cluster("a")).change(cluster("b")).client("test");
     let result = made.commit(&mut client).expect("made");
@@ -221,7 +200,7 @@ fn a_transaction_is_all_or_nothing_and_the_same_again_is_nothing() {
 
 #[test]
 fn a_worker_that_hangs_or_dies_in_a_transaction_is_replaced_at_its_epoch() {
-    let proxy = start();
+    let proxy = Proxy::controlled();
     let [stuck, _] = proxy.workers()[..] else { panic!("two workers") };
     send_signal(stuck, Signal::STOP);
     let options = Options { timeout: Some(PATIENCE), ..Options::default() };

@@ -61,6 +61,26 @@ frontends = [{ address = "127.0.0.1:0", hostname = "*" }]
 backends = [{ address = "127.0.0.1:1" }]
 "#;
 
+/// Two workers, a control socket, a listener on a free port and a route for `first.example` whose
+/// backend refuses connections.
+pub(crate) const CONTROLLED: &str = r#"
+command_socket = "control.sock"
+ctl_command_timeout = 10000
+max_command_buffer_size = 100000
+worker_count = 2
+worker_timeout = 5
+max_connections = 100
+
+[[listeners]]
+protocol = "http"
+address = "127.0.0.1:0"
+
+[clusters.first]
+protocol = "http"
+frontends = [{ address = "127.0.0.1:0", hostname = "first.example" }]
+backends = [{ address = "127.0.0.1:1" }]
+"#;
+
 /// `weir start` that has said where it listens.
 pub(crate) struct Proxy {
     /// The process.
@@ -72,6 +92,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
+    /// One of [`CONTROLLED`].
+    pub(crate) fn controlled() -> Self {
+        Self::start(Config::new(CONTROLLED), &[])
+    }
+
     /// Starts with this configuration and `extra` arguments.
     pub(crate) fn start(config: Config, extra: &[&str]) -> Self {
         let mut main = Process::spawn(weir().arg("start").arg("-c").arg(config.path()).args(extra));
