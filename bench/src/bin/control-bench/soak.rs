@@ -22,9 +22,9 @@ const AT_ONCE: usize = 100;
 const FLAT: f64 = 1.02;
 
 const NOTES: &str = "\
-Seeded random changes on 1,000 clusters with a route and two backends each, in transactions of 1 to \
-100: backends move, more of them, routes and clusters come and go. Every round ends in the state of \
-the beginning, by its hash in main and in every worker. Store on tmpfs.";
+Seeded random changes on 1,000 clusters with a route and two backends each, in transactions of \
+1 to 100: backends move, more of them, routes and clusters come and go. Every round ends in the \
+state of the beginning, by its hash in main and in every worker. Store on tmpfs.";
 
 pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let head = ["after changes", "transactions", "main, KiB", "worker, KiB", "store, KiB"];
