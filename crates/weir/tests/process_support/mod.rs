@@ -4,6 +4,7 @@ pub(crate) mod backend;
 pub(crate) mod crowd;
 pub(crate) mod pushed;
 pub(crate) mod scripted;
+pub(crate) mod tools;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
