@@ -3,8 +3,8 @@
 //! Usage: `control-bench [--million-routes] [--million-changes] [--only PART]...`, in the
 //! repository; writes `bench/results/DATE-control.md`.
 //!
-//! * `proxy`, `changes`, `samples`, `traffic`: Weir at work, what it is asked, how long it took, what
-//!   else it does meanwhile.
+//! * `proxy`, `changes`, `samples`, `traffic`: Weir at work, what it is asked, how long it took,
+//!   what else it does meanwhile.
 //! * `latency`, `rate`, `many`, `soak`, `peers` (with `haproxy` and `nginx`): what is measured.
 //! * `report`: what is written.
 
