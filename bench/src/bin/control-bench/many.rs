@@ -24,7 +24,7 @@ the restart. Resident memory is that of main and of the larger worker; bytes are
 empty proxy, per cluster with its backends and per route. Store on the disk.";
 
 pub(crate) fn measure(_: &Options, report: &mut Report) -> Result<()> {
-    let head = ["what", "clusters", "seconds", "main, KiB", "worker, KiB", "bytes in a worker"];
+    let head = ["what", "seconds", "main, KiB", "worker, KiB", "bytes in a worker"];
     report.section("100,000 clusters", NOTES, &head);
     let mut count = CLUSTERS;
     while let Err(error) = grow_and_restart(count, report) {
@@ -60,7 +60,7 @@ fn routes(count: usize) -> impl Iterator<Item = RequestType> {
 fn grow_and_restart(count: usize, report: &mut Report) -> Result<()> {
     let mut proxy = Proxy::start(Medium::Disk)?;
     let empty = proxy.memory()?;
-    row(report, "empty", (0, Duration::ZERO), empty, String::new());
+    row(report, "empty", Duration::ZERO, empty, "");
     let mut sum = Duration::ZERO;
     let mut before = empty;
     let steps = [
@@ -74,7 +74,7 @@ fn grow_and_restart(count: usize, report: &mut Report) -> Result<()> {
         sum += took;
         let memory = proxy.memory()?;
         let bytes = (memory.worker - before.worker) * 1024.0 / count as f64;
-        row(report, &format!("{name} added"), (count, took), memory, format!("{bytes:.0} each"));
+        row(report, &format!("{count} {name} added"), took, memory, &format!("{bytes:.0} each"));
         let goal = if name == "routes" { ROUTE } else { CLUSTER };
         report.at_most(format!("bytes in a worker, {count} {name}, added"), bytes, goal);
         before = memory;
@@ -86,8 +86,8 @@ fn grow_and_restart(count: usize, report: &mut Report) -> Result<()> {
     let took = proxy.restart()?;
     let memory = proxy.memory()?;
     let bytes = (memory.worker - empty.worker) * 1024.0 / count as f64;
-    let name = format!("restarted, store of {stored:.0} MiB");
-    row(report, &name, (count, took), memory, format!("{bytes:.0} with its route"));
+    let name = format!("{count} restarted, store of {stored:.0} MiB");
+    row(report, &name, took, memory, &format!("{bytes:.0} with its route"));
     let what = format!("{count} clusters from the store, s");
     report.at_most(what, took.as_secs_f64(), FROM_STORE * count as f64 / CLUSTERS as f64);
     let what = format!("bytes in a worker, {count} clusters with their routes, from the store");
@@ -107,19 +107,13 @@ fn at_once(count: usize, report: &mut Report) -> Result<()> {
     let served = served.map_err(|error| {
         format!("acknowledged, but not served: {error} ({})", proxy.last_words())
     })?;
-    row(report, "in one transaction", (count, took), served, String::new());
+    row(report, &format!("{count} in one transaction"), took, served, "");
     report.at_most("100,000 clusters in one transaction, s", took.as_secs_f64(), FROM_NOTHING);
     Ok(())
 }
 
-fn row(
-    report: &mut Report,
-    what: &str,
-    (count, took): (usize, Duration),
-    memory: Memory,
-    bytes: String,
-) {
+fn row(report: &mut Report, what: &str, took: Duration, memory: Memory, bytes: &str) {
     let [main, worker] = [memory.main, memory.worker].map(|kib| format!("{kib:.0}"));
     let seconds = format!("{:.2}", took.as_secs_f64());
-    report.row(&[&what, &count, &seconds, &main, &worker, &bytes]);
+    report.row(&[&what, &seconds, &main, &worker, &bytes]);
 }

@@ -56,14 +56,17 @@ impl Report {
     pub(crate) fn text(&self, date: &str) -> Result<String> {
         let kernel = said(Command::new("uname").arg("-r"))?;
         let cores = std::thread::available_parallelism()?;
+        let load = std::fs::read_to_string("/proc/loadavg")?;
+        let load = load.split(' ').take(3).collect::<Vec<_>>().join(", ");
         let mut text = format!(
             "# {date}: what changes cost\n\n`bench/control`: Weir with 2 workers, Linux {kernel}, \
-             {cores} cores, which main, the workers and whoever measures share.\n"
+             {cores} cores, which main, the workers and whoever measures share; load averages at \
+             the end {load}. Where others use the cores too, p99s are theirs.\n"
         );
         for problem in &self.problems {
             let _ = write!(text, "\n- **{problem}**");
         }
-        text += "\n## Against the goals\n\n| | measured | goal | |\n|---|--:|--:|---|\n";
+        text += "\n\n## Against the goals\n\n| | measured | goal | |\n|---|--:|--:|---|\n";
         for goal in &self.goals {
             let Goal { what, measured, bound, least } = goal;
             let sign = if *least { "≥" } else { "<" };
