@@ -22,8 +22,6 @@ const FED: &str = "buffers are free again";
 
 /// Bytes that a client sends at most: more than the kernel keeps for a backend that does not read.
 const UPLOAD: usize = 4 << 20;
-/// Some of them, in chunks.
-const CHUNK: &[u8] = b"20\r\n0123456789abcdef0123456789abcdef\r\n";
 
 /// Each has been answered and keeps its connection.
 fn idle(pushed: &Pushed, count: usize) -> Crowd {
@@ -50,7 +48,8 @@ fn uploads(pushed: &Pushed, count: usize) -> Crowd {
     let head = "POST /deaf HTTP/1.1\r\nHost: a\r\n";
     crowd.say(format!("{head}Transfer-Encoding: chunked\r\n\r\n").as_bytes());
     counted.say(format!("{head}Content-Length: {}\r\n\r\n", u32::MAX).as_bytes());
-    crowd.pour(&CHUNK.repeat(1000), UPLOAD);
+    let chunk = format!("400\r\n{}\r\n", "c".repeat(0x400));
+    crowd.pour(&chunk.repeat(16).into_bytes(), UPLOAD);
     counted.pour(&[b'u'; 16 << 10], UPLOAD);
     crowd.join(counted);
     crowd
