@@ -41,6 +41,8 @@ pub(crate) struct Transaction {
     step: Step,
     /// Slots whose workers have not said yes to this step.
     waiting: BTreeSet<u16>,
+    /// A worker has said yes.
+    checked: bool,
     pub(crate) deadline: Instant,
 }
 
@@ -115,6 +117,7 @@ impl Supervisor {
             closed,
             step,
             waiting,
+            checked: false,
             deadline,
         });
     }
@@ -142,6 +145,9 @@ impl Supervisor {
 
     /// A worker can apply what was prepared.
     pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64, now: Instant) {
+        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.epoch == epoch) {
+            transaction.checked = true;
+        }
         self.advance(slot, epoch, Step::Preparing, now);
     }
 
@@ -167,6 +173,12 @@ impl Supervisor {
             return;
         }
         match step {
+            // What no worker has looked at could keep the next ones from starting.
+            Step::Preparing if !transaction.checked => {
+                if let Some(transaction) = self.transaction.take() {
+                    self.abandon(transaction, "every worker ended while it checked the change");
+                }
+            }
             Step::Preparing => self.commit(now),
             Step::Committing => self.finish_transaction(),
         }

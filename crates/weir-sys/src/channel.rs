@@ -20,6 +20,9 @@ const LONGEST_FRAME: usize = 64 << 20;
 /// Bytes that may wait to be sent.
 const MOST_WAITING: usize = 256 << 20;
 
+/// Bytes of room that are kept for the next frames.
+const KEPT: usize = 64 << 10;
+
 /// Bytes of the length before a frame.
 const PREFIX: usize = 4;
 
@@ -148,6 +151,10 @@ impl Channel {
         let Some(bytes) = rest.get(..length) else { return Ok(None) };
         let bytes = bytes.to_vec();
         self.received.drain(..PREFIX + length);
+        if self.received.is_empty() {
+            // The room of a long frame is not kept.
+            self.received.shrink_to(KEPT);
+        }
         Ok(Some(bytes))
     }
 
