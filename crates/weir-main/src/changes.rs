@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use log::warn;
 use weir_base::Instant;
-use weir_control::change::{Undo, diff};
-use weir_control::config;
+use weir_control::change::diff;
+use weir_control::config::{self, Checked, Report};
 use weir_control::order::Order;
 use weir_control::requests;
 use weir_control::state::State;
@@ -19,7 +19,7 @@ use weir_proto::{
 
 use crate::control::Asker;
 use crate::supervise::Supervisor;
-use crate::transact::Who;
+use crate::transact::{Made, Who};
 
 /// Bytes of one record of a state file.
 const LONGEST_RECORD: usize = 16 << 20;
@@ -31,30 +31,25 @@ struct Terms {
     client: Option<String>,
 }
 
+impl Terms {
+    fn new(if_epoch: Option<u64>, dry_run: Option<bool>, client: Option<String>) -> Self {
+        Self { if_epoch, dry_run: dry_run.unwrap_or_default(), client }
+    }
+}
+
 impl Supervisor {
     /// Changes that a client lists.
     pub(crate) fn transact_requests(&mut self, asker: Asker, wanted: Wanted, now: Instant) {
-        let terms = Terms {
-            if_epoch: wanted.if_epoch,
-            dry_run: wanted.dry_run.unwrap_or_default(),
-            client: wanted.client,
-        };
-        match self.orders_of(&wanted.changes) {
-            Ok(orders) => self.transact_on(asker, terms, orders, now),
+        let Wanted { changes, if_epoch, dry_run, client } = wanted;
+        match make_all(&mut self.plan.state, &changes) {
+            Ok(made) => self.transact_on(asker, Terms::new(if_epoch, dry_run, client), made, now),
             Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
         }
     }
 
-    /// The orders of requests, each made on the state that those before it lead to.
-    fn orders_of(&mut self, changes: &[Request]) -> Result<Vec<Order>, String> {
-        let mut undo = Vec::new();
-        let orders = orders_of(&mut self.plan.state, changes, &mut undo);
-        self.plan.state.undo(undo);
-        orders
-    }
-
-    fn transact_on(&mut self, asker: Asker, terms: Terms, orders: Vec<Order>, now: Instant) {
+    fn transact_on(&mut self, asker: Asker, terms: Terms, made: Made, now: Instant) {
         if let Some(wanted) = terms.if_epoch.filter(|wanted| *wanted != self.epoch) {
+            self.plan.state.undo(made.undo);
             let sentence = format!(
                 "the state has changed: epoch {} is in use, not {wanted}; look at it and ask again",
                 self.epoch
@@ -71,7 +66,7 @@ impl Supervisor {
         if !who.dry_run {
             self.answer(&asker, &Response::processing("telling the workers", None));
         }
-        self.transact(who, orders, now);
+        self.transact(who, made, now);
     }
 
     /// Makes the state equal to a file of the configuration.
@@ -81,49 +76,44 @@ impl Supervisor {
         wanted: ApplyConfiguration,
         now: Instant,
     ) {
-        let origin = wanted.origin.map(PathBuf::from);
-        let checked = match (wanted.text, &self.plan.files.config_file) {
-            (Some(text), _) => config::check(&text, &origin.unwrap_or_else(|| "-".into())),
-            (None, Some(path)) => config::load(path),
-            (None, None) => {
-                let sentence = "the proxy was not started with a file: name one";
-                return self.answer(&asker, &Response::failure(sentence));
+        let ApplyConfiguration { text, origin, if_epoch, dry_run, client } = wanted;
+        let made = match text {
+            Some(text) => {
+                let origin = origin.as_deref().unwrap_or("-");
+                self.make_configured(config::check(&text, Path::new(origin)))
             }
+            None => self.make_file(None),
         };
-        let terms = Terms {
-            if_epoch: wanted.if_epoch,
-            dry_run: wanted.dry_run.unwrap_or_default(),
-            client: wanted.client,
-        };
-        match checked {
-            Ok(checked) => {
-                let orders = diff(&self.plan.state, &checked.state);
-                self.transact_on(asker, terms, orders, now);
-            }
-            Err(report) => self.answer(&asker, &Response::failure(report.render(false))),
+        match made {
+            Ok(made) => self.transact_on(asker, Terms::new(if_epoch, dry_run, client), made, now),
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
         }
     }
 
     /// The request of the protocol; an empty path is the file of the start.
     pub(crate) fn reload(&mut self, asker: Asker, path: &str, now: Instant) {
-        let checked = match (path, &self.plan.files.config_file) {
-            ("", Some(path)) => config::load(path),
-            ("", None) => {
-                let sentence = "the proxy was not started with a file: name one";
-                return self.answer(&asker, &Response::failure(sentence));
-            }
-            (path, _) => config::load(Path::new(path)),
-        };
-        match checked {
-            Ok(checked) => {
+        match self.make_file(Some(path).filter(|path| !path.is_empty())) {
+            Ok(made) => {
                 self.answer(&asker, &Response::processing("telling the workers", None));
-                let orders = diff(&self.plan.state, &checked.state);
                 let done = "the configuration is in use by every worker".to_owned();
-                self.transact(Who::plain(asker, done), orders, now);
+                self.transact(Who::plain(asker, done), made, now);
                 self.tell_of(EventKind::ConfigurationReloaded);
             }
-            Err(report) => self.answer(&asker, &Response::failure(report.render(false))),
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
         }
+    }
+
+    /// Makes the state that of a file; without a path, of the one that the proxy was started with.
+    fn make_file(&mut self, path: Option<&str>) -> Result<Made, String> {
+        let of_start = self.plan.files.config_file.as_deref();
+        let path = path.map(Path::new).or(of_start);
+        let checked = config::load(path.ok_or("the proxy was not started with a file: name one")?);
+        self.make_configured(checked)
+    }
+
+    fn make_configured(&mut self, checked: Result<Checked, Report>) -> Result<Made, String> {
+        let checked = checked.map_err(|report| report.render(false))?;
+        Ok(self.make(diff(&self.plan.state, &checked.state)))
     }
 
     /// Restores the state of an epoch.
@@ -132,13 +122,9 @@ impl Supervisor {
             Ok(target) => target,
             Err(sentence) => return self.answer(&asker, &Response::failure(sentence)),
         };
-        let orders = diff(&self.plan.state, &target);
-        let terms = Terms {
-            if_epoch: wanted.if_epoch,
-            dry_run: wanted.dry_run.unwrap_or_default(),
-            client: wanted.client.clone(),
-        };
-        self.transact_on(asker, terms, orders, now);
+        let made = self.make(diff(&self.plan.state, &target));
+        let terms = Terms::new(wanted.if_epoch, wanted.dry_run, wanted.client.clone());
+        self.transact_on(asker, terms, made, now);
     }
 
     fn state_at(&self, epoch: u64) -> Result<State, String> {
@@ -184,14 +170,11 @@ impl Supervisor {
     /// Makes the changes of a state file, as one transaction. Those that the state does not allow,
     /// because they were made already, are left out.
     pub(crate) fn load_state(&mut self, asker: Asker, path: &str, now: Instant) {
-        let mut undo = Vec::new();
-        let loaded = load(&mut self.plan.state, Path::new(path), &mut undo);
-        self.plan.state.undo(undo);
-        match loaded {
-            Ok((orders, left_out)) => {
+        match load(&mut self.plan.state, Path::new(path)) {
+            Ok((made, left_out)) => {
                 self.answer(&asker, &Response::processing("telling the workers", None));
                 let done = format!("the state is loaded; {left_out} requests were left out");
-                self.transact(Who::plain(asker, done), orders, now);
+                self.transact(Who::plain(asker, done), made, now);
                 self.tell_of(EventKind::StateLoaded);
             }
             Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
@@ -209,26 +192,27 @@ impl Supervisor {
     }
 }
 
-fn orders_of(
-    state: &mut State,
-    changes: &[Request],
-    undo: &mut Vec<Undo>,
-) -> Result<Vec<Order>, String> {
-    let mut all = Vec::new();
+/// Makes the changes of requests, each on the state that those before it lead to; all or none.
+fn make_all(state: &mut State, changes: &[Request]) -> Result<Made, String> {
+    let mut made = Made::default();
     for (number, change) in changes.iter().enumerate() {
-        let at = |sentence: String| format!("change {}: {sentence}", number + 1);
-        let request = change.request_type.as_ref();
-        let request = request.ok_or_else(|| at("it asks for nothing that is known".to_owned()))?;
-        let orders = requests::orders(state, request).map_err(|r| at(r.to_string()))?;
-        let orders = orders.ok_or_else(|| {
-            at(format!("{} does not change the state: ask for it by itself", request.name()))
-        })?;
-        for order in &orders {
-            state.apply(order.clone(), undo);
+        match orders_of(state, change) {
+            Ok(orders) => made.add(state, orders),
+            Err(sentence) => {
+                state.undo(made.undo);
+                return Err(format!("change {}: {sentence}", number + 1));
+            }
         }
-        all.extend(orders);
     }
-    Ok(all)
+    Ok(made)
+}
+
+fn orders_of(state: &State, change: &Request) -> Result<Vec<Order>, String> {
+    let request = change.request_type.as_ref().ok_or("it asks for nothing that is known")?;
+    let orders = requests::orders(state, request).map_err(|refusal| refusal.to_string())?;
+    orders.ok_or_else(|| {
+        format!("{} does not change the state: ask for it by itself", request.name())
+    })
 }
 
 /// Writes a file beside and moves it there.
@@ -249,25 +233,26 @@ fn save(state: &State, path: &Path) -> std::io::Result<u64> {
     Ok(count)
 }
 
-/// The orders of a file's requests, applied to `state`, and how many requests it does not allow.
-pub(crate) fn load(
-    state: &mut State,
-    path: &Path,
-    undo: &mut Vec<Undo>,
-) -> Result<(Vec<Order>, u64), String> {
-    let cannot = |error: String| format!("{} cannot be loaded: {error}", path.display());
-    let file = fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
-    let (mut all, mut left_out) = (Vec::new(), 0);
+/// Makes the changes of a file's requests, all that can be read or none; and how many of them the
+/// state does not allow.
+pub(crate) fn load(state: &mut State, path: &Path) -> Result<(Made, u64), String> {
+    let mut made = Made::default();
+    match load_into(state, path, &mut made) {
+        Ok(left_out) => Ok((made, left_out)),
+        Err(error) => {
+            state.undo(made.undo);
+            Err(format!("{} cannot be loaded: {error}", path.display()))
+        }
+    }
+}
+
+fn load_into(state: &mut State, path: &Path, made: &mut Made) -> Result<u64, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut left_out = 0;
     for record in Reader::new(BufReader::new(file), LONGEST_RECORD) {
-        let record = record.map_err(|error| cannot(error.to_string()))?;
-        let request = record.content.request_type;
+        let request = record.map_err(|error| error.to_string())?.content.request_type;
         match request.as_ref().map(|request| requests::orders(state, request)) {
-            Some(Ok(Some(orders))) => {
-                for order in &orders {
-                    state.apply(order.clone(), undo);
-                }
-                all.extend(orders);
-            }
+            Some(Ok(Some(orders))) => made.add(state, orders),
             Some(Err(refusal)) => {
                 warn!("a request of {} is left out: {refusal}", path.display());
                 left_out += 1;
@@ -275,7 +260,7 @@ pub(crate) fn load(
             Some(Ok(None)) | None => left_out += 1,
         }
     }
-    Ok((all, left_out))
+    Ok(left_out)
 }
 
 /// The event of the protocol for a change, if it has one.

@@ -14,6 +14,7 @@ use weir_proto::{
 
 use crate::control::Asker;
 use crate::history::Record;
+use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::transact::counts;
 
@@ -71,8 +72,7 @@ impl Supervisor {
             Ok(question) => question,
             Err(sentence) => return self.answer(&asker, &Response::failure(sentence)),
         };
-        let serving = self.slots.iter().position(|slot| slot.serves());
-        let Some(slot) = serving.and_then(|slot| u16::try_from(slot).ok()) else {
+        let Some(slot) = self.slots_that(Slot::serves).next() else {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         };
         self.ask(Some(asker), [slot].into(), question, now);
@@ -86,16 +86,12 @@ impl Supervisor {
             None => (rest, "/"),
         };
         let path = path.split(['?', '#']).next().unwrap_or(path);
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| format!("`{port}` is not a port"))?)
+        let port = match authority.rsplit_once(':') {
+            Some((_, port)) if !port.ends_with(']') => {
+                port.parse().map_err(|_| format!("`{port}` is not a port"))?
             }
-            _ => (authority, 80),
+            _ => 80,
         };
-        let host_field = wanted.headers.iter().find_map(|header| {
-            let (name, value) = header.split_once(':')?;
-            name.eq_ignore_ascii_case("host").then(|| value.trim().to_owned())
-        });
         let address = match &wanted.address {
             Some(address) => SocketAddr::try_from(*address).map_err(|error| error.to_string())?,
             None => {
@@ -107,31 +103,17 @@ impl Supervisor {
                 listener.ok_or_else(none)?.address
             }
         };
-        let host = host_field.unwrap_or_else(|| host.to_owned());
-        let host = host.rsplit_once(':').filter(|(_, p)| p.parse::<u16>().is_ok());
         Ok(Question::Explain {
             address,
             method: wanted.method.clone(),
-            host: host.map_or_else(|| self.host_of(wanted, authority), |(h, _)| h.to_owned()),
+            host: host_of(wanted, authority).to_owned(),
             path: path.to_owned(),
         })
     }
 
-    /// The host of a request whose host has no port.
-    fn host_of(&self, wanted: &ExplainRequest, authority: &str) -> String {
-        let field = wanted.headers.iter().find_map(|header| {
-            let (name, value) = header.split_once(':')?;
-            name.eq_ignore_ascii_case("host").then(|| value.trim())
-        });
-        let host = field.unwrap_or(authority);
-        let port = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-        port.map_or(host, |(host, _)| host).to_owned()
-    }
-
     /// Asks every worker what it has in use.
     pub(crate) fn ask_for_hashes(&mut self, asker: Asker, now: Instant) {
-        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
-        let waiting: BTreeSet<u16> = serving.map(|(slot, _)| slot as u16).collect();
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
         if waiting.is_empty() {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         }
@@ -174,8 +156,7 @@ impl Supervisor {
             return;
         }
         self.compare_at = now + COMPARE_PERIOD;
-        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
-        let waiting: BTreeSet<u16> = serving.map(|(slot, _)| slot as u16).collect();
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
         if !waiting.is_empty() {
             self.ask(None, waiting, Question::Hash, now);
         }
@@ -240,6 +221,17 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// The host of a request without its port: that of its `Host` field, else of its URL.
+fn host_of<'a>(wanted: &'a ExplainRequest, authority: &'a str) -> &'a str {
+    let field = wanted.headers.iter().find_map(|header| {
+        let (name, value) = header.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then(|| value.trim())
+    });
+    let host = field.unwrap_or(authority);
+    let port = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    port.map_or(host, |(host, _)| host)
 }
 
 fn entry(epoch: u64, record: &Record) -> HistoryEntry {

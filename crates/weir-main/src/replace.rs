@@ -9,7 +9,7 @@ use weir_control::channel::{Settings, ToWorker};
 
 use crate::Error;
 use crate::supervise::{Stage, Supervisor};
-use crate::worker_process::WorkerProcess;
+use crate::worker_process::{WorkerProcess, order_frames};
 
 impl Supervisor {
     /// Fills the empty slots whose time has come.
@@ -46,7 +46,7 @@ impl Supervisor {
         }
         let orders = self.plan.state.orders();
         let epoch = self.epoch;
-        worker.send_orders(&orders, |orders| ToWorker::Apply { epoch, orders });
+        worker.send_frames(&order_frames(&orders, |orders| ToWorker::Apply { epoch, orders })?);
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);

@@ -15,6 +15,7 @@ use weir_proto::{
 };
 
 use crate::control::Asker;
+use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
 use crate::transact::Who;
 
@@ -108,7 +109,8 @@ impl Supervisor {
             Ok(Some(orders)) => {
                 self.answer(&asker, &Response::processing("telling the workers", None));
                 let done = format!("{} is in use by every worker", request.name());
-                self.transact(Who::plain(asker, done), orders, now);
+                let made = self.make(orders);
+                self.transact(Who::plain(asker, done), made, now);
             }
             Ok(None) => {
                 let sentence = format!("{} is not for clients", request.name());
@@ -135,8 +137,8 @@ impl Supervisor {
     /// Main's answer, which is that of every worker: what was acknowledged is in use by all.
     fn as_every_worker(&self, content: ContentType) -> ContentType {
         let content = ResponseContent { content_type: Some(content) };
-        let serving = self.slots.iter().enumerate().filter(|(_, slot)| slot.serves());
-        let names = serving.map(|(slot, _)| slot.to_string()).chain(["main".to_owned()]);
+        let serving = self.slots_that(Slot::serves).map(|slot| slot.to_string());
+        let names = serving.chain(["main".to_owned()]);
         let map = names.map(|name| (name, content.clone())).collect();
         ContentType::WorkerResponses(WorkerResponses { map })
     }

@@ -117,15 +117,12 @@ fn stored_state(plan: &mut Plan) -> Result<(History, u64), Error> {
 /// Makes the requests of `saved_state`, as far as they can be.
 fn load_saved(plan: &mut Plan) {
     let Some(path) = plan.files.saved_state.clone().filter(|path| path.exists()) else { return };
-    let mut undo = Vec::new();
-    match crate::changes::load(&mut plan.state, &path, &mut undo) {
-        Ok(_) => {
-            log::info!("{} changes of {} made", changes(&plan.state, &undo).len(), path.display())
+    match crate::changes::load(&mut plan.state, &path) {
+        Ok((made, _)) => {
+            let count = changes(&plan.state, &made.undo).len();
+            log::info!("{count} changes of {} made", path.display());
         }
-        Err(sentence) => {
-            plan.state.undo(undo);
-            warn!("{sentence}; the configuration file alone is served");
-        }
+        Err(sentence) => warn!("{sentence}; the configuration file alone is served"),
     }
 }
 

@@ -92,6 +92,11 @@ impl Supervisor {
         }
     }
 
+    /// The slots that a question is answered yes for, in order.
+    pub(crate) fn slots_that(&self, is: fn(&Slot) -> bool) -> impl Iterator<Item = u16> {
+        (0..).zip(&self.slots).filter_map(move |(number, slot)| is(slot).then_some(number))
+    }
+
     /// Sends what waits for workers.
     fn flush_workers(&mut self) {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {

@@ -19,12 +19,15 @@ use weir_base::Instant;
 use weir_control::change::{Undo, hash_change, plan, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
+use weir_control::state::State;
 use weir_proto::response_content::ContentType;
 use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult};
 
 use crate::control::Asker;
 use crate::history::{Record, now_millis};
+use crate::slot::Slot;
 use crate::supervise::Supervisor;
+use crate::worker_process::order_frames;
 
 /// A transaction under way.
 pub(crate) struct Transaction {
@@ -46,6 +49,23 @@ pub(crate) struct Transaction {
     pub(crate) deadline: Instant,
 }
 
+/// Orders that the state has, and what undoes them.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) orders: Vec<Order>,
+    pub(crate) undo: Vec<Undo>,
+}
+
+impl Made {
+    /// Applies further orders.
+    pub(crate) fn add(&mut self, state: &mut State, orders: Vec<Order>) {
+        for order in &orders {
+            state.apply(order.clone(), &mut self.undo);
+        }
+        self.orders.extend(orders);
+    }
+}
+
 /// Who asked, and what the answer is to say.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
@@ -65,21 +85,22 @@ enum Step {
 }
 
 impl Supervisor {
-    /// Begins a transaction of orders that were not applied to the state yet.
-    pub(crate) fn transact(&mut self, who: Who, orders: Vec<Order>, now: Instant) {
-        let mut undo = Vec::new();
-        for order in &orders {
-            self.plan.state.apply(order.clone(), &mut undo);
-        }
+    /// Applies orders to the state.
+    pub(crate) fn make(&mut self, orders: Vec<Order>) -> Made {
+        let mut made = Made::default();
+        made.add(&mut self.plan.state, orders);
+        made
+    }
+
+    /// Begins a transaction of what was just made of the state.
+    pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
         let changes = plan(&self.plan.state, &undo);
         let warnings = warnings(&self.plan.state, &undo);
         if changes.is_empty() || who.dry_run {
             self.plan.state.undo(undo);
             return self.answer_done(&who, &changes, warnings);
         }
-        let waiting: BTreeSet<_> = (0..self.plan.worker_count)
-            .filter(|slot| self.slots[usize::from(*slot)].takes_orders())
-            .collect();
+        let waiting: BTreeSet<_> = self.slots_that(Slot::takes_orders).collect();
         if waiting.is_empty() {
             self.plan.state.undo(undo);
             let sentence = "no worker is there to check the change: try again in a moment";
@@ -93,6 +114,12 @@ impl Supervisor {
             }
         };
         let epoch = self.epoch + 1;
+        let frames = order_frames(&orders, |orders| ToWorker::Prepare { epoch, orders });
+        let Ok(frames) = frames else {
+            self.sockets.remove(&listeners.bound);
+            self.plan.state.undo(undo);
+            return self.fail(&who, "the change cannot be told to workers");
+        };
         for slot in &waiting {
             let place = &mut self.slots[usize::from(*slot)];
             let Some(worker) = &mut place.worker else { continue };
@@ -101,7 +128,7 @@ impl Supervisor {
                     worker.lend(address, socket);
                 }
             }
-            worker.send_orders(&orders, |orders| ToWorker::Prepare { epoch, orders });
+            worker.send_frames(&frames);
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
         let deadline = now + self.plan.worker_timeout;
@@ -224,8 +251,7 @@ impl Supervisor {
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
         transaction.step = Step::Committing;
         transaction.deadline = now + self.plan.worker_timeout;
-        let listening = |slot: &u16| self.slots[usize::from(*slot)].takes_orders();
-        transaction.waiting = (0..self.plan.worker_count).filter(listening).collect();
+        transaction.waiting = self.slots_that(Slot::takes_orders).collect();
         let alone = transaction.waiting.is_empty();
         self.transaction = Some(transaction);
         if alone {

@@ -106,17 +106,11 @@ impl WorkerProcess {
         self.send_with(message, None);
     }
 
-    /// Sends orders in frames of a bounded size; `last` makes the message that ends them.
-    pub(crate) fn send_orders(
-        &mut self,
-        orders: &[Order],
-        last: impl FnOnce(Vec<Order>) -> ToWorker,
-    ) {
-        let mut parts = orders.chunks(ORDERS_IN_A_FRAME).peekable();
-        while let Some(part) = parts.next_if(|part| part.len() == ORDERS_IN_A_FRAME) {
-            self.send(&ToWorker::Orders(part.to_vec()));
+    /// Sends what [`order_frames`] made.
+    pub(crate) fn send_frames(&mut self, frames: &[Vec<u8>]) {
+        for frame in frames {
+            self.send_frame(Ok(frame), None);
         }
-        self.send(&last(parts.next().unwrap_or_default().to_vec()));
     }
 
     /// Lends a listening socket.
@@ -134,7 +128,14 @@ impl WorkerProcess {
 
     fn send_with(&mut self, message: &ToWorker, fd: Option<BorrowedFd<'_>>) {
         if self.listens() {
-            let sent = encode(message).and_then(|frame| self.channel.send(&frame, fd));
+            let frame = encode(message);
+            self.send_frame(frame.as_deref().map_err(|error| error.kind().into()), fd);
+        }
+    }
+
+    fn send_frame(&mut self, frame: io::Result<&[u8]>, fd: Option<BorrowedFd<'_>>) {
+        if self.listens() {
+            let sent = frame.and_then(|frame| self.channel.send(frame, fd));
             self.require(sent);
         }
     }
@@ -241,6 +242,20 @@ impl WorkerProcess {
         };
         Some(End { how, by_itself: reason == ExitReason::Exited(0) })
     }
+}
+
+/// Orders in frames of a bounded size, for any number of workers; `last` makes the message that
+/// ends them.
+///
+/// # Errors
+/// None that orders can cause.
+pub(crate) fn order_frames(
+    orders: &[Order],
+    last: impl FnOnce(Vec<Order>) -> ToWorker,
+) -> io::Result<Vec<Vec<u8>>> {
+    let (parts, rest) = orders.as_chunks::<ORDERS_IN_A_FRAME>();
+    let parts = parts.iter().map(|part| encode(&ToWorker::Orders(part.to_vec())));
+    parts.chain([encode(&last(rest.to_vec()))]).collect()
 }
 
 /// How a worker's process ended.

@@ -15,6 +15,7 @@ use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{Rule, Table};
 use weir_sys::TcpListener;
+use weir_telemetry::tags_text;
 
 mod places;
 
@@ -122,7 +123,6 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
         .map(|text| Template::compile(None, text))
         .transpose()
         .map_err(|error| format!("{}: redirect template: {error}", name()))?;
-    let tags: Vec<_> = frontend.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let route = Route {
         cluster: None,
         request_edits: edits(EditPosition::Request)?,
@@ -130,7 +130,7 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
         rewrite_host: rewrite(&frontend.rewrite_host)?,
         rewrite_path: rewrite(&frontend.rewrite_path)?,
         redirect_template,
-        tags: tags.join(", "),
+        tags: tags_text(frontend.tags.iter().map(|(key, value)| (&**key, &**value))),
         frontend,
     };
     Ok((rule, route))
