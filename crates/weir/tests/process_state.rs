@@ -6,51 +6,10 @@ mod process_support;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
 
+use process_support::control::{ask, bad, epoch, good, json, route, status};
 use process_support::{CONTROLLED, Proxy, fetch, weir};
 use weir_testkit::process::{Signal, eventually, send_signal};
-
-fn ask(proxy: &Proxy, words: &[&str]) -> Output {
-    let mut command: Command = weir();
-    command.args(words).arg("-c").arg(proxy.config.path());
-    command.output().expect("weir runs")
-}
-
-/// The standard output of a command that succeeds.
-fn good(proxy: &Proxy, words: &[&str]) -> String {
-    let output = ask(proxy, words);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// The standard error of a command that fails.
-fn bad(proxy: &Proxy, words: &[&str]) -> String {
-    let output = ask(proxy, words);
-    assert!(!output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).expect("JSON")
-}
-
-fn status(proxy: &Proxy) -> String {
-    let answer = fetch(proxy.address, "/");
-    answer.split(' ').nth(1).expect("a status").to_owned()
-}
-
-fn route(proxy: &Proxy, cluster: &str) {
-    let address = proxy.address.to_string();
-    good(proxy, &["cluster", "add", "--id", cluster, "--load-balancing-policy", "random"]);
-    let frontend = ["frontend", "http", "add", "-a", &address, "--hostname", "a.example"];
-    good(proxy, &[&frontend[..], &["id", cluster]].concat());
-}
-
-fn epoch(proxy: &Proxy) -> u64 {
-    json(&good(proxy, &["drift", "--json"]))["epoch"].as_u64().expect("a number")
-}
 
 #[test]
 fn a_route_is_served_by_every_worker_as_soon_as_it_is_acknowledged() {
