@@ -23,12 +23,14 @@ const FIRST_EPOCH: u64 = 1;
 /// Events taken from the kernel at once: what is left waits for the next turn.
 const EVENTS: usize = 64;
 
-/// Blocks the signals that main understands, to be read by [`run`]. Threads that are started later
-/// inherit this: call it first, or a signal that such a thread gets ends the process.
+/// Blocks the signals that main understands, to be read by [`run`], and ignores the one for a file
+/// that may not grow. Threads that are started later inherit this: call it first, or a signal that
+/// such a thread gets ends the process.
 ///
 /// # Errors
 /// [`Error::Events`].
 pub fn block_signals() -> Result<Signals, Error> {
+    weir_sys::let_long_writes_fail();
     let understood = [Signal::Terminate, Signal::Interrupt, Signal::Hangup, Signal::User1];
     Signals::block(&understood).map_err(Error::Events)
 }

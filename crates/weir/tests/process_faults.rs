@@ -23,7 +23,7 @@ fn a_worker_that_dies_before_it_prepares_is_not_waited_for() {
 fn a_worker_that_dies_while_it_prepares_is_not_waited_for() {
     let (proxy, [first, second], epoch) = started();
     stop(second);
-    let asked = Asked::of(&proxy, routes(&proxy, "a.example", 500));
+    let asked = Asked::of(&proxy, routes(&proxy, "a.example", 1_000));
     kill(first);
     resume(second);
     was_made(&proxy, asked, epoch);

@@ -79,7 +79,7 @@ impl Asked {
 pub(crate) fn routes(proxy: &Proxy, host: &str, count: usize) -> Vec<RequestType> {
     let cluster = Cluster { cluster_id: "held".into(), ..Cluster::default() };
     let frontends = (0..count).map(|number| {
-        let name = format!("/[a-z]+{number}/.{host}");
+        let name = format!("n{number}.{host}");
         RequestType::AddHttpFrontend(RequestHttpFrontend {
             cluster_id: Some("held".into()),
             address: proxy.address.into(),
