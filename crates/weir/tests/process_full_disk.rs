@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use process_support::control::{good, status};
-use process_support::held::{Asked, goes_on, is_made, is_one, routes, started_with};
+use process_support::held::{Asked, goes_on, is_made, is_one, kill, routes, started_with};
 use process_support::tools::tool;
 use process_support::{CONTROLLED, Config, Proxy, listening, weir};
 use weir_testkit::process::{Process, Signal};
@@ -127,4 +127,29 @@ fn a_state_that_cannot_be_saved_leaves_the_file_that_was() {
     empty(&disk);
     good(&proxy, &["state", "save", "-f", path]);
     proxy.main.signal(Signal::TERM);
+}
+
+#[test]
+fn a_proxy_that_was_killed_starts_on_a_full_disk_with_what_it_had() {
+    let (proxy, _, _) = started_with(&roomy());
+    goes_on(&proxy);
+    let epoch = is_one(&proxy);
+    let store = proxy.config.in_directory("control.sock.state");
+    let length = fs::metadata(store).expect("there is a store").len();
+    limit_file_length(proxy.main.pid(), Some(length));
+    let again = Asked::of(&proxy, routes(&proxy, "b.example", 5_000)[1..].to_vec()).answer();
+    again.expect_err("there is no room for it");
+    let Proxy { main, config, .. } = proxy;
+    kill(main.pid());
+    drop(main);
+    // The shell counts blocks of 512 or 1024 bytes: less than there is, either way.
+    let limited = format!("ulimit -f {}; exec \"$@\"", length / 1024);
+    let mut command = Command::new("sh");
+    command.args(["-c", &limited, "sh"]).arg(weir().get_program());
+    let mut main = Process::spawn(command.args(["start", "-c"]).arg(config.path()));
+    let address = listening(&mut main);
+    main.line_with("all workers are ready");
+    let proxy = Proxy { main, address, config };
+    assert_eq!(is_one(&proxy), epoch);
+    assert!(is_made(&proxy));
 }
