@@ -264,6 +264,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_undone_stands_where_it_stood_though_others_before_it_had_gone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store");
+        let (mut history, _) = History::open(&path).expect("opened");
+        let backend = |id: &str| weir_control::state::Backend {
+            cluster: "c".into(),
+            id: id.into(),
+            address: std::net::SocketAddr::from(([127, 0, 0, 1], 1)),
+            weight: 1,
+            sticky_id: None,
+            backup: false,
+        };
+        let remove = |id: &str| Order::RemoveBackend { cluster: "c".into(), id: id.into() };
+        let mut state = State::default();
+        let all = ["a", "b", "d", "e"].map(|id| Order::Backend(backend(id))).to_vec();
+        record(&mut state, all);
+        record(&mut state, vec![remove("a")]);
+        history.put(1, &state).expect("stored");
+        let before = state.clone();
+        let removed = record(&mut state, vec![remove("b")]);
+        history.add(2, &removed, &state).expect("stored");
+        drop(history);
+
+        let (mut history, stored) = History::open(&path).expect("opened");
+        let (_, mut state) = stored.expect("a state");
+        for (_, record) in history.since(1).expect("read") {
+            state.undo(record.undo);
+        }
+        assert_eq!(state, before);
+    }
+
+    #[test]
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");

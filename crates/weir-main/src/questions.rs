@@ -167,7 +167,7 @@ impl Supervisor {
         for (slot, found) in &ask.hashes {
             let Some((epoch, hash)) = *found else { continue };
             if epoch == self.epoch
-                && hash != self.hash
+                && hash != self.hash.value()
                 && let Some(worker) = &mut self.slots[usize::from(*slot)].worker
             {
                 worker.kill(format!("had something else in use than epoch {epoch}"));
@@ -177,7 +177,7 @@ impl Supervisor {
 
     fn tell_drift(&mut self, ask: &Ask) {
         let Some(asker) = ask.asker else { return self.repair(ask) };
-        let hash = self.hash;
+        let hash = self.hash.value();
         let differs = |found: &Option<(u64, u64)>| *found != Some((self.epoch, hash));
         let differing = ask.hashes.values().filter(|found| differs(found)).count();
         let message = match differing {

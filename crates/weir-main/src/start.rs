@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use log::warn;
-use weir_control::change::{diff, plan as changes, state_hash};
+use weir_control::change::{StateHash, diff, plan as changes};
 use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
@@ -67,7 +67,7 @@ pub fn run(
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
     let supervisor = Supervisor {
         epoch,
-        hash: state_hash(&plan.state),
+        hash: StateHash::of(&plan.state),
         compare_at: now + COMPARE_PERIOD,
         transaction: None,
         history,

@@ -14,7 +14,7 @@ mod warnings;
 use std::net::SocketAddr;
 
 pub use diff::diff;
-pub use hash::{hash_change, object_hash, state_hash};
+pub use hash::{StateHash, object_hash, state_hash};
 pub use plan::{frontend_name, plan};
 pub use warnings::warnings;
 
