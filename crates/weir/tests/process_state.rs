@@ -8,7 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use process_support::control::{ask, bad, epoch, good, json, route, status};
-use process_support::{CONTROLLED, Proxy, fetch, weir};
+use process_support::held::{Asked, routes};
+use process_support::{CONTROLLED, Config, Proxy, fetch, weir};
 use weir_testkit::process::{Signal, eventually, send_signal};
 
 #[test]
@@ -76,6 +77,34 @@ fn a_listener_comes_and_goes_while_the_proxy_runs() {
     good(&proxy, &["listener", "http", "remove", "-a", &at]);
     assert!(std::net::TcpStream::connect(free).is_err());
     assert_eq!(status(&proxy), "404", "the other listener is untouched");
+}
+
+#[test]
+fn a_new_listener_leaves_no_connection_to_a_worker_that_is_not_there() {
+    let text = format!("worker_automatic_restart = false\n{CONTROLLED}");
+    let mut proxy = Proxy::start(Config::new(&text), &[]);
+    send_signal(proxy.workers()[0], Signal::KILL);
+    proxy.main.line_with("not started again");
+    assert_eq!(status(&proxy), "404");
+    let free = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let at = free.to_string();
+    good(&proxy, &["listener", "http", "add", "-a", &at, "--sticky-name", "S"]);
+    good(&proxy, &["listener", "http", "activate", "-a", &at]);
+    // The kernel gives half of the connections to the socket of the dead worker.
+    for _ in 0..50 {
+        assert!(fetch(free, "/").starts_with("HTTP/1.1 404 "));
+    }
+}
+
+#[test]
+fn a_change_whose_list_is_too_long_for_an_answer_is_acknowledged() {
+    let proxy = Proxy::controlled();
+    let before = epoch(&proxy);
+    let answer = Asked::of(&proxy, routes(&proxy, "a.example", 1_000)).answer();
+    let answer = answer.expect("it is made, so it is not told to have failed");
+    assert!(answer.contains("in use by every worker"), "{answer}");
+    assert_eq!(epoch(&proxy), before + 1);
+    assert_eq!(status(&proxy), "503");
 }
 
 #[test]
