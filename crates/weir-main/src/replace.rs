@@ -71,6 +71,7 @@ impl Supervisor {
         let lifetime = worker.lifetime(now);
         place.worker = None;
         self.note_gone(slot, now);
+        self.note_speechless(slot);
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),

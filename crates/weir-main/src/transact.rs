@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 use log::info;
 use weir_base::Instant;
-use weir_control::change::{Undo, plan, warnings};
+use weir_control::change::{Undo, plan, plan_by_object, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
 use weir_control::state::State;
@@ -94,9 +94,14 @@ impl Supervisor {
 
     /// Begins a transaction of what was just made of the state.
     pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
-        let changes = plan(&self.plan.state, &undo);
         let warnings = warnings(&self.plan.state, &undo);
-        if changes.is_empty() || who.dry_run {
+        if who.dry_run {
+            let planned = plan_by_object(&self.plan.state, &undo);
+            self.plan.state.undo(undo);
+            return self.count_sessions(who, planned, warnings, now);
+        }
+        let changes = plan(&self.plan.state, &undo);
+        if changes.is_empty() {
             self.plan.state.undo(undo);
             return self.answer_done(&who, &changes, warnings);
         }
@@ -273,10 +278,6 @@ impl Supervisor {
             let changes = changes.to_vec();
             ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
         });
-        if who.dry_run {
-            let message = "nothing was changed, this is what would be";
-            return self.answer(&who.asker, &Response::ok(message, content));
-        }
         let mut response = Response::ok(who.done.clone(), content);
         // The change is made, whether or not there is room to say all of it.
         let longest = self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes);

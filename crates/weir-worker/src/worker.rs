@@ -10,6 +10,7 @@ use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
+use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::observe::Shut;
@@ -283,6 +284,11 @@ impl Worker {
                         self.gate.close(listener, &mut self.cx);
                     }
                     self.control.applied(epoch);
+                }
+                Command::Count { number, objects } => {
+                    let sessions = self.sessions.iter().map(|(_, session)| session);
+                    let counts = census::count(&self.cx.tables, sessions, &objects);
+                    self.control.counted(number, counts);
                 }
             }
         }

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 pub use diff::diff;
 pub use hash::{StateHash, object_hash, state_hash};
-pub use plan::{frontend_name, plan};
+pub use plan::{frontend_name, plan, plan_by_object};
 pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};

@@ -6,12 +6,33 @@ use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
 use super::Undo;
 use super::first::first_of_each;
+use crate::order::Object;
 use crate::state::{Frontend, FrontendId, PathRule, Position, State};
 
 /// The net effect of changes that were just made to `state`; objects that are as before are left
 /// out.
 pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
-    let changes = first_of_each(undo).filter_map(|step| match step {
+    let changes = first_of_each(undo).filter_map(|step| compare_object(state, step));
+    changes.collect()
+}
+
+/// As [`plan`], with the object that each change is of.
+pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChange)> {
+    let changes = first_of_each(undo).filter_map(|step| {
+        let change = compare_object(state, step)?;
+        let object = match step {
+            Undo::Listener(address, _) => Object::Listener(*address),
+            Undo::Cluster(id, _) => Object::Cluster(id.clone()),
+            Undo::Frontend(id, _) => Object::Frontend(id.clone()),
+            Undo::Backend(id, _) => Object::Backend(id.clone()),
+        };
+        Some((object, change))
+    });
+    changes.collect()
+}
+
+fn compare_object(state: &State, first: &Undo) -> Option<PlannedChange> {
+    match first {
         Undo::Listener(address, before) => {
             let after = state.listeners.get(address);
             compare("listener", address.to_string(), before.as_ref(), after)
@@ -25,8 +46,7 @@ pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
             let before = before.as_ref().map(|(_, backend)| backend);
             compare("backend", name, before, state.backends.get(id))
         }
-    });
-    changes.collect()
+    }
 }
 
 /// How a frontend is named: `GET example.org/path (PREFIX) on 127.0.0.1:80`.
