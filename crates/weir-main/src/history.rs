@@ -296,6 +296,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_not_found_though_its_last_step_alone_had_failed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store");
+        let (mut history, _) = History::open(&path).expect("opened");
+        let mut state = State::default();
+        history.put(1, &state).expect("stored");
+        let kept = record(&mut state, vec![cluster("kept".into())]);
+        history.add(2, &kept, &state).expect("stored");
+        let refused = record(&mut state.clone(), vec![cluster("refused".into())]);
+        history.add_record(3, &refused).expect("written");
+        history.let_go(&std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert_eq!(history.since(1).expect("read").len(), 1);
+        let made = record(&mut state, vec![cluster("made".into())]);
+        history.add(3, &made, &state).expect("stored");
+        drop(history);
+        let (_, stored) = History::open(&path).expect("opened");
+        assert_eq!(stored, Some((3, state)));
+    }
+
+    #[test]
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");

@@ -4,12 +4,17 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
+use std::sync::mpsc::channel;
+
 use process_support::Proxy;
 use process_support::control::{good, json, route};
 use process_support::held::{
     Asked, goes_on, is_made, is_one, kill, prepared_by_one, resume, seen_by_main, started, stop,
 };
-use weir_testkit::process::{Signal, eventually, is_running, send_signal};
+use weir_client::proto::Cluster;
+use weir_client::proto::request::RequestType;
+use weir_client::{Client, Options};
+use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
 
 /// Kills main and starts it again when its workers have ended, which takes them no kill.
 fn start_again(proxy: Proxy, workers: [i32; 2]) -> Proxy {
@@ -134,4 +139,36 @@ fn what_was_acknowledged_is_served_and_listed_after_the_end_of_main_in_the_next_
     assert_eq!(is_one(&again), epoch + 2);
     let history = json(&good(&again, &["history", "--json"]));
     assert_eq!(history["entries"][0]["epoch"], epoch + 2);
+}
+
+#[test]
+fn main_dies_amid_many_changes_and_none_that_was_acknowledged_is_lost() {
+    let (proxy, workers, epoch) = started();
+    let options = Options { timeout: Some(PATIENCE), max_frame_bytes: 100_000 };
+    let socket = proxy.config.in_directory("control.sock");
+    let mut client = Client::connect(&socket, options).expect("connected");
+    let (acknowledged, heard) = channel();
+    let changing = std::thread::spawn(move || {
+        for number in 0_u64.. {
+            let cluster = Cluster { cluster_id: format!("c{number}"), ..Cluster::default() };
+            if client.request(RequestType::AddCluster(cluster)).is_err() {
+                return number;
+            }
+            let _ = acknowledged.send(());
+        }
+        unreachable!("main dies before")
+    });
+    // Main is somewhere in the next change then.
+    for _ in 0..20 {
+        heard.recv_timeout(PATIENCE).expect("acknowledged");
+    }
+    let again = start_again(proxy, workers);
+    let made = changing.join().expect("it ends");
+    let stored = is_one(&again) - epoch;
+    assert!(stored == made || stored == made + 1, "{made} acknowledged, {stored} stored");
+    let clusters = good(&again, &["cluster", "list", "--json"]);
+    for number in 0..stored {
+        assert!(clusters.contains(&format!("\"c{number}\"")), "{number} of {stored}");
+    }
+    goes_on(&again);
 }
