@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Backend, Cluster, Frontend, FrontendId, Listener, State};
+use crate::state::{
+    Backend, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
+};
 
 /// One change. Adding something that exists replaces it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// Add or replace a listener. Its socket travels beside the order when it is new.
     Listener(Listener),
-    /// Stop accepting on an address and forget its routes.
+    /// Stop accepting on an address and forget its routes and certificates.
     RemoveListener(SocketAddr),
     /// Add or replace a cluster.
     Cluster(Cluster),
@@ -30,6 +32,10 @@ pub enum Order {
         /// Backend id.
         id: String,
     },
+    /// Add or replace a certificate of a listener.
+    Certificate(Box<Certificate>),
+    /// Remove a certificate; connections that use it go on.
+    RemoveCertificate(CertificateId),
 }
 
 impl State {
@@ -39,6 +45,8 @@ impl State {
         let clusters = self.clusters.values().cloned().map(Order::Cluster);
         let frontends = self.frontends.iter().cloned().map(|f| Order::Frontend(Box::new(f)));
         let backends = self.backends.iter().cloned().map(Order::Backend);
-        listeners.chain(clusters).chain(backends).chain(frontends).collect()
+        let certificates = self.certificates.values().cloned();
+        let certificates = certificates.map(|c| Order::Certificate(Box::new(c)));
+        listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends).collect()
     }
 }

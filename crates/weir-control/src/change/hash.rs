@@ -26,7 +26,9 @@ pub fn state_hash(state: &State) -> u64 {
     let clusters = state.clusters.values().map(|object| object_hash("cluster", object));
     let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
     let backends = state.backends.iter().map(|object| object_hash("backend", object));
-    listeners.chain(clusters).chain(frontends).chain(backends).fold(0, u64::wrapping_add)
+    let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
+    let lists = certificates.chain(listeners);
+    lists.chain(clusters).chain(frontends).chain(backends).fold(0, u64::wrapping_add)
 }
 
 /// How changes that were just made to `state` have moved its hash: add it with wrapping.
@@ -43,6 +45,9 @@ pub fn hash_change(state: &State, undo: &[Undo]) -> u64 {
         Undo::Backend(id, before) => {
             let before = before.as_ref().map(|(_, backend)| backend);
             difference("backend", before, state.backends.get(id))
+        }
+        Undo::Certificate(id, before) => {
+            difference("certificate", before.as_deref(), state.certificates.get(id))
         }
     });
     differences.fold(0, u64::wrapping_add)
