@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Backend, BackendId, Cluster, Frontend, FrontendId, Listener, State};
+use crate::state::{
+    Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
+};
 
 /// What names an object of the state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub enum Object {
     Frontend(FrontendId),
     /// A backend.
     Backend(BackendId),
+    /// A certificate.
+    Certificate(CertificateId),
 }
 
 /// One change. Adding something that exists replaces it.
@@ -24,7 +28,7 @@ pub enum Object {
 pub enum Order {
     /// Add or replace a listener. Its socket travels beside the order when it is new.
     Listener(Listener),
-    /// Stop accepting on an address and forget its routes.
+    /// Stop accepting on an address and forget its routes and certificates.
     RemoveListener(SocketAddr),
     /// Add or replace a cluster.
     Cluster(Cluster),
@@ -43,6 +47,10 @@ pub enum Order {
         /// Backend id.
         id: String,
     },
+    /// Add or replace a certificate of a listener.
+    Certificate(Box<Certificate>),
+    /// Remove a certificate; connections that use it go on.
+    RemoveCertificate(CertificateId),
 }
 
 impl State {
@@ -52,6 +60,8 @@ impl State {
         let clusters = self.clusters.values().cloned().map(Order::Cluster);
         let frontends = self.frontends.iter().cloned().map(|f| Order::Frontend(Box::new(f)));
         let backends = self.backends.iter().cloned().map(Order::Backend);
-        listeners.chain(clusters).chain(backends).chain(frontends).collect()
+        let certificates = self.certificates.values().cloned();
+        let certificates = certificates.map(|c| Order::Certificate(Box::new(c)));
+        listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends).collect()
     }
 }

@@ -123,8 +123,8 @@ impl Supervisor {
         }
     }
 
-    /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and to
-    /// the one that was lent the others of the slot and keeps them.
+    /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and
+    /// to the one that was lent the others of the slot and keeps them.
     pub(crate) fn lend_new_sockets(&mut self, bound: &[SocketAddr]) {
         for slot in 0..self.plan.worker_count {
             let host = self.slots[usize::from(slot)].host;

@@ -115,8 +115,8 @@ impl<T> Table<T> {
     }
 
     /// The route of a rule, between those right before and right after it in its section. `None`
-    /// when it is not there, or in the tree, where the order does not count. Looks at every route of
-    /// the section.
+    /// when it is not there, or in the tree, where the order does not count. Looks at every route
+    /// of the section.
     pub fn neighbours(&self, rule: &Rule) -> Option<(Option<&T>, &T, Option<&T>)> {
         let list = match rule.position {
             Position::Pre => &self.before,

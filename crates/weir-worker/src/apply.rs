@@ -10,7 +10,7 @@ use std::rc::Rc;
 use weir_balance::{Group, Spec};
 use weir_base::{Instant, Key};
 use weir_control::order::Order;
-use weir_control::state::{self, EditPosition, Frontend, FrontendId};
+use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId};
 use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{Rule, Table};
@@ -49,6 +49,8 @@ enum Prepared {
     RemoveFrontend(FrontendId),
     Backend(state::Backend),
     RemoveBackend { cluster: String, id: String },
+    Certificate(Box<state::Certificate>),
+    RemoveCertificate(CertificateId),
 }
 
 /// Checks and compiles all orders; nothing changes.
@@ -79,6 +81,8 @@ fn compile(order: Order) -> Result<Prepared, String> {
         Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
         Order::Backend(backend) => Prepared::Backend(backend),
         Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
+        Order::Certificate(certificate) => Prepared::Certificate(certificate),
+        Order::RemoveCertificate(id) => Prepared::RemoveCertificate(id),
     })
 }
 
@@ -194,6 +198,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             changes.forgotten.extend(tables.remove_backend(key, &id));
             drop_if_unused(tables, key);
         }
+        Prepared::Certificate(_) | Prepared::RemoveCertificate(_) => {}
     }
 }
 

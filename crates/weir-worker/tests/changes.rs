@@ -45,6 +45,7 @@ impl Random {
         let hosts = ["a.org", "*.org", "*", "/[a-c]+/.org", "b.a.org"];
         let positions = [Position::Pre, Position::Tree, Position::Tree, Position::Post];
         Frontend {
+            hsts: None,
             hostname: hosts[self.below(5) as usize].into(),
             path: match self.below(3) {
                 0 => PathRule::Prefix(String::new()),

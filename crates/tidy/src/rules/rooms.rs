@@ -33,7 +33,7 @@ const ROOMS: [(&str, Floor); 19] = [
     ("weir-telemetry", Pure),
     ("weir-proto", Pure),
     ("weir-client", Adapter),
-    ("weir-control", Adapter),
+    ("weir-control", UpperAdapter),
     ("weir-sys", Adapter),
     ("weir-tls", Adapter),
     ("weir-log", UpperAdapter),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::order::Order;
-use crate::state::{Backend, Frontend, FrontendId, Position, State};
+use crate::state::{Backend, CertificateId, Frontend, FrontendId, Position, State};
 
 /// What is removed comes first, so that nothing dangles: frontends, backends, clusters, listeners;
 /// then what is new or different, in the opposite order.
@@ -16,6 +16,7 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     let mut orders = Vec::new();
     orders.extend(between.frontends_gone().map(Order::RemoveFrontend));
     orders.extend(between.backends_gone());
+    orders.extend(between.certificates_gone().map(Order::RemoveCertificate));
     let clusters = old.clusters.keys().filter(|id| between.drops_cluster(id));
     orders.extend(clusters.cloned().map(Order::RemoveCluster));
     let listeners = old.listeners.keys().filter(|address| between.drops_listener(address));
@@ -23,6 +24,9 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
 
     let listeners = new.listeners.values().filter(|l| old.listeners.get(&l.address) != Some(l));
     orders.extend(listeners.cloned().map(Order::Listener));
+    let certificates = new.certificates.values();
+    let certificates = certificates.filter(|c| old.certificates.get(&c.id()) != Some(c));
+    orders.extend(certificates.cloned().map(|c| Order::Certificate(Box::new(c))));
     let clusters = new.clusters.values().filter(|c| old.clusters.get(&c.id) != Some(c));
     orders.extend(clusters.cloned().map(Order::Cluster));
     let backends = new.backends.iter().filter(|backend| !between.keeps_backend(backend));
@@ -55,6 +59,12 @@ impl Between<'_> {
         let alone = self.old.frontends.iter().filter(|f| !self.drops_listener(&f.address));
         let ids = alone.map(Frontend::id);
         ids.filter(|id| self.new.frontends.get(id).is_none() || self.moved.contains(id))
+    }
+
+    /// Certificates that an order of their own removes.
+    fn certificates_gone(&self) -> impl Iterator<Item = CertificateId> {
+        let alone = self.old.certificates.keys().filter(|id| !self.drops_listener(&id.address));
+        alone.filter(|id| !self.new.certificates.contains_key(id)).copied()
     }
 
     /// Removals of backends that do not go with their cluster.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use super::Undo;
-use crate::state::{BackendId, FrontendId};
+use crate::state::{BackendId, CertificateId, FrontendId};
 
 /// The name of an object of any kind.
 #[derive(PartialEq, Eq, Hash)]
@@ -13,6 +13,7 @@ enum Name<'a> {
     Cluster(&'a str),
     Frontend(&'a FrontendId),
     Backend(&'a BackendId),
+    Certificate(&'a CertificateId),
 }
 
 /// The first step about each object: it tells what the object was before all of them.
@@ -24,6 +25,7 @@ pub(super) fn first_of_each(undo: &[Undo]) -> impl Iterator<Item = &Undo> {
             Undo::Cluster(id, _) => Name::Cluster(id),
             Undo::Frontend(id, _) => Name::Frontend(id),
             Undo::Backend(id, _) => Name::Backend(id),
+            Undo::Certificate(id, _) => Name::Certificate(id),
         })
     })
 }

@@ -36,7 +36,9 @@ impl StateHash {
         let clusters = state.clusters.values().map(|object| object_hash("cluster", object));
         let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
         let backends = state.backends.iter().map(|object| object_hash("backend", object));
-        let all = listeners.chain(clusters).chain(frontends).chain(backends);
+        let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
+        let lists = certificates.chain(listeners);
+        let all = lists.chain(clusters).chain(frontends).chain(backends);
         Self { objects: all.fold(0, u64::wrapping_add), order: state.frontends.order() }
     }
 
@@ -71,6 +73,9 @@ fn objects_change(state: &State, undo: &[Undo]) -> u64 {
         Undo::Backend(id, before) => {
             let before = before.as_ref().map(|(_, backend)| backend);
             difference("backend", before, state.backends.get(id))
+        }
+        Undo::Certificate(id, before) => {
+            difference("certificate", before.as_deref(), state.certificates.get(id))
         }
     });
     differences.fold(0, u64::wrapping_add)

@@ -15,14 +15,16 @@ use std::net::SocketAddr;
 
 pub use diff::diff;
 pub use hash::{StateHash, object_hash, state_hash};
-pub use plan::{frontend_name, plan, plan_by_object};
+pub use plan::{certificate_name, frontend_name, plan, plan_by_object};
 pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};
+use weir_tls::Fingerprint;
 
 use crate::order::Order;
 use crate::state::{
-    Backend, BackendId, Cluster, Frontend, FrontendId, Listener, PathRule, Position, State,
+    Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener,
+    PathRule, Position, State,
 };
 
 /// What an object was before a change; `None`: it was not there.
@@ -36,6 +38,8 @@ pub enum Undo {
     Frontend(FrontendId, Option<(u64, Frontend)>),
     /// A backend and its place.
     Backend(BackendId, Option<(u64, Backend)>),
+    /// A certificate.
+    Certificate(CertificateId, Option<Box<Certificate>>),
 }
 
 impl State {
@@ -49,6 +53,9 @@ impl State {
             Order::RemoveListener(address) => {
                 for id in self.frontends_of(address) {
                     self.remove_frontend(&id, undo);
+                }
+                for id in self.certificates_of(address) {
+                    self.remove_certificate(id, undo);
                 }
                 let listener = self.listeners.remove(&address);
                 undo.extend(listener.map(|l| Undo::Listener(address, Some(l))));
@@ -86,6 +93,12 @@ impl State {
             Order::RemoveBackend { cluster, id } => {
                 self.remove_backend(&BackendId { cluster, id }, undo);
             }
+            Order::Certificate(certificate) => {
+                let id = certificate.id();
+                let before = self.certificates.insert(id, *certificate);
+                undo.push(Undo::Certificate(id, before.map(Box::new)));
+            }
+            Order::RemoveCertificate(id) => self.remove_certificate(id, undo),
         }
     }
 
@@ -107,6 +120,10 @@ impl State {
                     self.backends.remove(&id);
                     before.map(|(place, backend)| self.backends.put_at(place, backend));
                 }
+                Undo::Certificate(id, Some(before)) => {
+                    self.certificates.insert(id, *before);
+                }
+                Undo::Certificate(id, None) => _ = self.certificates.remove(&id),
             }
         }
     }
@@ -129,6 +146,19 @@ impl State {
         let first = BackendId { cluster: cluster.to_owned(), id: String::new() };
         let backends = self.backends.from_name(&first);
         backends.take_while(|backend| backend.cluster == cluster).map(Backend::key).collect()
+    }
+
+    /// The certificates of a listener, by fingerprint.
+    pub fn certificates_of(&self, address: SocketAddr) -> Vec<CertificateId> {
+        let first = CertificateId { address, fingerprint: Fingerprint::FIRST };
+        let ids = self.certificates.range(first..).map(|(id, _)| *id);
+        ids.take_while(|id| id.address == address).collect()
+    }
+
+    fn remove_certificate(&mut self, id: CertificateId, undo: &mut Vec<Undo>) {
+        if let Some(before) = self.certificates.remove(&id) {
+            undo.push(Undo::Certificate(id, Some(Box::new(before))));
+        }
     }
 
     fn remove_frontend(&mut self, id: &FrontendId, undo: &mut Vec<Undo>) {

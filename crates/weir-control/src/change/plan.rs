@@ -7,7 +7,7 @@ use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 use super::Undo;
 use super::first::first_of_each;
 use crate::order::Object;
-use crate::state::{Frontend, FrontendId, PathRule, Position, State};
+use crate::state::{CertificateId, Frontend, FrontendId, PathRule, Position, State};
 
 /// The net effect of changes that were just made to `state`; objects that are as before are left
 /// out.
@@ -25,6 +25,7 @@ pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChang
             Undo::Cluster(id, _) => Object::Cluster(id.clone()),
             Undo::Frontend(id, _) => Object::Frontend(id.clone()),
             Undo::Backend(id, _) => Object::Backend(id.clone()),
+            Undo::Certificate(id, _) => Object::Certificate(*id),
         };
         Some((object, change))
     });
@@ -46,6 +47,12 @@ fn compare_object(state: &State, first: &Undo) -> Option<PlannedChange> {
             let before = before.as_ref().map(|(_, backend)| backend);
             compare("backend", name, before, state.backends.get(id))
         }
+        Undo::Certificate(id, before) => {
+            let after = state.certificates.get(id);
+            let either = before.as_deref().or(after);
+            let names = either.map_or(&[][..], |certificate| &certificate.names);
+            compare("certificate", certificate_name(id, names), before.as_deref(), after)
+        }
     }
 }
 
@@ -63,6 +70,13 @@ pub fn frontend_name(id: &FrontendId) -> String {
         Position::Tree => "",
     };
     format!("{method}{}{path} ({kind}{list}) on {}", id.hostname, id.address)
+}
+
+/// How a certificate is named: `example.org (1b4f0e9851971998) on 127.0.0.1:443`.
+pub fn certificate_name(id: &CertificateId, names: &[String]) -> String {
+    let first = names.first().map_or("", String::as_str);
+    let more = if names.len() > 1 { ", …" } else { "" };
+    format!("{first}{more} ({:.16}) on {}", id.fingerprint.to_string(), id.address)
 }
 
 /// In a list, a frontend that was declared again stands behind those that it stood before.
@@ -116,7 +130,7 @@ fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => "none".to_owned(),
         Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        Some(other) => without_secrets(other).to_string(),
     };
     let differ = after.iter().filter(|(key, value)| before.get(*key) != Some(value));
     let changed = differ.map(|(key, value)| ChangedKey {
@@ -125,4 +139,19 @@ fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
         new: text(Some(value)),
     });
     changed.collect()
+}
+
+/// A value as people may see it: secrets are objects with that one member.
+fn without_secrets(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) if fields.len() == 1 && fields.contains_key("secret") => {
+            Value::String("secret".into())
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| (key.clone(), without_secrets(value)));
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
+        other => other.clone(),
+    }
 }

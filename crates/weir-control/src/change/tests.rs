@@ -10,6 +10,7 @@ fn address(port: u8) -> SocketAddr {
 fn listener(port: u8, active: bool) -> Listener {
     let second = std::time::Duration::from_secs(1);
     Listener {
+        tls: None,
         address: address(port),
         public_address: None,
         front_timeout: second,
@@ -27,6 +28,7 @@ fn listener(port: u8, active: bool) -> Listener {
 
 fn frontend(port: u8, host: u8, position: Position, auth: bool) -> Frontend {
     Frontend {
+        hsts: None,
         address: address(port),
         hostname: format!("h{host}"),
         path: PathRule::Prefix(String::new()),

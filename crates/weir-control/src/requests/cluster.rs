@@ -40,6 +40,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         www_authenticate: config.www_authenticate.clone(),
         max_connections_per_ip: config.max_connections_per_ip.filter(|limit| *limit > 0),
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
+        tls: None,
     };
     Ok(vec![Order::Cluster(cluster)])
 }

@@ -98,6 +98,7 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         rewrite_port: port("rewrite_port", config.rewrite_port)?,
         required_auth: config.required_auth.unwrap_or_default(),
         headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
+        hsts: None,
     })
 }
 

@@ -85,6 +85,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         answers: all,
         // A request of its own activates it.
         active: false,
+        tls: None,
     })])
 }
 

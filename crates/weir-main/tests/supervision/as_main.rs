@@ -61,6 +61,7 @@ fn listen(state: &mut State, address: &str) {
     let address = address.parse().expect("an address");
     let second = Duration::from_secs(1);
     let listener = Listener {
+        tls: None,
         address,
         public_address: None,
         front_timeout: second,

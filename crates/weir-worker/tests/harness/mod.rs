@@ -65,6 +65,7 @@ pub fn settings(limits: Limits) -> Settings {
 
 pub fn listener(address: SocketAddr) -> Listener {
     Listener {
+        tls: None,
         address,
         public_address: None,
         front_timeout: Duration::from_secs(60),
@@ -86,6 +87,7 @@ pub fn cluster() -> Cluster {
 
 pub fn frontend(address: SocketAddr) -> Frontend {
     Frontend {
+        hsts: None,
         address,
         hostname: "*".into(),
         path: PathRule::Prefix(String::new()),

@@ -37,7 +37,7 @@ pub(crate) fn status(proxy: &Proxy) -> String {
     answer.split(' ').nth(1).expect("a status").to_owned()
 }
 
-/// Adds a cluster without backends and a route for `a.example` that leads there: 503 instead of 404.
+/// Adds a cluster without backends and a route for `a.example` that leads there: 503, not 404.
 pub(crate) fn route(proxy: &Proxy, cluster: &str) {
     let address = proxy.address.to_string();
     good(proxy, &["cluster", "add", "--id", cluster, "--load-balancing-policy", "random"]);

@@ -61,6 +61,7 @@ impl Builder<'_> {
             rewrite_port: table.read("rewrite_port"),
             required_auth: table.value("required_auth"),
             headers: table.tables("headers").iter().filter_map(|edit| self.edit(edit)).collect(),
+            hsts: None,
         })
     }
 

@@ -51,6 +51,7 @@ impl Builder<'_> {
             sticky_name: self.token(table, "sticky_name").unwrap_or_default(),
             sozu_id_header: self.id_field_name(table, "sozu_id_header").unwrap_or_default(),
             answers: self.answers(table),
+            tls: None,
         }
     }
 }

@@ -32,6 +32,7 @@ fn listener() -> impl Strategy<Value = Listener> {
     (1..4_u16, option::of(1..9_u16), timeouts, flags, answers()).prop_map(
         |(port, public, (front, back, connect, request), (elide, send, active), answers)| {
             Listener {
+                tls: None,
                 address: address(port),
                 public_address: public.map(address),
                 front_timeout: Duration::from_secs(front),
@@ -66,6 +67,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             answers,
         )| {
             Cluster {
+                tls: None,
                 id: format!("c{id}"),
                 load_balancing,
                 load_metric,
@@ -114,6 +116,7 @@ fn frontend() -> impl Strategy<Value = Frontend> {
         |((port, host, path, method, position), rewrite, cluster, tags, headers)| {
             let (redirect, redirect_scheme, rewrite_port, auth) = rewrite;
             Frontend {
+                hsts: None,
                 address: address(port),
                 hostname: host.to_owned(),
                 path,
@@ -161,6 +164,7 @@ fn state() -> impl Strategy<Value = State> {
                 backends: backends.into_iter().collect(),
                 clusters: clusters.into_iter().map(|c| (c.id.clone(), c)).collect(),
                 listeners,
+                certificates: Default::default(),
             }
         },
     )

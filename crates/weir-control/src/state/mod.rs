@@ -5,6 +5,8 @@
 //! frontend on a known listener and, unless it denies, of a known cluster, every backend of a known
 //! cluster.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,12 +17,15 @@ use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
+pub use tls::{
+    BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
+};
 pub use weir_route::{PathRule, Position};
 
 /// Full text of an answer template by status.
 pub type Answers = BTreeMap<u16, String>;
 
-/// An address the proxy accepts HTTP/1.1 on.
+/// An address the proxy accepts HTTP on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Where it is bound; its identity.
@@ -47,6 +52,8 @@ pub struct Listener {
     pub answers: Answers,
     /// Whether connections are accepted.
     pub active: bool,
+    /// Clients speak TLS.
+    pub tls: Option<Box<ListenerTls>>,
 }
 
 /// A group of backends that serve the same.
@@ -74,6 +81,8 @@ pub struct Cluster {
     pub max_connections_per_ip: Option<u64>,
     /// Seconds in `Retry-After` of a 429; `None` or 0: no field.
     pub retry_after: Option<u32>,
+    /// Its backends speak TLS.
+    pub tls: Option<Box<BackendTls>>,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -159,6 +168,8 @@ pub struct Frontend {
     pub required_auth: bool,
     /// Field edits.
     pub headers: Vec<HeaderEdit>,
+    /// Instead of the listener's policy.
+    pub hsts: Option<Hsts>,
 }
 
 /// The identity of a frontend.
@@ -274,4 +285,6 @@ pub struct State {
     pub frontends: Declared<Frontend>,
     /// In order of declaration.
     pub backends: Declared<Backend>,
+    /// By listener and fingerprint.
+    pub certificates: BTreeMap<CertificateId, Certificate>,
 }
