@@ -10,6 +10,7 @@
 //! * [`requests`]: the control protocol's requests as changes, and back.
 //! * [`order`]: numbered changes to it; a worker is the fold of its orders.
 //! * [`channel`]: the messages between main and a worker.
+//! * [`packed`]: values as bytes.
 
 pub mod change;
 pub mod channel;
@@ -17,5 +18,6 @@ mod check;
 pub mod config;
 pub mod declared;
 pub mod order;
+pub mod packed;
 pub mod requests;
 pub mod state;

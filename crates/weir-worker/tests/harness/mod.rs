@@ -150,7 +150,7 @@ impl Proxy {
         proxy.say(&ToWorker::Start(Box::new(settings)));
         let announce = encode(&ToWorker::Socket(address)).expect("encoded");
         proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
-        proxy.apply(state.orders());
+        proxy.apply(state.orders().collect());
         proxy
     }
 
