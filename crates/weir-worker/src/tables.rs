@@ -3,11 +3,10 @@
 //! Tables change only between ticks, in place and by as much as an order says; a request keeps the
 //! [`Route`] and [`ListenerSettings`] that it started with.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use serde::Serialize;
+use hashbrown::HashMap;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Slab};
 use weir_control::change::object_hash;
@@ -23,16 +22,19 @@ pub(crate) const MAX_LISTENERS: usize = 1 << 10;
 /// Clusters of one worker.
 pub(crate) const MAX_CLUSTERS: usize = 1 << 18;
 
+/// What is known by names that come from the configuration.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Everything a worker serves.
 pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
-    pub(crate) by_address: HashMap<SocketAddr, Key>,
+    pub(crate) by_address: Map<SocketAddr, Key>,
     pub(crate) clusters: Slab<Cluster>,
-    pub(crate) by_id: HashMap<String, Key>,
+    pub(crate) by_id: Map<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
     /// How many backends, of all clusters, are at an address.
-    backends_at: HashMap<SocketAddr, usize>,
+    backends_at: Map<SocketAddr, usize>,
 }
 
 /// An address that is served.
@@ -46,6 +48,8 @@ pub(crate) struct Listener {
 /// What a connection keeps of its listener.
 pub(crate) struct ListenerSettings {
     pub(crate) config: state::Listener,
+    /// [`object_hash`] of it.
+    pub(crate) hash: u64,
     pub(crate) forward: ForwardOptions,
     pub(crate) answers: AnswerSet,
 }
@@ -53,15 +57,36 @@ pub(crate) struct ListenerSettings {
 /// What happens to the requests of one frontend.
 pub(crate) struct Route {
     pub(crate) frontend: state::Frontend,
+    /// [`object_hash`] of the frontend.
+    pub(crate) hash: u64,
     pub(crate) cluster: Option<Key>,
+    /// `k=v, k=v` for the access log.
+    pub(crate) tags: Box<str>,
+    /// What most routes do without.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What is done to the requests and responses of a route beside forwarding them.
+#[derive(Default, PartialEq)]
+pub(crate) struct Special {
     pub(crate) request_edits: Edits,
     pub(crate) response_edits: Edits,
     pub(crate) rewrite_host: Option<RewriteTemplate>,
     pub(crate) rewrite_path: Option<RewriteTemplate>,
     pub(crate) redirect_template: Option<Template>,
-    /// `k=v, k=v` for the access log.
-    pub(crate) tags: String,
 }
+
+impl Route {
+    pub(crate) fn request_edits(&self) -> &Edits {
+        self.special.as_ref().map_or(&NO_EDITS, |special| &special.request_edits)
+    }
+
+    pub(crate) fn response_edits(&self) -> &Edits {
+        self.special.as_ref().map_or(&NO_EDITS, |special| &special.response_edits)
+    }
+}
+
+static NO_EDITS: Edits = Edits::NONE;
 
 /// A cluster and its backends as this worker sees them.
 pub(crate) struct Cluster {
@@ -76,6 +101,8 @@ pub(crate) struct Cluster {
 /// What an exchange keeps of its cluster.
 pub(crate) struct ClusterSettings {
     pub(crate) config: state::Cluster,
+    /// [`object_hash`] of it.
+    pub(crate) hash: u64,
     pub(crate) answers: AnswerSet,
 }
 
@@ -83,28 +110,30 @@ impl Tables {
     pub(crate) fn new() -> Self {
         Self {
             listeners: Slab::new(MAX_LISTENERS),
-            by_address: HashMap::new(),
+            by_address: Map::default(),
             clusters: Slab::new(MAX_CLUSTERS),
-            by_id: HashMap::new(),
+            by_id: Map::default(),
             hash: 0,
-            backends_at: HashMap::new(),
+            backends_at: Map::default(),
         }
     }
 
-    /// Adds a backend to a cluster, or changes it. The address that no backend is at any more.
+    /// Adds a backend to a cluster, or changes it; `hash` is its [`object_hash`]. The address that
+    /// no backend is at any more.
     pub(crate) fn put_backend(
         &mut self,
         cluster: Key,
         spec: Spec,
+        hash: u64,
     ) -> Result<Option<SocketAddr>, GroupFull> {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return Ok(None) };
         let id = &cluster.settings.config.id;
         let known = cluster.group.spec_of(&spec.id);
         let before = known.map(|spec| spec.address);
         let gone = known.map_or(0, |spec| backend_hash(id, spec));
-        let (address, new) = (spec.address, backend_hash(id, &spec));
+        let address = spec.address;
         cluster.group.upsert(spec)?;
-        self.hash = self.hash.wrapping_add(new).wrapping_sub(gone);
+        self.hash = self.hash.wrapping_add(hash).wrapping_sub(gone);
         if before == Some(address) {
             return Ok(None);
         }
@@ -122,14 +151,14 @@ impl Tables {
         self.leave(address)
     }
 
-    /// An object is served.
-    pub(crate) fn add(&mut self, kind: &str, object: &impl Serialize) {
-        self.hash = self.hash.wrapping_add(object_hash(kind, object));
+    /// An object of this hash is served.
+    pub(crate) fn add(&mut self, hash: u64) {
+        self.hash = self.hash.wrapping_add(hash);
     }
 
-    /// An object is not served any more.
-    pub(crate) fn subtract(&mut self, kind: &str, object: &impl Serialize) {
-        self.hash = self.hash.wrapping_sub(object_hash(kind, object));
+    /// An object of this hash is not served any more.
+    pub(crate) fn subtract(&mut self, hash: u64) {
+        self.hash = self.hash.wrapping_sub(hash);
     }
 
     /// Whether a backend of some cluster is at that address.

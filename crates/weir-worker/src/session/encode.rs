@@ -34,7 +34,7 @@ pub(super) fn request(
         id: &active.id,
         options: &settings.forward,
         strip_sticky: cluster.is_some_and(|c| c.settings.config.sticky_session),
-        edits: &route.request_edits,
+        edits: route.request_edits(),
         host: rewritten.filter(|host| !host.is_empty()),
     };
     cx.scratch.clear();
@@ -74,7 +74,7 @@ pub(super) fn response(
         id: &active.id,
         correlation: &settings.forward.correlation,
         sticky,
-        edits: &route.response_edits,
+        edits: route.response_edits(),
         date: cx.date.text(),
         trailers: framing == Framing::Chunked,
     };
@@ -99,6 +99,6 @@ pub(super) fn interim(active: &Active, head: &ResponseHead, bytes: &[u8], cx: &m
     cx.scratch.clear();
     let reason = head.reason.of(bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
-    policy::interim_fields(&cx.response_fields, bytes, &route.response_edits, &mut out);
+    policy::interim_fields(&cx.response_fields, bytes, route.response_edits(), &mut out);
     out.finish();
 }

@@ -161,8 +161,18 @@ impl Proxy {
         assert_eq!(self.hear(), ToMain::Applied { epoch });
     }
 
+    /// Says all but the last order, each in a piece of its own.
+    fn begin(&mut self, mut orders: Vec<Order>) -> Vec<Order> {
+        let last = orders.split_off(orders.len().saturating_sub(1));
+        for order in orders {
+            self.say(&ToWorker::Orders(vec![order]));
+        }
+        last
+    }
+
     /// Prepares and commits.
     pub fn transact(&mut self, orders: Vec<Order>) {
+        let orders = self.begin(orders);
         self.epoch += 1;
         let epoch = self.epoch;
         self.say(&ToWorker::Prepare { epoch, orders });
@@ -208,6 +218,7 @@ impl Proxy {
 
     /// Why orders are refused.
     pub fn refused(&mut self, orders: Vec<Order>) -> String {
+        let orders = self.begin(orders);
         let epoch = self.epoch + 1;
         self.say(&ToWorker::Apply { epoch, orders });
         match self.hear() {
