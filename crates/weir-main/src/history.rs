@@ -60,6 +60,8 @@ pub(crate) struct History {
     database: Option<Database>,
     /// The last epoch that was stored.
     last: u64,
+    /// No transaction before this one is stored. To look for the oldest one would be to read it.
+    oldest: u64,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -67,7 +69,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 impl History {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
-        Self { path: None, database: None, last: 0 }
+        Self { path: None, database: None, last: 0, oldest: 0 }
     }
 
     /// Opens a store, which only its owner may read; the state in it and its epoch.
@@ -75,7 +77,8 @@ impl History {
         let database = open(path)?;
         let stored = stored(&database)?;
         let last = stored.as_ref().map_or(0, |(epoch, _)| *epoch);
-        Ok((Self { path: Some(path.to_owned()), database: Some(database), last }, stored))
+        let path = Some(path.to_owned());
+        Ok((Self { path, database: Some(database), last, oldest: 0 }, stored))
     }
 
     /// Stores a transaction; `state` is what it led to. It is on the disk when this returns.
@@ -94,18 +97,23 @@ impl History {
     }
 
     fn write(&mut self, epoch: u64, record: &Record, state: &State) -> Result<()> {
+        let mut oldest = self.oldest;
         let Some(database) = self.database()? else { return Ok(()) };
         let write = database.begin_write()?;
         let mut records = write.open_table(RECORDS)?;
         records.insert(epoch, &*pack(record)?)?;
         for _ in 0..REMOVED_AT_ONCE {
-            let first = records.first()?.map(|(epoch, _)| epoch.value());
-            let Some(old) = first.filter(|first| first + KEPT < epoch) else { break };
-            records.remove(old)?;
+            if oldest + KEPT >= epoch {
+                break;
+            }
+            records.remove(oldest)?;
+            oldest = records.first()?.map_or(epoch, |(epoch, _)| epoch.value());
         }
         drop(records);
         objects::put_changed(&mut write.open_table(OBJECTS)?, state, &record.undo)?;
-        Ok(write.commit()?)
+        write.commit()?;
+        self.oldest = oldest;
+        Ok(())
     }
 
     /// Stores a state that no transaction led to, beside those that were before it.
