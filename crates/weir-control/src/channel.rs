@@ -14,7 +14,7 @@ use weir_base::Limits;
 
 use weir_tls::TicketKey;
 
-use crate::order::Order;
+use crate::order::{Object, Order};
 
 /// The frame that carries `message`, a [`ToWorker`] or [`ToMain`].
 ///
@@ -70,7 +70,7 @@ pub enum ToWorker {
         /// The epoch that it was prepared for.
         epoch: u64,
     },
-    /// Answer with [`ToMain::Hashed`] or [`ToMain::Explained`] of this number.
+    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`] or [`ToMain::Counted`] of this number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -128,6 +128,14 @@ pub enum ToMain {
         /// What would happen.
         explained: Box<Explained>,
     },
+    /// Answer to [`Question::Sessions`].
+    Counted {
+        /// Of the question.
+        number: u64,
+        /// Of each object, in the order of the question: for a listener, the sessions that came
+        /// from it; for others, those whose request goes through the object now.
+        sessions: Vec<u64>,
+    },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
     /// Answer to a ping.
@@ -178,6 +186,8 @@ pub enum Question {
         /// Its path, without query.
         path: String,
     },
+    /// How many sessions each of these objects concerns now.
+    Sessions(Vec<Object>),
 }
 
 /// What would happen to a request, and why.

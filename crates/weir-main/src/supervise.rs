@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 
 use log::info;
 use weir_base::Instant;
+use weir_control::change::StateHash;
 use weir_control::channel::ToMain;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
@@ -39,8 +40,8 @@ pub(crate) struct Supervisor {
     pub(crate) stage: Stage,
     /// The configuration in use.
     pub(crate) epoch: u64,
-    /// [`weir_control::change::state_hash`] of it.
-    pub(crate) hash: u64,
+    /// Of it.
+    pub(crate) hash: StateHash,
     /// When workers are asked next whether they have it.
     pub(crate) compare_at: Instant,
     pub(crate) transaction: Option<Transaction>,
@@ -180,6 +181,7 @@ impl Supervisor {
                 ToMain::Explained { number, explained } => {
                     self.note_explained(slot, number, *explained);
                 }
+                ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     if !self.note_refused(epoch, &reason)

@@ -155,9 +155,14 @@ pub fn send_signal(pid: i32, signal: Signal) {
 
 /// True while a process of this id exists and has not ended.
 pub fn is_running(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-    !matches!(state, None | Some('Z' | 'X'))
+    !matches!(state(pid), None | Some('Z' | 'X'))
+}
+
+/// What a process is doing, as proc_pid_stat(5) says it: `R` it runs, `S` it waits for events, `T`
+/// it is stopped. `None`: there is no such process.
+pub fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
 }
 
 /// The process ids of the children of `pid`, oldest first.

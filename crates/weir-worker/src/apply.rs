@@ -18,6 +18,7 @@ use weir_sys::TcpListener;
 use weir_telemetry::tags_text;
 use weir_tls::Offer;
 
+mod order;
 mod places;
 mod tls;
 
@@ -177,6 +178,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                     tables.subtract("listener", &listener.settings.config);
                     let hashes = listener.certificates.values();
                     tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
+                    tables.hash = tables.hash.wrapping_sub(order::of_all(&listener.routes));
                 }
                 let routes =
                     removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
@@ -190,8 +192,12 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         Prepared::Frontend(route) => commit_route(tables, *route),
         Prepared::RemoveFrontend(id) => {
             let listener = tables.by_address.get(&id.address).copied();
-            let listener = listener.and_then(|key| tables.listeners.get_mut(key));
-            let removed = listener.and_then(|listener| listener.routes.remove(&id.into()));
+            let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
+                return;
+            };
+            let rule = id.into();
+            tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
+            let removed = listener.routes.remove(&rule);
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {
@@ -315,7 +321,10 @@ fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
     tables.add("frontend", &route.frontend);
     let Some(key) = tables.by_address.get(&route.frontend.address).copied() else { return };
     let Some(listener) = tables.listeners.get_mut(key) else { return };
-    let replaced = listener.routes.insert(rule, Rc::new(route));
+    let replaced = listener.routes.insert(rule.clone(), Rc::new(route));
+    if let Ok(None) = replaced {
+        tables.hash = tables.hash.wrapping_add(order::around(&listener.routes, &rule));
+    }
     if let Some(cluster) = cluster.and_then(|key| tables.clusters.get_mut(key)) {
         cluster.routes += 1;
     }

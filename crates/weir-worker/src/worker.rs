@@ -11,6 +11,7 @@ use weir_sys::Event;
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
 use crate::buffers::Reservation;
+use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::observe::Shut;
@@ -341,6 +342,11 @@ impl Worker {
                         self.gate.close(listener, &mut self.cx);
                     }
                     self.control.applied(epoch);
+                }
+                Command::Count { number, objects } => {
+                    let sessions = self.sessions.iter().map(|(_, session)| session);
+                    let counts = census::count(&self.cx.tables, sessions, &objects);
+                    self.control.counted(number, counts);
                 }
             }
         }

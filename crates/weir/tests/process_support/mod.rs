@@ -1,7 +1,9 @@
 //! Weir as a user starts it: the real binary, a configuration file in a temporary directory.
 
 pub(crate) mod backend;
+pub(crate) mod control;
 pub(crate) mod crowd;
+pub(crate) mod held;
 pub(crate) mod pushed;
 pub(crate) mod scripted;
 pub(crate) mod tools;
