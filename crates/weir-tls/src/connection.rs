@@ -16,8 +16,9 @@ use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use crate::store::{Chosen, Entry, Store};
 use crate::{ClientConfig, ServerConfig};
 
-/// The longest record, with its header (RFC 8446 §5.2, RFC 5246 §6.2.3), in bytes.
-pub const MAX_RECORD: usize = 5 + 16_384 + 2_048;
+/// The longest record with the ciphers that are spoken, its header included (RFC 8446 §5.2), in
+/// bytes. A longer one is refused by rustls.
+pub const MAX_RECORD: usize = 5 + 16_384 + 256;
 
 /// `unrecognized_name` as a record that is not encrypted (RFC 6066 §3): what a client gets whose
 /// name has no certificate.

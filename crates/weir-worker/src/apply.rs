@@ -85,7 +85,9 @@ fn compile(order: Order, stores: &mut Stores<'_>) -> Result<Prepared, String> {
             stores.forget(address);
             Prepared::RemoveListener(address)
         }
-        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster)?)),
+        Order::Cluster(cluster) => {
+            Prepared::Cluster(Box::new(cluster_settings(cluster, stores.tables)?))
+        }
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
         Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
@@ -115,10 +117,10 @@ fn listener_settings(
     Ok(ListenerSettings { config, forward, answers, tls })
 }
 
-fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
+fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    let tls = config.tls.as_deref().map(tls::back).transpose();
+    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls)).transpose();
     let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     Ok(ClusterSettings { config, answers, tls })
 }

@@ -10,7 +10,7 @@ use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
-use crate::buffers::Reservation;
+use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
@@ -290,7 +290,7 @@ impl Worker {
                 self.settle(key, alive);
             }
         }
-        if self.cx.buffers.has_room() {
+        if self.cx.buffers.has_room(PER_EXCHANGE) {
             self.cx.observe.buffers_free();
         }
     }
