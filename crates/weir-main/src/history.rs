@@ -20,6 +20,7 @@ use weir_control::change::Undo;
 use weir_control::order::Order;
 use weir_control::state::State;
 use weir_proto::PlannedChange;
+use weir_tls::TicketKey;
 
 use sentence::sentence;
 
@@ -27,6 +28,8 @@ use sentence::sentence;
 const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("transactions");
 /// The whole state at an epoch, as JSON; one entry.
 const STATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("states");
+/// The keys of session tickets, as JSON; one entry.
+const TICKET_KEYS: TableDefinition<'_, (), &[u8]> = TableDefinition::new("ticket_keys");
 /// Transactions that are kept; older ones go when the state is stored.
 const KEPT: u64 = 10_000;
 /// Pages of the file that are kept in memory, in bytes.
@@ -157,6 +160,36 @@ impl History {
         self.database = None;
         let _ = self.database();
         sentence(error)
+    }
+
+    /// The keys of session tickets that were stored; none when they cannot be read.
+    pub(crate) fn ticket_keys(&mut self) -> Vec<TicketKey> {
+        self.read_ticket_keys().unwrap_or_default()
+    }
+
+    fn read_ticket_keys(&mut self) -> Result<Vec<TicketKey>> {
+        let Some(database) = self.database()? else { return Ok(Vec::new()) };
+        let table = database.begin_read()?.open_table(TICKET_KEYS)?;
+        let keys = table.get(())?;
+        keys.map_or(Ok(Vec::new()), |keys| Ok(serde_json::from_slice(keys.value())?))
+    }
+
+    /// Stores the keys of session tickets.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn put_ticket_keys(
+        &mut self,
+        keys: &[TicketKey],
+    ) -> std::result::Result<(), String> {
+        self.write_ticket_keys(keys).map_err(|error| self.let_go(&*error))
+    }
+
+    fn write_ticket_keys(&mut self, keys: &[TicketKey]) -> Result<()> {
+        let Some(database) = self.database()? else { return Ok(()) };
+        let write = database.begin_write()?;
+        write.open_table(TICKET_KEYS)?.insert((), &*serde_json::to_vec(keys)?)?;
+        Ok(write.commit()?)
     }
 
     /// The newest transactions before an epoch.

@@ -7,6 +7,7 @@
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
+//! * `tickets`: the keys of session tickets.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
 //! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
@@ -28,6 +29,7 @@ mod sockets;
 mod start;
 mod stop;
 mod supervise;
+mod tickets;
 mod token;
 mod transact;
 mod worker_process;
@@ -68,6 +70,17 @@ pub struct Plan {
     pub control: Option<ControlPlan>,
     /// Where states come from and go to.
     pub files: Files,
+    /// Keys of session tickets.
+    pub tickets: TicketPlan,
+}
+
+/// Where keys of session tickets come from.
+#[derive(Clone, Debug)]
+pub struct TicketPlan {
+    /// A file that several hosts share; `None`: they are made here.
+    pub key_file: Option<PathBuf>,
+    /// A new one is made that often.
+    pub rotation: Duration,
 }
 
 /// Where states come from and go to, beside the plan.

@@ -42,6 +42,7 @@ impl Supervisor {
     fn start_worker(&mut self, slot: u16, now: Instant) -> io::Result<i32> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
+        worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             worker.lend(address, socket);
         }

@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use weir_base::Limits;
 use weir_control::channel::{LogSettings, Settings};
 use weir_control::state::{Listener, State};
-use weir_main::{Ended, Files, Plan};
+use weir_main::{Ended, Files, Plan, TicketPlan};
 
 /// Arguments: `key=value` for what differs from [`plan`].
 pub(crate) fn run(args: &[String]) {
@@ -54,6 +54,7 @@ fn plan() -> Plan {
         drain_timeout: Duration::from_secs(60),
         control: None,
         files: Files::default(),
+        tickets: TicketPlan { key_file: None, rotation: Duration::from_secs(60) },
     }
 }
 
