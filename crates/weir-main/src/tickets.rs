@@ -130,7 +130,7 @@ impl Supervisor {
 
 type Keys = (Vec<TicketKey>, Option<SystemTime>);
 
-/// Keys in base64, one a line; the first seals. Lines that are empty or begin with `#` do not count.
+/// Keys in base64, one a line; the first seals. Empty lines and those with `#` do not count.
 fn read(path: &Path) -> Result<Keys, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let lines = (1..).zip(text.lines().map(str::trim));
