@@ -211,7 +211,9 @@ impl Supervisor {
         self.stage = Stage::Serving;
         let addresses: Vec<_> = self.sockets.addresses().collect();
         for address in &addresses {
-            info!("listening on http://{address}");
+            let listener = self.plan.state.listeners.get(address);
+            let tls = listener.is_some_and(|listener| listener.tls.is_some());
+            info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }
         info!("all workers are ready: {}", self.plan.worker_count);
         self.notify.ready(now);
