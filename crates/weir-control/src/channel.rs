@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use weir_base::Limits;
 
+use weir_tls::TicketKey;
+
 use crate::order::Order;
 
 /// The frame that carries `message`, a [`ToWorker`] or [`ToMain`].
@@ -29,6 +31,9 @@ pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
 pub fn decode<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
     Ok(serde_json::from_slice(frame)?)
 }
+
+/// How long a session ticket may be used: its key is kept for as long after the last ticket.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What main says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +77,8 @@ pub enum ToWorker {
         /// What is asked.
         question: Question,
     },
+    /// Seal session tickets with the first of these keys, open them with all.
+    TicketKeys(Vec<TicketKey>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.

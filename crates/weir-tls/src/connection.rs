@@ -142,7 +142,6 @@ impl Connection {
                 Outcome::Again(plain) => received.plain += plain,
                 Outcome::Blocked => break,
                 Outcome::Ready => {
-                    self.established = true;
                     refuse_pieces(&incoming[received.consumed..])?;
                     break;
                 }
@@ -156,6 +155,7 @@ impl Connection {
                 }
             }
         }
+        self.established |= !self.common().is_handshaking();
         received.more = !self.rest.is_empty();
         received.closed = self.closed && !received.more;
         Ok(received)

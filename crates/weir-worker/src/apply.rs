@@ -16,8 +16,12 @@ use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{Rule, Table};
 use weir_sys::TcpListener;
 use weir_telemetry::tags_text;
+use weir_tls::Offer;
 
 mod places;
+mod tls;
+
+use tls::Stores;
 
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Tables};
 
@@ -48,7 +52,7 @@ enum Prepared {
     RemoveFrontend(FrontendId),
     Backend(state::Backend),
     RemoveBackend { cluster: String, id: String },
-    Certificate(Box<state::Certificate>),
+    Certificate(Box<(SocketAddr, Offer, u64)>),
     RemoveCertificate(CertificateId),
 }
 
@@ -58,7 +62,8 @@ enum Prepared {
 /// A sentence about the first order that is refused.
 pub(crate) fn prepare(tables: &Tables, orders: Vec<Order>) -> Result<Batch, String> {
     places::check(tables, &orders)?;
-    orders.into_iter().map(compile).collect::<Result<_, _>>().map(Batch)
+    let mut stores = Stores::new(tables);
+    orders.into_iter().map(|order| compile(order, &mut stores)).collect::<Result<_, _>>().map(Batch)
 }
 
 /// Puts prepared orders in place.
@@ -70,22 +75,32 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     changes
 }
 
-fn compile(order: Order) -> Result<Prepared, String> {
+fn compile(order: Order, stores: &mut Stores<'_>) -> Result<Prepared, String> {
     Ok(match order {
-        Order::Listener(listener) => Prepared::Listener(Box::new(listener_settings(listener)?)),
-        Order::RemoveListener(address) => Prepared::RemoveListener(address),
+        Order::Listener(listener) => {
+            Prepared::Listener(Box::new(listener_settings(listener, stores)?))
+        }
+        Order::RemoveListener(address) => {
+            stores.forget(address);
+            Prepared::RemoveListener(address)
+        }
         Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster)?)),
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
         Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
         Order::Backend(backend) => Prepared::Backend(backend),
         Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
-        Order::Certificate(certificate) => Prepared::Certificate(certificate),
+        Order::Certificate(certificate) => {
+            Prepared::Certificate(Box::new(tls::certificate(*certificate)))
+        }
         Order::RemoveCertificate(id) => Prepared::RemoveCertificate(id),
     })
 }
 
-fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String> {
+fn listener_settings(
+    config: state::Listener,
+    stores: &mut Stores<'_>,
+) -> Result<ListenerSettings, String> {
     let answers = answer_set(&config.answers)
         .map_err(|error| format!("listener {}: {error}", config.address))?;
     let forward = ForwardOptions {
@@ -94,13 +109,17 @@ fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String
         elide_x_real_ip: config.elide_x_real_ip,
         send_x_real_ip: config.send_x_real_ip,
     };
-    Ok(ListenerSettings { config, forward, answers })
+    let tls = tls::front(&config, stores)
+        .map_err(|error| format!("listener {}: {error}", config.address))?;
+    Ok(ListenerSettings { config, forward, answers, tls })
 }
 
 fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    Ok(ClusterSettings { config, answers })
+    let tls = config.tls.as_deref().map(tls::back).transpose();
+    let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
+    Ok(ClusterSettings { config, answers, tls })
 }
 
 fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
@@ -134,6 +153,7 @@ fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
         rewrite_host: rewrite(&frontend.rewrite_host)?,
         rewrite_path: rewrite(&frontend.rewrite_path)?,
         redirect_template,
+        hsts: frontend.hsts.map(|hsts| hsts.enabled.then(|| tls::hsts(&hsts))),
         tags: tags_text(frontend.tags.iter().map(|(key, value)| (&**key, &**value))),
         frontend,
     };
@@ -155,6 +175,8 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 let removed = tables.listeners.remove(key);
                 if let Some(listener) = &removed {
                     tables.subtract("listener", &listener.settings.config);
+                    let hashes = listener.certificates.values();
+                    tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
                 }
                 let routes =
                     removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
@@ -192,26 +214,34 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             changes.forgotten.extend(tables.remove_backend(key, &id));
             drop_if_unused(tables, key);
         }
-        Prepared::Certificate(_) | Prepared::RemoveCertificate(_) => {}
+        Prepared::Certificate(certificate) => {
+            let (address, offer, hash) = *certificate;
+            tables.put_certificate(address, offer, hash);
+        }
+        Prepared::RemoveCertificate(id) => tables.remove_certificate(&id),
     }
 }
 
 fn commit_listener(
     tables: &mut Tables,
     sockets: &mut Sockets,
-    settings: ListenerSettings,
+    mut settings: ListenerSettings,
     changes: &mut Changes,
 ) {
     let address = settings.config.address;
     let active = settings.config.active;
     let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
     tables.add("listener", &settings.config);
+    if let Some(tls) = &mut settings.tls {
+        tls.store.set_default(tls.default.take());
+    }
     let settings = Rc::new(settings);
     let known = tables.by_address.get(&address).copied();
     let Some((key, listener)) = known.and_then(|key| Some((key, tables.listeners.get_mut(key)?)))
     else {
         let count = lent.len();
-        let listener = Listener { settings, routes: Table::new(), sockets: lent };
+        let (routes, certificates) = (Table::new(), HashMap::new());
+        let listener = Listener { settings, routes, sockets: lent, certificates };
         if let Ok(key) = tables.listeners.insert(listener) {
             tables.by_address.insert(address, key);
             changes.opened.extend((0..count).map(|index| (key, index)));
@@ -249,7 +279,7 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
     let config = state::Cluster { id: id.to_owned(), ..state::Cluster::default() };
     let cluster = Cluster {
         group: Group::new(config.load_balancing, config.load_metric),
-        settings: Rc::new(ClusterSettings { config, answers: AnswerSet::default() }),
+        settings: Rc::new(ClusterSettings { config, answers: AnswerSet::default(), tls: None }),
         routes: 0,
         defined: false,
     };

@@ -156,6 +156,10 @@ impl Control {
                 self.answer(number, question, cx);
                 None
             }
+            ToWorker::TicketKeys(keys) => {
+                cx.tables.tickets.set(&keys);
+                None
+            }
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);
                 None

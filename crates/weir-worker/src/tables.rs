@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Serialize;
 use weir_balance::{Group, GroupFull, Spec};
@@ -14,14 +15,20 @@ use weir_control::change::object_hash;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
 use weir_http::answers::Template;
-use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
+use weir_http::policy::{Edits, ForwardOptions, Hsts, RewriteTemplate};
 use weir_route::Table;
 use weir_sys::TcpListener;
+use weir_tls::{Connection, Fingerprint, Offer, ServerConfig, Store, Tickets, TlsError};
+
+use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
 pub(crate) const MAX_LISTENERS: usize = 1 << 10;
 /// Clusters of one worker.
 pub(crate) const MAX_CLUSTERS: usize = 1 << 18;
+
+/// How long clients may use a session ticket, in seconds: main keeps keys for as long.
+const TICKET_LIFETIME: u32 = weir_control::channel::TICKET_LIFETIME.as_secs() as u32;
 
 /// Everything a worker serves.
 pub(crate) struct Tables {
@@ -31,6 +38,8 @@ pub(crate) struct Tables {
     pub(crate) by_id: HashMap<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
+    /// Keys of session tickets, for all listeners.
+    pub(crate) tickets: Tickets,
     /// How many backends, of all clusters, are at an address.
     backends_at: HashMap<SocketAddr, usize>,
 }
@@ -41,6 +50,8 @@ pub(crate) struct Listener {
     pub(crate) routes: Table<Rc<Route>>,
     /// Ours, and those of slots that have no worker.
     pub(crate) sockets: Vec<TcpListener>,
+    /// The hashes of its certificates.
+    pub(crate) certificates: HashMap<Fingerprint, u64>,
 }
 
 /// What a connection keeps of its listener.
@@ -48,6 +59,27 @@ pub(crate) struct ListenerSettings {
     pub(crate) config: state::Listener,
     pub(crate) forward: ForwardOptions,
     pub(crate) answers: AnswerSet,
+    pub(crate) tls: Option<FrontTls>,
+}
+
+/// TLS with clients, ready for handshakes.
+pub(crate) struct FrontTls {
+    pub(crate) config: Arc<ServerConfig>,
+    /// The listener's certificates; the same whatever else changes.
+    pub(crate) store: Store,
+    pub(crate) hsts: Option<Hsts>,
+    /// To become the default certificate.
+    pub(crate) default: Option<Offer>,
+}
+
+impl FrontTls {
+    /// The server's end of a new connection.
+    ///
+    /// # Errors
+    /// When TLS does not want the settings.
+    pub(crate) fn connection(&self) -> Result<Connection, TlsError> {
+        Connection::server(&self.config, &self.store)
+    }
 }
 
 /// What happens to the requests of one frontend.
@@ -61,6 +93,8 @@ pub(crate) struct Route {
     pub(crate) redirect_template: Option<Template>,
     /// `k=v, k=v` for the access log.
     pub(crate) tags: String,
+    /// Instead of the listener's policy, which may be to say nothing.
+    pub(crate) hsts: Option<Option<Hsts>>,
 }
 
 /// A cluster and its backends as this worker sees them.
@@ -77,6 +111,7 @@ pub(crate) struct Cluster {
 pub(crate) struct ClusterSettings {
     pub(crate) config: state::Cluster,
     pub(crate) answers: AnswerSet,
+    pub(crate) tls: Option<BackendTls>,
 }
 
 impl Tables {
@@ -87,6 +122,7 @@ impl Tables {
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: HashMap::new(),
             hash: 0,
+            tickets: Tickets::new(TICKET_LIFETIME),
             backends_at: HashMap::new(),
         }
     }
@@ -120,6 +156,31 @@ impl Tables {
         self.hash = self.hash.wrapping_sub(backend_hash(&cluster.settings.config.id, spec));
         cluster.group.remove(id);
         self.leave(address)
+    }
+
+    /// Adds a certificate to a listener, or replaces it.
+    pub(crate) fn put_certificate(&mut self, address: SocketAddr, offer: Offer, hash: u64) {
+        let Some(listener) = self.listener_mut(address) else { return };
+        let before = listener.certificates.insert(offer.fingerprint, hash).unwrap_or(0);
+        if let Some(tls) = &listener.settings.tls {
+            tls.store.add(offer);
+        }
+        self.hash = self.hash.wrapping_add(hash).wrapping_sub(before);
+    }
+
+    /// Removes a certificate from a listener.
+    pub(crate) fn remove_certificate(&mut self, id: &state::CertificateId) {
+        let Some(listener) = self.listener_mut(id.address) else { return };
+        let before = listener.certificates.remove(&id.fingerprint).unwrap_or(0);
+        if let Some(tls) = &listener.settings.tls {
+            tls.store.remove(&id.fingerprint);
+        }
+        self.hash = self.hash.wrapping_sub(before);
+    }
+
+    fn listener_mut(&mut self, address: SocketAddr) -> Option<&mut Listener> {
+        let key = self.by_address.get(&address)?;
+        self.listeners.get_mut(*key)
     }
 
     /// An object is served.

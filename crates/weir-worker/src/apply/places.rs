@@ -38,6 +38,13 @@ pub(super) fn check(tables: &Tables, orders: &[Order]) -> Result<(), String> {
                 clusters.extend(frontend.cluster.as_deref());
                 require_room(tables, &mut rooms, frontend)?;
             }
+            Order::Certificate(certificate) => {
+                let address = &certificate.address;
+                let known = tables.by_address.contains_key(address) && !removed.contains(address);
+                if !known && !added.contains(address) {
+                    return Err(format!("certificate: there is no listener on {address}"));
+                }
+            }
             Order::Cluster(cluster) => _ = clusters.insert(&*cluster.id),
             Order::Backend(backend) => _ = clusters.insert(&*backend.cluster),
             _ => {}
