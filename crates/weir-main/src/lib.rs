@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_control::channel::Settings;
+use weir_control::config::TlsPlan;
 use weir_control::state::State;
 
 pub use control::ControlPlan;
@@ -66,6 +67,8 @@ pub struct Plan {
     pub control: Option<ControlPlan>,
     /// Where states come from and go to.
     pub files: Files,
+    /// Keys of session tickets.
+    pub tls: TlsPlan,
 }
 
 /// Where states come from and go to, beside the plan.

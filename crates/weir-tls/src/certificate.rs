@@ -70,6 +70,9 @@ pub enum CertificateError {
     /// A key behind a pass phrase.
     #[error("the private key is encrypted: decrypt it, as with `openssl pkey`")]
     EncryptedKey,
+    /// A block of a key that is not PEM.
+    #[error("the PEM of the private key is damaged: copy the whole file again")]
+    DamagedKey,
     /// A key that nothing can be signed with.
     #[error(
         "the private key cannot be used: it is RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 \

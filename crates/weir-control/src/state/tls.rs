@@ -64,6 +64,26 @@ pub struct ListenerTls {
     pub client_revoked: Vec<Der>,
 }
 
+impl Default for ListenerTls {
+    /// What holds where nothing is said.
+    fn default() -> Self {
+        Self {
+            versions: vec![TlsVersion::V12, TlsVersion::V13],
+            cipher_list: Vec::new(),
+            groups_list: Vec::new(),
+            alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
+            strict_sni_binding: true,
+            disable_http11: false,
+            tickets: 4,
+            default_certificate: None,
+            hsts: None,
+            client_auth: ClientAuth::None,
+            client_authorities: Vec::new(),
+            client_revoked: Vec::new(),
+        }
+    }
+}
+
 /// `Strict-Transport-Security` (RFC 6797).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hsts {

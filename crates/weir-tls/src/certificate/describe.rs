@@ -26,11 +26,24 @@ pub struct Description {
 }
 
 impl Description {
-    /// The days from `now`, in seconds since 1970, to the end of validity; below 0: it is over.
-    pub fn days_left(&self, now: i64) -> i64 {
-        (self.not_after - now).div_euclid(DAY_SECONDS)
+    /// What is to be said of its validity at `now`, in seconds since 1970, if anything: that it is
+    /// over or near its end, or has not begun. To be read behind a name.
+    pub fn remark(&self, now: i64) -> Option<String> {
+        // One that is made for a week is not near its end all its life.
+        let soon = SOON.min((self.not_after - self.not_before) / 3);
+        if now > self.not_after {
+            return Some(format!("expired on {}: clients refuse it", day(self.not_after)));
+        }
+        if now < self.not_before {
+            let from = day(self.not_before);
+            return Some(format!("is not valid before {from}: clients refuse it"));
+        }
+        (now > self.not_after - soon).then(|| format!("expires soon, on {}", day(self.not_after)))
     }
 }
+
+/// Seconds before the end of validity from which on it is near.
+const SOON: i64 = 7 * DAY_SECONDS;
 
 /// What a certificate in DER says; `None` when it is none.
 pub fn describe(der: &[u8]) -> Option<Description> {

@@ -36,7 +36,7 @@ pub(super) fn key(text: &str) -> Result<Secret, CertificateError> {
         }
         Err(_) if text.contains("ENCRYPTED") => Err(CertificateError::EncryptedKey),
         Err(Error::NoItemsFound) => Err(CertificateError::NoKey),
-        Err(_) => Err(CertificateError::DamagedPem),
+        Err(_) => Err(CertificateError::DamagedKey),
     }
 }
 

@@ -55,8 +55,11 @@ fn a_certificate_is_read_with_its_chain_and_key() {
     assert_eq!(read.description.names, ["a.example", "*.b.example"]);
     let (from, to) = (read.description.not_before, read.description.not_after);
     assert_eq!((&*day(from), &*day(to)), ("2026-01-02", "2027-01-31"));
-    assert_eq!(read.description.days_left(to - 86_400), 1);
-    assert_eq!(read.description.days_left(to + 1), -1);
+    let remark = |now: i64| read.description.remark(now).unwrap_or_default();
+    assert_eq!(remark(from - 1), "is not valid before 2026-01-02: clients refuse it");
+    assert_eq!((remark(from), remark(to - 8 * 86_400)), (String::new(), String::new()));
+    assert_eq!(remark(to - 86_400), "expires soon, on 2027-01-31");
+    assert_eq!(remark(to + 1), "expired on 2027-01-31: clients refuse it");
     assert_eq!(fingerprint_of(&rest), Ok(read.description.fingerprint));
     let leaf = certificate_pem(&read.chain[0]);
     assert_eq!(pem::certificates(&leaf).unwrap(), read.chain[..1]);
