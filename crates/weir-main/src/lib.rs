@@ -39,6 +39,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_control::channel::Settings;
+use weir_control::config::TlsPlan;
 use weir_control::state::State;
 
 pub use control::ControlPlan;
@@ -71,16 +72,7 @@ pub struct Plan {
     /// Where states come from and go to.
     pub files: Files,
     /// Keys of session tickets.
-    pub tickets: TicketPlan,
-}
-
-/// Where keys of session tickets come from.
-#[derive(Clone, Debug)]
-pub struct TicketPlan {
-    /// A file that several hosts share; `None`: they are made here.
-    pub key_file: Option<PathBuf>,
-    /// A new one is made that often.
-    pub rotation: Duration,
+    pub tls: TlsPlan,
 }
 
 /// Where states come from and go to, beside the plan.

@@ -63,7 +63,7 @@ pub fn run(
     if epoch == FIRST_EPOCH || plan.files.from_file {
         history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
     }
-    let tickets = Tickets::new(plan.tickets.clone(), &mut history, now)?;
+    let tickets = Tickets::new(plan.tls.clone(), &mut history, now)?;
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;

@@ -17,7 +17,9 @@ use weir_tls::{Secret, TicketKey};
 
 use crate::history::{History, now_millis};
 use crate::supervise::Supervisor;
-use crate::{Error, TicketPlan};
+use weir_control::config::TlsPlan;
+
+use crate::Error;
 
 /// How often the file is looked at.
 const FILE_PERIOD: Duration = Duration::from_secs(60);
@@ -27,7 +29,7 @@ const MOST_KEYS: usize = 64;
 
 /// The keys in use, the sealing one first.
 pub(crate) struct Tickets {
-    plan: TicketPlan,
+    plan: TlsPlan,
     keys: Vec<TicketKey>,
     /// When the file was written, if there is one.
     written: Option<SystemTime>,
@@ -40,13 +42,9 @@ impl Tickets {
     ///
     /// # Errors
     /// [`Error::TicketKeys`] when the file cannot be used.
-    pub(crate) fn new(
-        plan: TicketPlan,
-        history: &mut History,
-        now: Instant,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(plan: TlsPlan, history: &mut History, now: Instant) -> Result<Self, Error> {
         let mut tickets = Self { plan, keys: Vec::new(), written: None, next: now };
-        if let Some(path) = tickets.plan.key_file.clone() {
+        if let Some(path) = tickets.plan.ticket_key_file.clone() {
             let failed = |cause| Error::TicketKeys { path: path.clone(), cause };
             (tickets.keys, tickets.written) = read(&path).map_err(failed)?;
             tickets.next = now + FILE_PERIOD;
@@ -68,7 +66,7 @@ impl Tickets {
             return false;
         }
         let before = self.keys.clone();
-        match self.plan.key_file.clone() {
+        match self.plan.ticket_key_file.clone() {
             Some(path) => self.look_at(&path, now),
             None => {
                 if let Err(error) = self.rotate(history, now) {
@@ -99,7 +97,7 @@ impl Tickets {
     /// time.
     fn rotate(&mut self, history: &mut History, now: Instant) -> Result<(), Error> {
         let today = now_millis() / 1_000;
-        let rotation = self.plan.rotation.as_secs().max(1);
+        let rotation = self.plan.ticket_rotation.as_secs().max(1);
         let kept = rotation + TICKET_LIFETIME.as_secs();
         self.keys.retain(|key| key.made <= today && today - key.made < kept);
         let age = self.keys.first().map_or(u64::MAX, |key| today - key.made);
@@ -110,7 +108,7 @@ impl Tickets {
         let mut bytes = [0; TicketKey::LEN];
         weir_sys::fill_random(&mut bytes).map_err(Error::Random)?;
         self.keys.insert(0, TicketKey { made: today, bytes: Secret::from(&bytes[..]) });
-        self.next = now + self.plan.rotation;
+        self.next = now + self.plan.ticket_rotation;
         if let Err(error) = history.put_ticket_keys(&self.keys) {
             warn!("keys of session tickets cannot be stored: {error}; they end with this process");
         }
@@ -159,8 +157,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
 mod tests {
     use super::*;
 
-    fn plan(rotation: u64) -> TicketPlan {
-        TicketPlan { key_file: None, rotation: Duration::from_secs(rotation) }
+    fn plan(rotation: u64) -> TlsPlan {
+        TlsPlan { ticket_key_file: None, ticket_rotation: Duration::from_secs(rotation) }
     }
 
     fn key(made: u64) -> TicketKey {
@@ -190,7 +188,7 @@ mod tests {
         let path = directory.path().join("keys");
         let line = |byte| format!("{}\n", STANDARD.encode([byte; TicketKey::LEN]));
         std::fs::write(&path, format!("# shared\n{}{}", line(1), line(2))).expect("written");
-        let plan = TicketPlan { key_file: Some(path.clone()), ..plan(600) };
+        let plan = TlsPlan { ticket_key_file: Some(path.clone()), ..plan(600) };
         let mut history = History::none();
         let mut tickets =
             Tickets::new(plan.clone(), &mut history, Instant::default()).expect("read");

@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use weir_base::Limits;
 use weir_control::channel::{LogSettings, Settings};
 use weir_control::state::{Listener, State};
-use weir_main::{Ended, Files, Plan, TicketPlan};
+use weir_main::{Ended, Files, Plan};
 
 /// Arguments: `key=value` for what differs from [`plan`].
 pub(crate) fn run(args: &[String]) {
@@ -52,9 +52,9 @@ fn plan() -> Plan {
         pin_workers: false,
         pid_file: None,
         drain_timeout: Duration::from_secs(60),
+        tls: Default::default(),
         control: None,
         files: Files::default(),
-        tickets: TicketPlan { key_file: None, rotation: Duration::from_secs(60) },
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use weir_control::config::{self, Checked};
-use weir_main::{ControlPlan, Ended, Files, Plan, TicketPlan};
+use weir_main::{ControlPlan, Ended, Files, Plan};
 use weir_sys::Signals;
 
 use crate::failure::Failure;
@@ -71,7 +71,6 @@ pub(crate) fn serve(
             max_frame_bytes: control.max_frame_bytes,
             allowed_uids: control.allowed_uids,
         }),
-        tickets: TicketPlan { key_file: None, rotation: Duration::from_secs(6 * 60 * 60) },
         state: checked.state,
         settings: checked.settings,
         worker_count: checked.main.worker_count,
@@ -79,6 +78,7 @@ pub(crate) fn serve(
         worker_timeout: checked.main.worker_timeout,
         pin_workers: checked.main.affinity,
         pid_file: checked.main.pid_file,
+        tls: checked.main.tls,
         drain_timeout,
     };
     let ended = weir_main::run(plan, signals, Some(logs), on_ready);
