@@ -54,6 +54,8 @@ pub(crate) struct Context {
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
+    /// Handshakes that may still be moved on in this turn.
+    pub(crate) handshakes_left: usize,
     /// Sessions that wait for a handshake.
     shaking: VecDeque<Key>,
     #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
@@ -89,6 +91,7 @@ impl Context {
             drain_until: None,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
+            handshakes_left: 0,
             shaking: VecDeque::new(),
             actives: Vec::with_capacity(limits.buffers / 2),
             settings,

@@ -23,6 +23,9 @@ use crate::upstream::Wake;
 /// While draining: how long until connections that still wait in the kernel are looked at again.
 const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
+/// Handshakes moved on in one turn: each may cost a signature, and others wait meanwhile.
+const HANDSHAKES: usize = 8;
+
 /// When too many handshakes are under way, one that has taken that long is cut.
 const SLOW_HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -65,6 +68,7 @@ impl Worker {
             let events = self.cx.epoll.wait(self.timeout())?;
             self.cx.now = weir_sys::now();
             self.cx.observe.turn(self.cx.now);
+            self.cx.handshakes_left = HANDSHAKES;
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.drive_ready();
