@@ -180,6 +180,27 @@ fn a_session_is_resumed_by_another_server_with_the_same_keys() {
 }
 
 #[test]
+fn a_session_is_not_resumed_where_clients_must_show_who_they_are() {
+    let authority = Authority::new();
+    let client = client(&authority);
+    let store = Store::default();
+    store.add(authority.offer("example.org", FAR));
+    let check = || ClientCheck {
+        optional: false,
+        authorities: std::slice::from_ref(&authority.der),
+        revoked: &[],
+    };
+    let open = server_config(&options(), store.clone(), tickets()).unwrap();
+    let strict = ServerOptions { clients: Some(check()), ..options() };
+    let strict = server_config(&strict, store.clone(), tickets()).unwrap();
+    pair(&store, &open, &client, "example.org").run(64).unwrap();
+    let mut again = pair(&store, &open, &client, "example.org");
+    again.run(64).unwrap();
+    assert!(again.server.take_facts().resumed);
+    assert!(pair(&store, &strict, &client, "example.org").run(64).is_err());
+}
+
+#[test]
 fn a_name_without_certificate_is_told_so_or_gets_the_default() {
     let authority = Authority::new();
     let store = Store::default();
