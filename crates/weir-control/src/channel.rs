@@ -10,9 +10,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_base::Limits;
 
+use weir_tls::TicketKey;
+
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+
+/// How long a session ticket may be used: its key is kept for as long after the last ticket.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What main says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +61,8 @@ pub enum ToWorker {
         /// What is asked.
         question: Question,
     },
+    /// Seal session tickets with the first of these keys, open them with all.
+    TicketKeys(Vec<TicketKey>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.

@@ -3,12 +3,18 @@
 //!
 //! Must not know: where a mistake stands, how it is shown.
 
+mod tls;
+
 use weir_http::answers::Template;
 use weir_http::message::FieldName;
 use weir_http::policy::{EditError, Edits, RewriteTemplate};
 use weir_route::{PathRule, Rule, RuleError};
 
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
+pub(crate) use tls::{
+    HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, listener_tls,
+    server_name,
+};
 
 /// Bytes of an id.
 const LONGEST_ID: usize = 255;
@@ -21,7 +27,7 @@ pub(crate) struct Problem {
     /// A few words for the place.
     pub(crate) label: String,
     /// What to do.
-    pub(crate) help: Option<&'static str>,
+    pub(crate) help: Option<String>,
 }
 
 impl Problem {
@@ -33,8 +39,8 @@ impl Problem {
         Self { label: label.into(), ..self }
     }
 
-    fn help(self, help: &'static str) -> Self {
-        Self { help: Some(help), ..self }
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 

@@ -11,8 +11,8 @@ use weir_http::{
     h1::{HeadEncoder, parse_request, parse_response},
     message::{Fields, Method},
     policy::{
-        Edits, ForwardOptions, RequestContext, RequestId, ResponseContext, request_fields,
-        response_fields,
+        ClientIdentity, Edits, ForwardOptions, RequestContext, RequestId, ResponseContext,
+        request_fields, response_fields,
     },
 };
 
@@ -36,6 +36,7 @@ fn forward_a_request() {
         strip_sticky: false,
         edits: &Edits::default(),
         host: None,
+        identity: ClientIdentity::default(),
     };
     let mut out = Vec::with_capacity(4096);
     for _ in 0..ROUNDS {
@@ -59,6 +60,7 @@ fn forward_a_response() {
         edits: &Edits::default(),
         date: b"Sun, 06 Nov 1994 08:49:37 GMT",
         trailers: false,
+        hsts: None,
     };
     let mut out = Vec::with_capacity(4096);
     for _ in 0..ROUNDS {

@@ -21,6 +21,7 @@ use weir_control::change::Undo;
 use weir_control::packed::{FORMAT, pack, unpack};
 use weir_control::state::State;
 use weir_proto::PlannedChange;
+use weir_tls::TicketKey;
 
 use objects::OBJECTS;
 use sentence::sentence;
@@ -33,6 +34,8 @@ const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 const FORM: &str = "format";
 /// The epoch of the last state that no transaction led to.
 const EPOCH: &str = "epoch";
+/// The keys of session tickets, packed; one entry.
+const TICKET_KEYS: TableDefinition<'_, (), &[u8]> = TableDefinition::new("ticket_keys");
 /// Transactions that are kept.
 const KEPT: u64 = 10_000;
 /// Old transactions that one new one removes at most.
@@ -148,6 +151,36 @@ impl History {
         self.database = None;
         let _ = self.database();
         sentence(error)
+    }
+
+    /// The keys of session tickets that were stored; none when they cannot be read.
+    pub(crate) fn ticket_keys(&mut self) -> Vec<TicketKey> {
+        self.read_ticket_keys().unwrap_or_default()
+    }
+
+    fn read_ticket_keys(&mut self) -> Result<Vec<TicketKey>> {
+        let Some(database) = self.database()? else { return Ok(Vec::new()) };
+        let table = database.begin_read()?.open_table(TICKET_KEYS)?;
+        let keys = table.get(())?;
+        keys.map_or(Ok(Vec::new()), |keys| Ok(unpack(keys.value())?))
+    }
+
+    /// Stores the keys of session tickets.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn put_ticket_keys(
+        &mut self,
+        keys: &[TicketKey],
+    ) -> std::result::Result<(), String> {
+        self.write_ticket_keys(keys).map_err(|error| self.let_go(&*error))
+    }
+
+    fn write_ticket_keys(&mut self, keys: &[TicketKey]) -> Result<()> {
+        let Some(database) = self.database()? else { return Ok(()) };
+        let write = database.begin_write()?;
+        write.open_table(TICKET_KEYS)?.insert((), &*pack(&keys)?)?;
+        Ok(write.commit()?)
     }
 
     /// The newest transactions before an epoch.

@@ -7,6 +7,7 @@
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
+//! * `tickets`: the keys of session tickets.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
 //! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
@@ -28,6 +29,7 @@ mod sockets;
 mod start;
 mod stop;
 mod supervise;
+mod tickets;
 mod token;
 mod transact;
 mod worker_process;
@@ -37,6 +39,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_control::channel::Settings;
+use weir_control::config::TlsPlan;
 use weir_control::state::State;
 
 pub use control::ControlPlan;
@@ -68,6 +71,8 @@ pub struct Plan {
     pub control: Option<ControlPlan>,
     /// Where states come from and go to.
     pub files: Files,
+    /// Keys of session tickets.
+    pub tls: TlsPlan,
 }
 
 /// Where states come from and go to, beside the plan.

@@ -15,6 +15,7 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
+use crate::tickets::Tickets;
 use crate::{Ended, Error, Plan, limits, pidfile};
 
 /// The epoch of a state that no transaction led to.
@@ -62,6 +63,7 @@ pub fn run(
     if epoch == FIRST_EPOCH || plan.files.from_file {
         history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
     }
+    let tickets = Tickets::new(plan.tls.clone(), &mut history, now)?;
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
@@ -71,6 +73,7 @@ pub fn run(
         compare_at: now + COMPARE_PERIOD,
         transaction: None,
         history,
+        tickets,
         control,
         counts: BTreeMap::new(),
         asks: Vec::new(),

@@ -6,8 +6,9 @@
 //! protocol authority method path status | message`
 //!
 //! where what is unknown is `-`. The tags are those of the frontend, then `epoch=N` (which
-//! configuration served the request; Weir's addition, an ordinary tag to every parser), then
-//! `user-agent=…`. `otel` is always `None`. ` | message` is there only when there is a message.
+//! configuration served the request; Weir's addition, an ordinary tag to every parser),
+//! `client-cert=…` (the fingerprint of the certificate that the client showed) and `user-agent=…`.
+//! `otel` is always `None`. ` | message` is there only when there is a message.
 //!
 //! What a client sends is escaped and bounded: nothing in it can end the line, leave the brackets
 //! or add a column.
@@ -43,6 +44,12 @@ pub enum Protocol {
     Http,
     /// WebSocket without TLS.
     WebSocket,
+    /// HTTP with TLS.
+    Https,
+    /// WebSocket with TLS 1.2.
+    WebSocketTls12,
+    /// WebSocket with TLS 1.3.
+    WebSocketTls13,
 }
 
 impl Protocol {
@@ -50,6 +57,9 @@ impl Protocol {
         match self {
             Self::Http => b"http",
             Self::WebSocket => b"WS",
+            Self::Https => b"https",
+            Self::WebSocketTls12 => b"WSS-TLS1.2",
+            Self::WebSocketTls13 => b"WSS-TLS1.3",
         }
     }
 }
@@ -85,6 +95,8 @@ pub struct AccessRecord<'a> {
     pub bytes_out: u64,
     /// Tags of the frontend, as [`tags_text`] writes them.
     pub tags: &'a str,
+    /// Fingerprint of the certificate that the client showed, in hexadecimal.
+    pub client_certificate: &'a str,
     /// The `User-Agent` field.
     pub user_agent: &'a [u8],
     /// What the connection spoke.
@@ -173,6 +185,10 @@ impl AccessRecord<'_> {
         }
         pen.block(b"epoch=", 6);
         pen.number(self.epoch);
+        if !self.client_certificate.is_empty() {
+            pen.block(b", client-cert=", 14);
+            escape::<Tag>(self.client_certificate.as_bytes(), max::ID, pen);
+        }
         if !self.user_agent.is_empty() {
             pen.block(b", user-agent=", 13);
             escape::<Tag>(self.user_agent, max::USER_AGENT, pen);

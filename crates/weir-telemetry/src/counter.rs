@@ -32,6 +32,14 @@ names! {
         Accepted = "listener.accepted.total",
         /// Sockets accepted by HTTP listeners.
         AcceptedHttp = "listener.accepted.http",
+        /// Sockets accepted by HTTPS listeners.
+        AcceptedHttps = "listener.accepted.https",
+        /// Handshakes with clients that failed.
+        HandshakeErrors = "https.upgrade.handshake.failed",
+        /// Times that slow handshakes were cut to make room.
+        HandshakesCut = "tls.handshakes.cut",
+        /// Handshakes with backends that failed.
+        BackendHandshakeErrors = "backend.tls.handshake.failed",
         /// Sockets closed at once because a limit was reached.
         ConnectionCapped = "listener.connection_capped",
         /// Accepted sockets closed because they waited too long for a session.

@@ -157,6 +157,36 @@ events! {
     }
     Debug + BackendParseErrors: "{backend} sent a response that cannot be passed on: {error}"
 
+    /// No keys were agreed on with a client.
+    HandshakeFailed {
+        /// With whom.
+        client: SocketAddr,
+        /// Where it connected to.
+        listener: SocketAddr,
+        /// Why.
+        error: &'a dyn fmt::Display,
+    }
+    Debug + HandshakeErrors: "no TLS connection with client {client} on {listener}: {error}"
+
+    /// More clients wanted to agree on keys than may at once.
+    HandshakesCut {
+        /// How many had taken too long.
+        count: usize,
+    }
+    Warn + HandshakesCut: "{count} TLS handshakes are cut because they are slow and others wait: \
+                           somebody opens connections and says nothing; raise max_buffers if \
+                           these are real clients"
+
+    /// No keys were agreed on with a backend.
+    BackendHandshakeFailed {
+        /// With which.
+        backend: Backend<'a>,
+        /// Why.
+        error: &'a dyn fmt::Display,
+    }
+    Warn + BackendHandshakeErrors: "no TLS connection to {backend}: {error}; its requests are \
+                                    answered 502 unless another backend takes them"
+
     /// The proxy answered by itself.
     AnswerGiven {
         /// To whom.

@@ -31,13 +31,30 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(command.stdin(Stdio::null()))
+    }
+
+    /// The same with an open standard input, until [`Process::close_input`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_with_input(command: &mut Command) -> Self {
+        Self::start(command.stdin(Stdio::piped()))
+    }
+
+    fn start(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (sender, lines) = channel();
         let (out, err) = (child.stdout.take(), child.stderr.take());
         forward(out.expect("stdout is piped"), sender.clone());
         forward(err.expect("stderr is piped"), sender);
         Self { child, lines, seen: Vec::new(), read: 0 }
+    }
+
+    /// Its standard input ends.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Its process id.

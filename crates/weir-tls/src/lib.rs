@@ -9,6 +9,7 @@
 //! that was received but what rustls has decrypted and nobody had room for, at most one record;
 //! certificates and ticket keys may change at any time, a handshake uses those it began with.
 
+pub mod certificate;
 mod client;
 mod connection;
 mod material;

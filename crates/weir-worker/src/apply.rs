@@ -17,9 +17,13 @@ use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{CaptureCounts, Compiled, Rule, Table};
 use weir_sys::TcpListener;
 use weir_telemetry::tags_text;
+use weir_tls::Offer;
 
 mod order;
 mod places;
+mod tls;
+
+use tls::Stores;
 
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use places::Places;
@@ -43,6 +47,7 @@ pub(crate) struct Changes {
 #[derive(Default)]
 pub(crate) struct Draft {
     places: Places,
+    stores: Stores,
     orders: Vec<Prepared>,
     /// Why an order cannot be put in place.
     refusal: Option<String>,
@@ -61,7 +66,7 @@ enum Prepared {
     RemoveFrontend(Box<FrontendId>),
     Backend(Box<(state::Backend, u64)>),
     RemoveBackend { cluster: String, id: String },
-    Certificate(Box<state::Certificate>),
+    Certificate(Box<(SocketAddr, Offer, u64)>),
     RemoveCertificate(CertificateId),
 }
 
@@ -73,11 +78,16 @@ impl Draft {
             if self.refusal.is_some() {
                 return;
             }
-            match self.places.look(tables, &order).and_then(|()| compile(order)) {
+            match self.compile(tables, order) {
                 Ok(prepared) => self.orders.push(prepared),
                 Err(sentence) => self.refusal = Some(sentence),
             }
         }
+    }
+
+    fn compile(&mut self, tables: &Tables, order: Order) -> Result<Prepared, String> {
+        self.places.look(tables, &order)?;
+        compile(order, tables, &mut self.stores)
     }
 
     /// All of them.
@@ -99,11 +109,16 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     changes
 }
 
-fn compile(order: Order) -> Result<Prepared, String> {
+fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepared, String> {
     Ok(match order {
-        Order::Listener(listener) => Prepared::Listener(Box::new(listener_settings(listener)?)),
-        Order::RemoveListener(address) => Prepared::RemoveListener(address),
-        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster)?)),
+        Order::Listener(listener) => {
+            Prepared::Listener(Box::new(listener_settings(listener, tables, stores)?))
+        }
+        Order::RemoveListener(address) => {
+            stores.forget(address);
+            Prepared::RemoveListener(address)
+        }
+        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster, tables)?)),
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
         Order::RemoveFrontend(id) => Prepared::RemoveFrontend(Box::new(id)),
@@ -112,12 +127,18 @@ fn compile(order: Order) -> Result<Prepared, String> {
             Prepared::Backend(Box::new((backend, hash)))
         }
         Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
-        Order::Certificate(certificate) => Prepared::Certificate(certificate),
+        Order::Certificate(certificate) => {
+            Prepared::Certificate(Box::new(tls::certificate(*certificate)))
+        }
         Order::RemoveCertificate(id) => Prepared::RemoveCertificate(id),
     })
 }
 
-fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String> {
+fn listener_settings(
+    config: state::Listener,
+    tables: &Tables,
+    stores: &mut Stores,
+) -> Result<ListenerSettings, String> {
     let answers = answer_set(&config.answers)
         .map_err(|error| format!("listener {}: {error}", config.address))?;
     let forward = ForwardOptions {
@@ -126,15 +147,19 @@ fn listener_settings(config: state::Listener) -> Result<ListenerSettings, String
         elide_x_real_ip: config.elide_x_real_ip,
         send_x_real_ip: config.send_x_real_ip,
     };
+    let tls = tls::front(&config, tables, stores)
+        .map_err(|error| format!("listener {}: {error}", config.address))?;
     let hash = object_hash("listener", &config);
-    Ok(ListenerSettings { config, hash, forward, answers })
+    Ok(ListenerSettings { config, hash, forward, answers, tls })
 }
 
-fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
+fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
+    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls)).transpose();
+    let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let hash = object_hash("cluster", &config);
-    Ok(ClusterSettings { config, hash, answers })
+    Ok(ClusterSettings { config, hash, answers, tls })
 }
 
 fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
@@ -172,6 +197,7 @@ fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, Stri
         rewrite_host: rewrite(&frontend.rewrite_host)?,
         rewrite_path: rewrite(&frontend.rewrite_path)?,
         redirect_template: template.map_err(|error| format!("redirect template: {error}"))?,
+        hsts: frontend.hsts.map(|hsts| hsts.enabled.then(|| tls::hsts(&hsts))),
     })
 }
 
@@ -190,6 +216,8 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 let removed = tables.listeners.remove(key);
                 if let Some(listener) = &removed {
                     tables.subtract(listener.settings.hash);
+                    let hashes = listener.certificates.values();
+                    tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
                     tables.hash = tables.hash.wrapping_sub(order::of_all(&listener.routes));
                 }
                 let routes =
@@ -233,26 +261,34 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             changes.forgotten.extend(tables.remove_backend(key, &id));
             drop_if_unused(tables, key);
         }
-        Prepared::Certificate(_) | Prepared::RemoveCertificate(_) => {}
+        Prepared::Certificate(certificate) => {
+            let (address, offer, hash) = *certificate;
+            tables.put_certificate(address, offer, hash);
+        }
+        Prepared::RemoveCertificate(id) => tables.remove_certificate(&id),
     }
 }
 
 fn commit_listener(
     tables: &mut Tables,
     sockets: &mut Sockets,
-    settings: ListenerSettings,
+    mut settings: ListenerSettings,
     changes: &mut Changes,
 ) {
     let address = settings.config.address;
     let active = settings.config.active;
     let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
     tables.add(settings.hash);
+    if let Some(tls) = &mut settings.tls {
+        tls.store.set_default(tls.default.take());
+    }
     let settings = Rc::new(settings);
     let known = tables.by_address.get(&address).copied();
     let Some((key, listener)) = known.and_then(|key| Some((key, tables.listeners.get_mut(key)?)))
     else {
         let count = lent.len();
-        let listener = Listener { settings, routes: Table::new(), sockets: lent };
+        let (routes, certificates) = (Table::new(), Default::default());
+        let listener = Listener { settings, routes, sockets: lent, certificates };
         if let Ok(key) = tables.listeners.insert(listener) {
             tables.by_address.insert(address, key);
             changes.opened.extend((0..count).map(|index| (key, index)));
@@ -290,7 +326,12 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
     let config = state::Cluster { id: id.to_owned(), ..state::Cluster::default() };
     let cluster = Cluster {
         group: Group::new(config.load_balancing, config.load_metric),
-        settings: Rc::new(ClusterSettings { config, hash: 0, answers: AnswerSet::default() }),
+        settings: Rc::new(ClusterSettings {
+            config,
+            hash: 0,
+            answers: AnswerSet::default(),
+            tls: None,
+        }),
         routes: 0,
         defined: false,
     };

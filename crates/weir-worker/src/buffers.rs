@@ -2,7 +2,9 @@
 //!
 //! A request needs two buffers before it is done, one for each direction. A session therefore
 //! *admits* an exchange by reserving both at once; whoever holds a reservation never waits, so
-//! exchanges cannot block each other half way.
+//! exchanges cannot block each other half way. A TLS connection may need two more, for a record
+//! that is not complete and for one that the socket does not take. Handshakes have reservations of
+//! their own, so that they cannot take those of exchanges.
 //!
 //! Invariants: at most `Limits::buffers` reserved, plus a small spare that holds the unsent rest
 //! of heads; bytes are reused last-in first-out, so a quiet worker touches few of them.
@@ -14,8 +16,25 @@ use weir_base::Limits;
 /// Room behind a head of the largest size, so that its body can always move.
 pub(crate) const BODY_ROOM: usize = 1024;
 
-/// Reservations of one exchange: one buffer for each direction.
-const PER_EXCHANGE: usize = 2;
+/// Buffers of one exchange: one for each direction.
+pub(crate) const PER_EXCHANGE: usize = 2;
+
+/// Buffers of one TLS connection: one for each direction.
+pub(crate) const PER_TLS: usize = 2;
+
+/// A smaller pool would never admit a session of TLS.
+pub(crate) const LEAST_FOR_TLS: usize = PER_EXCHANGE + 2 * PER_TLS;
+
+/// What a session may take out of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reservation {
+    /// Nothing.
+    None,
+    /// The buffers of a TLS connection before its first request.
+    Handshake,
+    /// That many buffers.
+    Exchange(usize),
+}
 
 /// One buffer and the range of it that holds bytes not yet decoded.
 pub(crate) struct Buffer {
@@ -59,38 +78,82 @@ pub(crate) struct Buffers {
     limit: usize,
     spare_used: usize,
     spare_limit: usize,
+    handshakes: usize,
+    handshake_limit: usize,
     size: usize,
+    /// Where TLS gathers plain bytes of several slices.
+    pub(crate) plain: Vec<u8>,
+    /// Where TLS puts bytes for a socket.
+    pub(crate) sealed: Vec<u8>,
 }
 
 impl Buffers {
     pub(crate) fn new(limits: &Limits) -> Self {
         let size = limits.buffer_bytes + BODY_ROOM;
         let spare_limit = spare(limits.buffers);
-        let mut free = Vec::with_capacity(limits.buffers + spare_limit);
+        let handshake_limit = handshakes(limits.buffers);
+        let all = limits.buffers + spare_limit + PER_TLS * handshake_limit;
+        let mut free = Vec::with_capacity(all);
         free.extend((0..limits.buffers_at_start.min(limits.buffers)).map(|_| fresh(size)));
-        let limit = limits.buffers.max(PER_EXCHANGE);
-        Self { free, reserved: 0, limit, spare_used: 0, spare_limit, size }
+        Self {
+            free,
+            reserved: 0,
+            limit: limits.buffers.max(PER_EXCHANGE),
+            spare_used: 0,
+            spare_limit,
+            handshakes: 0,
+            handshake_limit,
+            size,
+            plain: Vec::new(),
+            sealed: Vec::new(),
+        }
     }
 
-    /// Reserves the buffers of one exchange; false when there are none.
+    /// Bytes of a buffer.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Reserves that many buffers; false when there are not as many.
     #[must_use]
-    pub(crate) fn admit(&mut self) -> bool {
-        let room = self.has_room();
+    pub(crate) fn admit(&mut self, count: usize) -> bool {
+        let room = self.has_room(count);
         if room {
-            self.reserved += PER_EXCHANGE;
+            self.reserved += count;
         }
         room
     }
 
-    /// Whether an exchange would be admitted.
-    pub(crate) fn has_room(&self) -> bool {
-        self.reserved + PER_EXCHANGE <= self.limit
+    /// Whether that many buffers can be reserved.
+    pub(crate) fn has_room(&self, count: usize) -> bool {
+        self.reserved + count <= self.limit
+    }
+
+    /// Reserves the buffers of one handshake.
+    #[must_use]
+    pub(crate) fn admit_handshake(&mut self) -> bool {
+        let room = self.has_handshake_room();
+        if room {
+            self.handshakes += 1;
+        }
+        room
+    }
+
+    /// Whether a handshake would be admitted.
+    pub(crate) fn has_handshake_room(&self) -> bool {
+        self.handshakes < self.handshake_limit
     }
 
     /// Ends a reservation; its buffers have been given back.
-    pub(crate) fn dismiss(&mut self) {
-        debug_assert!(self.reserved >= PER_EXCHANGE);
-        self.reserved -= PER_EXCHANGE;
+    pub(crate) fn dismiss(&mut self, reservation: Reservation) {
+        match reservation {
+            Reservation::None => {}
+            Reservation::Handshake => self.handshakes -= 1,
+            Reservation::Exchange(count) => {
+                debug_assert!(self.reserved >= count);
+                self.reserved -= count;
+            }
+        }
     }
 
     /// A buffer of a reservation.
@@ -128,6 +191,11 @@ pub(crate) fn spare(buffers: usize) -> usize {
     (buffers / 16).max(4)
 }
 
+/// Handshakes that may be under way beside `buffers` reserved buffers.
+pub(crate) fn handshakes(buffers: usize) -> usize {
+    (buffers / 8).max(16)
+}
+
 fn fresh(size: usize) -> Box<[u8]> {
     vec![0; size].into_boxed_slice()
 }
@@ -156,17 +224,17 @@ mod tests {
 
     #[test]
     fn an_exchange_reserves_both_directions_or_nothing() {
-        let mut pool = pool(3);
-        assert!(pool.admit());
-        assert!(!pool.admit(), "one buffer left is not enough for an exchange");
-        pool.dismiss();
-        assert!(pool.admit());
+        let mut pool = pool(7);
+        assert!(pool.admit(6));
+        assert!(!pool.admit(2), "one buffer left is not enough for an exchange");
+        pool.dismiss(Reservation::Exchange(6));
+        assert!(pool.admit(2));
     }
 
     #[test]
     fn spares_are_bounded_apart_from_reservations() {
         let mut pool = pool(2);
-        assert!(pool.admit());
+        assert!(pool.admit(PER_EXCHANGE));
         let spares: Vec<_> = std::iter::from_fn(|| pool.spill(b"rest")).collect();
         assert_eq!(spares.len(), spare(2));
         assert_eq!(spares[0].unread(), b"rest");
@@ -174,6 +242,15 @@ mod tests {
             pool.unspill(buffer);
         }
         assert!(pool.spill(&[0; 5000]).is_none(), "longer than a buffer");
+    }
+
+    #[test]
+    fn handshakes_take_nothing_from_exchanges() {
+        let mut pool = pool(8);
+        while pool.admit_handshake() {}
+        assert!(pool.admit(8));
+        pool.dismiss(Reservation::Handshake);
+        assert!(pool.admit_handshake());
     }
 
     #[test]

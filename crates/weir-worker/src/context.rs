@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use weir_balance::{BackendKey, Transition};
@@ -23,7 +22,7 @@ use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
 use crate::session::{Active, Session, Upstreamed};
 use crate::tables::Tables;
-use crate::upstream::Upstream;
+use crate::upstream::{Peer, Upstream};
 
 /// Shared by all sessions of a worker.
 pub(crate) struct Context {
@@ -53,7 +52,12 @@ pub(crate) struct Context {
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
     ready: Vec<Key>,
-    starved: VecDeque<Key>,
+    /// Sessions that wait for buffers, and for how many.
+    starved: VecDeque<(Key, usize)>,
+    /// Handshakes that may still be moved on in this turn.
+    pub(crate) handshakes_left: usize,
+    /// Sessions that wait for a handshake.
+    shaking: VecDeque<Key>,
     #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
     actives: Vec<Box<Active>>,
 }
@@ -70,7 +74,7 @@ impl Context {
             buffers: Buffers::new(limits),
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
-            tables: Tables::new(),
+            tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
@@ -87,6 +91,8 @@ impl Context {
             drain_until: None,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
+            handshakes_left: 0,
+            shaking: VecDeque::new(),
             actives: Vec::with_capacity(limits.buffers / 2),
             settings,
         })
@@ -119,27 +125,47 @@ impl Context {
         self.ready.is_empty()
     }
 
-    /// Puts a session in line for buffers.
-    pub(crate) fn starve(&mut self, session: &mut Session) {
+    /// Puts a session in line for that many buffers.
+    pub(crate) fn starve(&mut self, session: &mut Session, count: usize) {
         session.starved = true;
-        self.starved.push_back(session.key);
+        self.starved.push_back((session.key, count));
         self.observe.buffers_exhausted();
+    }
+
+    /// Puts a session in line for a handshake.
+    pub(crate) fn wait_for_handshake(&mut self, session: &mut Session) {
+        session.starved = true;
+        self.shaking.push_back(session.key);
+    }
+
+    /// The session that waits longest for a handshake, when one may begin.
+    pub(crate) fn next_shaking(&mut self) -> Option<Key> {
+        if !self.buffers.has_handshake_room() {
+            return None;
+        }
+        self.shaking.pop_front()
+    }
+
+    /// Some session waits for a handshake.
+    pub(crate) fn is_crowded(&self) -> bool {
+        !self.shaking.is_empty()
     }
 
     /// A session that waits for buffers goes. Those that have waited longest go first, so it is
     /// found near the front.
     pub(crate) fn leave_starved(&mut self, session: Key) {
-        if let Some(at) = self.starved.iter().position(|key| *key == session) {
+        if let Some(at) = self.starved.iter().position(|(key, _)| *key == session) {
             self.starved.remove(at);
+        }
+        if let Some(at) = self.shaking.iter().position(|key| *key == session) {
+            self.shaking.remove(at);
         }
     }
 
     /// The session that waits longest for buffers, when there are some.
     pub(crate) fn next_starved(&mut self) -> Option<Key> {
-        if self.starved.is_empty() || !self.buffers.has_room() {
-            return None;
-        }
-        self.starved.pop_front()
+        let (key, _) = self.starved.pop_front_if(|(_, count)| self.buffers.has_room(*count))?;
+        Some(key)
     }
 
     /// An exchange for a head that was just parsed.
@@ -187,12 +213,15 @@ impl Context {
     }
 
     /// Starts a connection to a backend.
-    pub(crate) fn connect(&mut self, address: SocketAddr, owner: Key) -> Result<Key, BackFailure> {
-        let connected = self.upstream.connect(address, owner, &self.epoll);
+    pub(crate) fn connect(&mut self, peer: &Peer, owner: Key) -> Result<Key, BackFailure> {
+        let connected = self.upstream.connect(peer, owner, &self.epoll);
         if connected.is_ok() {
             self.observe.connects_possible();
         }
         connected.map_err(|error| {
+            if error.kind() == io::ErrorKind::InvalidInput {
+                return BackFailure::Handshake;
+            }
             // A full table is our lack too, and has no number.
             if error.raw_os_error().is_some() && !weir_sys::is_exhaustion(&error) {
                 return BackFailure::Refused;
@@ -271,6 +300,19 @@ impl Context {
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
         if let Some(spec) = back.and_then(|back| entry.group.spec(back.backend)) {
             self.observe.backend_error(&entry.settings.config.id, spec, error);
+        }
+    }
+
+    /// A backend did not agree on keys, or is not who it should be.
+    pub(crate) fn backend_untrusted(
+        &mut self,
+        cluster: Option<Key>,
+        back: Option<Upstreamed>,
+        error: &dyn Display,
+    ) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
+        if let Some(spec) = back.and_then(|back| entry.group.spec(back.backend)) {
+            self.observe.backend_untrusted(&entry.settings.config.id, spec, error);
         }
     }
 

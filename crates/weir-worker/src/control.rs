@@ -172,6 +172,10 @@ impl Control {
                 self.sockets.clear();
                 None
             }
+            ToWorker::TicketKeys(keys) => {
+                cx.tables.tickets.set(&keys);
+                None
+            }
             ToWorker::Ask { number, question } => self.answer(number, question, cx),
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);

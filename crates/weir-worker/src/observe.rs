@@ -167,9 +167,10 @@ impl Observe {
         self.epoch = epoch;
     }
 
-    pub(crate) fn accepted(&mut self) {
+    pub(crate) fn accepted(&mut self, tls: bool) {
         self.counters.add(Counter::Accepted, 1);
-        self.counters.add(Counter::AcceptedHttp, 1);
+        let kind = if tls { Counter::AcceptedHttps } else { Counter::AcceptedHttp };
+        self.counters.add(kind, 1);
     }
 
     pub(crate) fn gate_shut(&mut self, cause: Shut) {
@@ -239,6 +240,24 @@ impl Observe {
     pub(crate) fn backend_error(&mut self, cluster: &str, backend: &Spec, error: &dyn Display) {
         let backend = named(cluster, backend);
         self.tell(Event::BackendProtocolError { backend, error });
+    }
+
+    pub(crate) fn backend_untrusted(&mut self, cluster: &str, backend: &Spec, error: &dyn Display) {
+        let backend = named(cluster, backend);
+        self.tell(Event::BackendHandshakeFailed { backend, error });
+    }
+
+    pub(crate) fn handshake_failed(
+        &mut self,
+        client: SocketAddr,
+        listener: SocketAddr,
+        error: &dyn Display,
+    ) {
+        self.tell(Event::HandshakeFailed { client, listener, error });
+    }
+
+    pub(crate) fn handshakes_cut(&mut self, count: usize) {
+        self.tell(Event::HandshakesCut { count });
     }
 
     pub(crate) fn backend_failed(&mut self, cluster: &str, backend: &Spec, failure: BackFailure) {

@@ -5,17 +5,24 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use weir_balance::{Group, GroupFull, Spec};
-use weir_base::{Key, Slab};
+use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
 use weir_http::answers::Template;
-use weir_http::policy::{Edits, ForwardOptions, RewriteTemplate};
+use weir_http::policy::{Edits, ForwardOptions, Hsts, RewriteTemplate};
 use weir_route::Table;
 use weir_sys::TcpListener;
+use weir_tls::{
+    Connection, Fingerprint, MAX_RECORD, Offer, ServerConfig, Store, Tickets, TlsError,
+};
+
+use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
+use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
 pub(crate) const MAX_LISTENERS: usize = 1 << 10;
@@ -25,6 +32,9 @@ pub(crate) const MAX_CLUSTERS: usize = 1 << 18;
 /// What is known by names that come from the configuration.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
+/// How long clients may use a session ticket, in seconds: main keeps keys for as long.
+const TICKET_LIFETIME: u32 = weir_control::channel::TICKET_LIFETIME.as_secs() as u32;
+
 /// Everything a worker serves.
 pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
@@ -33,6 +43,10 @@ pub(crate) struct Tables {
     pub(crate) by_id: Map<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
+    /// Why no TLS can be spoken, if it cannot.
+    pub(crate) tls_refusal: Option<String>,
+    /// Keys of session tickets, for all listeners.
+    pub(crate) tickets: Tickets,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<SocketAddr, usize>,
 }
@@ -43,6 +57,8 @@ pub(crate) struct Listener {
     pub(crate) routes: Table<Rc<Route>>,
     /// Ours, and those of slots that have no worker.
     pub(crate) sockets: Vec<TcpListener>,
+    /// The hashes of its certificates.
+    pub(crate) certificates: Map<Fingerprint, u64>,
 }
 
 /// What a connection keeps of its listener.
@@ -52,6 +68,27 @@ pub(crate) struct ListenerSettings {
     pub(crate) hash: u64,
     pub(crate) forward: ForwardOptions,
     pub(crate) answers: AnswerSet,
+    pub(crate) tls: Option<FrontTls>,
+}
+
+/// TLS with clients, ready for handshakes.
+pub(crate) struct FrontTls {
+    pub(crate) config: Arc<ServerConfig>,
+    /// The listener's certificates; the same whatever else changes.
+    pub(crate) store: Store,
+    pub(crate) hsts: Option<Hsts>,
+    /// To become the default certificate.
+    pub(crate) default: Option<Offer>,
+}
+
+impl FrontTls {
+    /// The server's end of a new connection.
+    ///
+    /// # Errors
+    /// When TLS does not want the settings.
+    pub(crate) fn connection(&self) -> Result<Connection, TlsError> {
+        Connection::server(&self.config, &self.store)
+    }
 }
 
 /// What happens to the requests of one frontend.
@@ -74,6 +111,8 @@ pub(crate) struct Special {
     pub(crate) rewrite_host: Option<RewriteTemplate>,
     pub(crate) rewrite_path: Option<RewriteTemplate>,
     pub(crate) redirect_template: Option<Template>,
+    /// Instead of the listener's policy, which may be to say nothing.
+    pub(crate) hsts: Option<Option<Hsts>>,
 }
 
 impl Route {
@@ -104,16 +143,19 @@ pub(crate) struct ClusterSettings {
     /// [`object_hash`] of it.
     pub(crate) hash: u64,
     pub(crate) answers: AnswerSet,
+    pub(crate) tls: Option<BackendTls>,
 }
 
 impl Tables {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
+            tls_refusal: tls_refusal(limits),
             listeners: Slab::new(MAX_LISTENERS),
             by_address: Map::default(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: Map::default(),
             hash: 0,
+            tickets: Tickets::new(TICKET_LIFETIME),
             backends_at: Map::default(),
         }
     }
@@ -151,6 +193,31 @@ impl Tables {
         self.leave(address)
     }
 
+    /// Adds a certificate to a listener, or replaces it.
+    pub(crate) fn put_certificate(&mut self, address: SocketAddr, offer: Offer, hash: u64) {
+        let Some(listener) = self.listener_mut(address) else { return };
+        let before = listener.certificates.insert(offer.fingerprint, hash).unwrap_or(0);
+        if let Some(tls) = &listener.settings.tls {
+            tls.store.add(offer);
+        }
+        self.hash = self.hash.wrapping_add(hash).wrapping_sub(before);
+    }
+
+    /// Removes a certificate from a listener.
+    pub(crate) fn remove_certificate(&mut self, id: &state::CertificateId) {
+        let Some(listener) = self.listener_mut(id.address) else { return };
+        let before = listener.certificates.remove(&id.fingerprint).unwrap_or(0);
+        if let Some(tls) = &listener.settings.tls {
+            tls.store.remove(&id.fingerprint);
+        }
+        self.hash = self.hash.wrapping_sub(before);
+    }
+
+    fn listener_mut(&mut self, address: SocketAddr) -> Option<&mut Listener> {
+        let key = self.by_address.get(&address)?;
+        self.listeners.get_mut(*key)
+    }
+
     /// An object of this hash is served.
     pub(crate) fn add(&mut self, hash: u64) {
         self.hash = self.hash.wrapping_add(hash);
@@ -175,6 +242,16 @@ impl Tables {
         self.backends_at.remove(&address);
         Some(address)
     }
+}
+
+/// A record must fit in a buffer, and the buffers of a session in the pool.
+fn tls_refusal(limits: &Limits) -> Option<String> {
+    let least = MAX_RECORD - BODY_ROOM;
+    if limits.buffer_bytes < least {
+        return Some(format!("TLS needs a `buffer_size` of at least {least}"));
+    }
+    let few = limits.buffers < LEAST_FOR_TLS;
+    few.then(|| format!("TLS needs `max_buffers` to be at least {LEAST_FOR_TLS}"))
 }
 
 /// The hash of a backend as main describes it.

@@ -10,6 +10,7 @@ use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
+use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
@@ -22,6 +23,15 @@ use crate::upstream::Wake;
 /// While draining: how long until connections that still wait in the kernel are looked at again.
 const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
+/// Handshakes moved on in one turn: each may cost a signature, and others wait meanwhile.
+const HANDSHAKES: usize = 8;
+
+/// When too many handshakes are under way, one that has taken that long is cut.
+const SLOW_HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// And how often they are looked for.
+const CROWD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// One worker process.
 pub(crate) struct Worker {
     cx: Context,
@@ -30,6 +40,8 @@ pub(crate) struct Worker {
     control: Control,
     ready: Vec<Key>,
     next_sweep: Instant,
+    /// When slow handshakes may be cut again.
+    next_crowd: Instant,
 }
 
 impl Worker {
@@ -44,6 +56,7 @@ impl Worker {
             cx,
             control,
             next_sweep,
+            next_crowd: Instant::default(),
         };
         worker.control.watch(&worker.cx.epoll)?;
         Ok(worker)
@@ -55,12 +68,14 @@ impl Worker {
             let events = self.cx.epoll.wait(self.timeout())?;
             self.cx.now = weir_sys::now();
             self.cx.observe.turn(self.cx.now);
+            self.cx.handshakes_left = HANDSHAKES;
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.drive_ready();
             self.fire_timers();
             self.accept();
             self.feed_starved();
+            self.feed_handshakes();
             self.obey();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
@@ -84,6 +99,7 @@ impl Worker {
             self.cx.observe.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
+            if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
         ]
         .into_iter()
@@ -97,7 +113,9 @@ impl Worker {
             match Token::from_bits(event.token) {
                 Token::Session(key) => self.session_event(key, event),
                 Token::Back(key) => {
-                    if let Wake::Session(owner) = self.cx.upstream.handle_event(key, event) {
+                    if let Wake::Session(owner) =
+                        self.cx.upstream.handle_event(key, event, &mut self.cx.buffers)
+                    {
                         self.queue(owner);
                     }
                 }
@@ -205,18 +223,25 @@ impl Worker {
     fn open(&mut self, waiting: Waiting) {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
+        let is_tls = settings.tls.is_some();
+        let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
         let opened = self.sessions.insert_with(|key| {
-            let socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
+            let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
+            let connection = tls.map_err(io::Error::other)?;
+            let stage = if connection.is_some() { Stage::Handshake } else { Stage::Idle };
+            if let Some(connection) = connection {
+                socket.start_tls(connection);
+            }
             Ok::<_, io::Error>(Session {
                 key,
                 socket,
                 client: waiting.client,
                 listener: waiting.listener,
                 settings,
-                stage: Stage::Idle,
+                stage,
                 since: now,
                 active_at: now,
                 requests: 0,
@@ -225,11 +250,13 @@ impl Worker {
                 starved: false,
                 id,
                 counted: Vec::new(),
+                reservation: Reservation::None,
+                tls: None,
             })
         });
         match opened {
             Some(Ok(key)) => {
-                self.cx.observe.accepted();
+                self.cx.observe.accepted(is_tls);
                 self.settle(key, true);
             }
             Some(Err(error)) => self.cx.observe.internal("watching a connection", &error),
@@ -268,8 +295,43 @@ impl Worker {
                 self.settle(key, alive);
             }
         }
-        if self.cx.buffers.has_room() {
+        if self.cx.buffers.has_room(PER_EXCHANGE) {
             self.cx.observe.buffers_free();
+        }
+    }
+
+    /// Lets sessions begin their handshakes that waited for it. When there are too many, those that
+    /// have taken long are cut: a client that wants to be served answers at once.
+    fn feed_handshakes(&mut self) {
+        if self.cx.is_crowded()
+            && !self.cx.buffers.has_handshake_room()
+            && self.next_crowd <= self.cx.now
+        {
+            self.next_crowd = self.cx.now + CROWD_PAUSE;
+            self.cut_slow_handshakes();
+        }
+        while let Some(key) = self.cx.next_shaking() {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.starved = false;
+                let alive = session.drive(&mut self.cx);
+                self.settle(key, alive);
+            }
+        }
+    }
+
+    fn cut_slow_handshakes(&mut self) {
+        let slow = |session: &Session| {
+            session.reservation == Reservation::Handshake
+                && matches!(session.stage, Stage::Handshake)
+                && session.since + SLOW_HANDSHAKE <= self.cx.now
+        };
+        let sessions = self.sessions.iter();
+        let keys: Vec<Key> = sessions.filter(|(_, s)| slow(s)).map(|(key, _)| key).collect();
+        if !keys.is_empty() {
+            self.cx.observe.handshakes_cut(keys.len());
+        }
+        for key in keys {
+            self.settle(key, false);
         }
     }
 

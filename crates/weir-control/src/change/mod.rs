@@ -5,6 +5,7 @@
 //! Invariants: the cost of an order follows what it changes; undoing leaves a state that equals
 //! the one before, places in the order of declaration included.
 
+mod coverage;
 mod diff;
 mod first;
 mod hash;
@@ -13,6 +14,7 @@ mod warnings;
 
 use std::net::SocketAddr;
 
+pub(crate) use coverage::Coverage;
 pub use diff::diff;
 pub use hash::{StateHash, object_hash, state_hash};
 pub use plan::{certificate_name, frontend_name, plan, plan_by_object};

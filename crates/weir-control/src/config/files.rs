@@ -9,8 +9,11 @@ use std::path::Path;
 /// # Errors
 /// Why it cannot be read; `FileTooLarge` when it is longer.
 pub(super) fn read_bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    // A buffer that grows leaves copies behind, also of private keys.
+    let length = file.metadata()?.len().min(limit) as usize;
+    let mut bytes = Vec::with_capacity(length + 1);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let message = format!("it is longer than {} KiB", limit >> 10);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));

@@ -9,6 +9,11 @@ use weir_route::{REGEX_MEMORY, Rule};
 
 use super::Checked;
 
+/// Bytes of a connection with TLS beside its session: keys, and what an idle one has allocated.
+const TLS_CONNECTION: usize = 12 << 10;
+/// Bytes of a certificate with its key, parsed; its issuers are kept once.
+const CERTIFICATE: usize = 4 << 10;
+
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -41,6 +46,10 @@ pub struct Memory {
     pub logs: usize,
     /// Regular expressions of routes, compiled.
     pub regexes: usize,
+    /// TLS of client connections.
+    pub tls: usize,
+    /// Certificates and their keys.
+    pub certificates: usize,
     /// The program itself.
     pub fixed: usize,
     /// Pipes, whose bytes are the kernel's: not in the sums.
@@ -61,6 +70,8 @@ impl Memory {
             backend_connections: limits.backend_connections * sizes.backend_connection,
             logs: limits.log_bytes,
             regexes: regexes(checked) * REGEX_MEMORY,
+            tls: if ends_tls(checked) { limits.sessions * TLS_CONNECTION } else { 0 },
+            certificates: checked.state.certificates.len() * CERTIFICATE,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -75,6 +86,8 @@ impl Memory {
             + self.backend_connections
             + self.logs
             + self.regexes
+            + self.tls
+            + self.certificates
             + self.fixed
     }
 
@@ -83,6 +96,9 @@ impl Memory {
         self.per_worker() * usize::from(self.workers)
     }
 }
+
+/// Lines that are left out where there is nothing.
+const OPTIONAL: [&str; 2] = ["TLS of client connections", "certificates"];
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -97,14 +113,23 @@ impl std::fmt::Display for Memory {
             (self.backend_connections, "backend connections"),
             (self.logs, "log lines"),
             (self.regexes, "regular expressions"),
+            (self.tls, "TLS of client connections"),
+            (self.certificates, "certificates"),
             (self.fixed, "the program"),
         ] {
+            if bytes == 0 && OPTIONAL.contains(&what) {
+                continue;
+            }
             writeln!(f, "  {:>10}  {what}", human(bytes))?;
         }
         writeln!(f, "  {:>10}  together", human(self.per_worker()))?;
         writeln!(f, "  {:>10}  in all, workers: {}", human(self.total()), self.workers)?;
         write!(f, "  {:>10}  of the kernel besides: pipes of a worker", human(self.pipes))
     }
+}
+
+fn ends_tls(checked: &Checked) -> bool {
+    checked.state.listeners.values().any(|listener| listener.tls.is_some())
 }
 
 fn regexes(checked: &Checked) -> usize {

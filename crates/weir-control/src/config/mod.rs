@@ -36,6 +36,7 @@ pub use memory::{Memory, Sizes};
 pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::json_schema;
+pub(crate) use suggest::nearest;
 
 /// A file without mistakes.
 #[derive(Clone, Debug)]
@@ -65,7 +66,27 @@ pub struct MainSettings {
     pub affinity: bool,
     /// The control socket, if there is to be one.
     pub control: Option<ControlSettings>,
+    /// Keys of session tickets.
+    pub tls: TlsPlan,
 }
+
+/// Where keys of session tickets come from, and how long one is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// File with the keys, shared by several hosts; `None`: main makes them.
+    pub ticket_key_file: Option<PathBuf>,
+    /// How long a key seals tickets.
+    pub ticket_rotation: Duration,
+}
+
+impl Default for TlsPlan {
+    fn default() -> Self {
+        Self { ticket_key_file: None, ticket_rotation: TICKET_ROTATION }
+    }
+}
+
+/// How long a key of session tickets is used where nothing is said.
+const TICKET_ROTATION: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// The control socket, for main and for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]

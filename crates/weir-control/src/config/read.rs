@@ -81,6 +81,12 @@ impl<'a> Reader<'a> {
         texts.collect()
     }
 
+    /// Words of a list.
+    pub(super) fn words<T: Words>(&self, key: &str) -> Vec<T> {
+        let texts = self.texts(key).into_iter();
+        texts.filter_map(|(text, _)| T::from_scalar(Scalar::Text(text))).collect()
+    }
+
     /// Numbers of a list.
     pub(super) fn numbers<T: FromScalar<'a>>(&self, key: &str) -> Vec<T> {
         let Some(DeValue::Array(items)) = self.found(key) else { return Vec::new() };

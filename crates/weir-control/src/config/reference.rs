@@ -45,6 +45,10 @@ fn value(kind: &Kind) -> String {
             let texts = supported.map(|word| format!("`{}`", word.text));
             texts.collect::<Vec<_>>().join(", ")
         }
+        Kind::Words(words) => {
+            let texts = words().into_iter().map(|word| format!("`{}`", word.text));
+            format!("list of {}", texts.collect::<Vec<_>>().join(", "))
+        }
         Kind::Texts => "list of texts".into(),
         Kind::Numbers(low, high) => format!("list of numbers from {low} to {high}"),
         Kind::TextMap => "table of texts".into(),

@@ -33,7 +33,6 @@ fn harmless(later: &'static Later) -> impl Iterator<Item = (String, Value)> {
     let value = match later.harmless {
         Harmless::Never => None,
         Harmless::False => Some(json!({ "const": false })),
-        Harmless::EmptyList => Some(json!({ "type": "array", "maxItems": 0 })),
     };
     let names = later.names.iter();
     names.filter_map(move |name| Some(((*name).to_owned(), value.clone()?)))
@@ -66,6 +65,9 @@ fn value(kind: &Kind) -> Value {
         Kind::Word(words) => {
             let supported = words().into_iter().filter(|word| word.supported);
             json!({ "enum": supported.map(|word| word.text).collect::<Vec<_>>() })
+        }
+        Kind::Words(words) => {
+            json!({ "type": "array", "items": value(&Kind::Word(*words)) })
         }
         Kind::Texts => json!({ "type": "array", "items": text }),
         Kind::Numbers(low, high) => json!({ "type": "array", "items": number(*low, *high) }),

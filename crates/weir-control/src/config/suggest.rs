@@ -6,7 +6,7 @@ use super::catalogue::{FILE, Section};
 const LONGEST: usize = 64;
 
 /// The candidate nearest to `word`, if a third of its letters or less differ; case does not count.
-pub(super) fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;
     }

@@ -4,10 +4,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
+use std::net::SocketAddr;
+
+use weir_tls::certificate::{day, describe};
 
 use super::Checked;
-use crate::state::{Backend, Cluster, Frontend, Listener, LoadBalancing};
-use crate::state::{PathRule, Position, Redirect, State};
+use crate::state::{Backend, ClientAuth, Cluster, Frontend, Listener, ListenerTls, LoadBalancing};
+use crate::state::{PathRule, Position, Redirect, State, TlsVersion};
 
 pub(super) fn summary(checked: &Checked) -> String {
     let mut text = String::new();
@@ -19,7 +22,11 @@ pub(super) fn summary(checked: &Checked) -> String {
 fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
     let routes = group(state.frontends.iter(), |frontend| frontend.address);
     for listener in state.listeners.values() {
-        write_listener(text, listener, routes.get(&listener.address).map_or(&[], Vec::as_slice))?;
+        write_listener(text, listener)?;
+        if let Some(tls) = &listener.tls {
+            writeln!(text, "  {}", tls_of(state, listener.address, tls))?;
+        }
+        write_routes(text, routes.get(&listener.address).map_or(&[], Vec::as_slice))?;
     }
     let backends = group(state.backends.iter(), |backend| backend.cluster.as_str());
     for cluster in state.clusters.values() {
@@ -52,9 +59,38 @@ fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn write_listener(text: &mut String, listener: &Listener, routes: &[&Frontend]) -> fmt::Result {
+fn write_listener(text: &mut String, listener: &Listener) -> fmt::Result {
     let inactive = if listener.active { "" } else { "  (not accepting)" };
-    writeln!(text, "http://{}{inactive}", listener.address)?;
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
+    writeln!(text, "{scheme}://{}{inactive}", listener.address)
+}
+
+/// What TLS of a listener comes to: `TLS 1.2 and 1.3, 2 certificates (until 2027-01-31)`.
+fn tls_of(state: &State, address: SocketAddr, tls: &ListenerTls) -> String {
+    let versions = tls.versions.iter().map(|version| match version {
+        TlsVersion::V12 => "1.2",
+        TlsVersion::V13 => "1.3",
+    });
+    let mut parts = vec![format!("TLS {}", versions.collect::<Vec<_>>().join(" and "))];
+    let ids = state.certificates_of(address);
+    let ends = ids.iter().filter_map(|id| Some(state.certificates.get(id)?.expires));
+    parts.push(match ends.min() {
+        None => "no certificate of its own".to_owned(),
+        Some(end) => format!("{} (until {})", plural(ids.len(), "certificate"), day(end)),
+    });
+    let default = tls.default_certificate.as_ref().and_then(|identity| identity.chain.first());
+    if let Some(default) = default.and_then(|leaf| describe(leaf.bytes())) {
+        parts.push(format!("a default one (until {})", day(default.not_after)));
+    }
+    match tls.client_auth {
+        ClientAuth::None => {}
+        ClientAuth::Optional => parts.push("clients may have certificates".to_owned()),
+        ClientAuth::Required => parts.push("clients must have certificates".to_owned()),
+    }
+    parts.join(", ")
+}
+
+fn write_routes(text: &mut String, routes: &[&Frontend]) -> fmt::Result {
     let mut routes = routes.to_vec();
     routes.sort_by_cached_key(|frontend| precedence(frontend));
     let lines = routes.iter().map(|frontend| (pattern(frontend), target(frontend)));
@@ -64,7 +100,12 @@ fn write_listener(text: &mut String, listener: &Listener, routes: &[&Frontend]) 
 
 fn write_cluster(text: &mut String, cluster: &Cluster, backends: &[&Backend]) -> fmt::Result {
     let sticky = if cluster.sticky_session { ", sticky" } else { "" };
-    writeln!(text, "cluster {}: {}{sticky}", cluster.id, policy(cluster.load_balancing))?;
+    let tls = match &cluster.tls {
+        None => "",
+        Some(tls) if tls.verify => ", TLS",
+        Some(_) => ", TLS without verification",
+    };
+    writeln!(text, "cluster {}: {}{sticky}{tls}", cluster.id, policy(cluster.load_balancing))?;
     let lines = backends.iter().map(|backend| {
         let backup = if backend.backup { ", backup" } else { "" };
         [

@@ -3,6 +3,7 @@
 mod documents;
 mod mistakes;
 mod resolved;
+mod tls;
 
 use std::path::Path;
 
@@ -44,4 +45,9 @@ fn cluster_with(line: &str) -> String {
 /// The small file with more in its frontend.
 fn frontend_with(more: &str) -> String {
     SMALL.replace("path = \"/a\"", &format!("path = \"/a\", {more}"))
+}
+
+/// The small file with TLS, and more in its listener.
+fn https_with(more: &str) -> String {
+    SMALL.replace("protocol = \"http\"\naddress", &format!("protocol = \"https\"\n{more}\naddress"))
 }

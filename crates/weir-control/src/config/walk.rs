@@ -51,7 +51,7 @@ fn how_to_add(key: &Key) -> String {
             let first = words().into_iter().find(|word| word.supported);
             return format!("add `{} = \"{}\"`", key.name, first.map_or("…", |word| word.text));
         }
-        Kind::Texts => "[\"…\"]",
+        Kind::Words(_) | Kind::Texts => "[\"…\"]",
         Kind::Numbers(..) => "[1]",
         Kind::TextMap | Kind::Table(_) | Kind::TableMap(_) => "{ … }",
         Kind::Tables(_) => "[{ … }]",
@@ -68,7 +68,6 @@ fn check_later(
 ) {
     let harmless = match (later.harmless, value) {
         (Harmless::False, DeValue::Boolean(flag)) => !flag,
-        (Harmless::EmptyList, DeValue::Array(items)) => items.is_empty(),
         _ => false,
     };
     if !harmless {
@@ -93,6 +92,10 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
         (Kind::Address, DeValue::String(text)) => check_address(name, text, span, report),
         (Kind::Word(words), DeValue::String(text)) => {
             check_word(name, &words(), text, span, report);
+        }
+        (Kind::Words(words), DeValue::Array(items)) => {
+            let kind = Kind::Word(*words);
+            items.iter().for_each(|item| check_value(name, &kind, item, report));
         }
         (Kind::Texts, DeValue::Array(items)) => {
             items.iter().for_each(|item| check_value(name, &Kind::Text, item, report));
@@ -193,7 +196,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Number(..) => "a whole number",
         Kind::Seconds => "a whole number of seconds",
         Kind::Text | Kind::Address | Kind::Word(_) => "a string",
-        Kind::Texts => "a list of strings",
+        Kind::Words(_) | Kind::Texts => "a list of strings",
         Kind::Numbers(..) => "a list of whole numbers",
         Kind::TextMap => "a table of strings",
         Kind::Table(_) => "a table",

@@ -35,7 +35,7 @@ impl From<String> for Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let mut sentence = problem.message;
-        let more = [Some(&*problem.label), problem.help];
+        let more = [Some(&*problem.label), problem.help.as_deref()];
         for part in more.into_iter().flatten().filter(|part| !part.is_empty()) {
             sentence.push_str("; ");
             sentence.push_str(part);

@@ -286,5 +286,6 @@ pub struct State {
     /// In order of declaration.
     pub backends: Declared<Backend>,
     /// By listener and fingerprint.
+    #[serde(with = "tls::list")]
     pub certificates: BTreeMap<CertificateId, Certificate>,
 }

@@ -64,6 +64,26 @@ pub struct ListenerTls {
     pub client_revoked: Vec<Der>,
 }
 
+impl Default for ListenerTls {
+    /// What holds where nothing is said.
+    fn default() -> Self {
+        Self {
+            versions: vec![TlsVersion::V12, TlsVersion::V13],
+            cipher_list: Vec::new(),
+            groups_list: Vec::new(),
+            alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
+            strict_sni_binding: true,
+            disable_http11: false,
+            tickets: 4,
+            default_certificate: None,
+            hsts: None,
+            client_auth: ClientAuth::None,
+            client_authorities: Vec::new(),
+            client_revoked: Vec::new(),
+        }
+    }
+}
+
 /// `Strict-Transport-Security` (RFC 6797).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hsts {
@@ -121,5 +141,27 @@ impl Certificate {
     /// What names this certificate.
     pub fn id(&self) -> CertificateId {
         CertificateId { address: self.address, fingerprint: self.fingerprint }
+    }
+}
+
+/// Certificates as a list: each says what names it.
+pub(super) mod list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Certificate, CertificateId};
+
+    type Certificates = BTreeMap<CertificateId, Certificate>;
+
+    pub(crate) fn serialize<S: Serializer>(all: &Certificates, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(all.values())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Certificates, D::Error> {
+        let all = Vec::<Certificate>::deserialize(from)?;
+        Ok(all.into_iter().map(|certificate| (certificate.id(), certificate)).collect())
     }
 }

@@ -39,6 +39,9 @@ pub struct Variables<'a> {
     pub template_name: &'a str,
     /// The time as `Date` shows it, which every answer has; empty for none.
     pub date: &'a [u8],
+    /// `Strict-Transport-Security`, which every answer on an encrypted connection has; empty for
+    /// none.
+    pub hsts: &'a [u8],
 }
 
 /// What was rendered.
@@ -73,6 +76,9 @@ impl Template {
         }
         if !self.has_field("Date") {
             variable_field(&mut head, "Date", &[variables.date]);
+        }
+        if !self.has_field("Strict-Transport-Security") {
+            variable_field(&mut head, "Strict-Transport-Security", &[variables.hsts]);
         }
         if !self.has_field(variables.correlation) {
             variable_field(&mut head, variables.correlation, &[variables.request_id.as_bytes()]);

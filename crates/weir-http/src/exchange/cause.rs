@@ -13,6 +13,8 @@ pub enum BackFailure {
     Refused,
     /// The connection was not made in time.
     ConnectTimeout,
+    /// No keys were agreed on, or the backend is not who it should be.
+    Handshake,
     /// The connection ended before a response; `taken` unless no byte of the request reached it.
     Closed {
         /// The backend may have acted on the request.
@@ -56,6 +58,7 @@ impl Cause {
             Self::Back(BackFailure::NoRoom) => "no_room",
             Self::Back(BackFailure::Refused) => "backend_refused",
             Self::Back(BackFailure::ConnectTimeout) => "backend_connect_timeout",
+            Self::Back(BackFailure::Handshake) => "backend_tls_handshake",
             Self::Back(BackFailure::Closed { .. }) => "backend_closed",
             Self::Back(BackFailure::Malformed) => "backend_malformed_response",
             Self::Back(BackFailure::Silent) => "backend_timeout",
@@ -77,6 +80,7 @@ impl fmt::Display for Cause {
             }
             Self::Back(BackFailure::Refused) => "the backend refused the connection",
             Self::Back(BackFailure::ConnectTimeout) => "the backend did not accept in time",
+            Self::Back(BackFailure::Handshake) => "no TLS connection to the backend could be made",
             Self::Back(BackFailure::Closed { taken: true }) => {
                 "the backend closed the connection before it answered"
             }

@@ -18,9 +18,6 @@
 
 mod cause;
 
-#[cfg(test)]
-mod tests;
-
 pub use cause::{BackFailure, Cause, FrontFailure};
 
 use crate::message::Method;
@@ -63,6 +60,8 @@ pub struct Exchange {
     interim: bool,
     /// Bytes of the request are gone from the buffer: it cannot be sent again.
     spent: bool,
+    /// Why the backend before failed.
+    last: Option<BackFailure>,
 }
 
 impl Exchange {
@@ -75,6 +74,7 @@ impl Exchange {
             reused: false,
             interim: false,
             spent: false,
+            last: None,
         }
     }
 
@@ -109,34 +109,29 @@ impl Exchange {
     }
 
     /// The backend side failed. A retry is granted at most
-    /// [`CONNECT_ATTEMPTS`] − 1 times.
+    /// [`CONNECT_ATTEMPTS`] − 1 times; when there is nobody left to try, the answer says how the
+    /// last one failed.
     pub fn handle_back_failure(&mut self, failure: BackFailure) -> Verdict {
-        let cause = Cause::Back(failure);
+        let last = self.last.filter(|_| failure == BackFailure::NoBackend);
+        let cause = Cause::Back(last.unwrap_or(failure));
         if self.phase == Phase::Responding {
             return Verdict::Cut(cause);
         }
-        match failure {
-            BackFailure::NoBackend | BackFailure::NoRoom => Verdict::Answer(503, cause),
-            BackFailure::Refused | BackFailure::ConnectTimeout => {
-                self.attempts += 1;
-                if self.attempts < CONNECT_ATTEMPTS {
-                    self.retry()
-                } else {
-                    Verdict::Answer(503, cause)
-                }
-            }
+        let answer = Verdict::Answer(status_of(last.unwrap_or(failure)), cause);
+        self.attempts += 1;
+        let again = match failure {
+            BackFailure::Refused | BackFailure::ConnectTimeout | BackFailure::Handshake => true,
             BackFailure::Closed { taken } => {
                 let safe = !taken || (self.idempotent && self.reused);
-                self.attempts += 1;
-                if safe && !self.interim && !self.spent && self.attempts < CONNECT_ATTEMPTS {
-                    self.retry()
-                } else {
-                    Verdict::Answer(502, cause)
-                }
+                safe && !self.interim && !self.spent
             }
-            BackFailure::Malformed => Verdict::Answer(502, cause),
-            BackFailure::Silent => Verdict::Answer(504, cause),
+            _ => false,
+        };
+        if !again || self.attempts == CONNECT_ATTEMPTS {
+            return answer;
         }
+        self.last = Some(failure);
+        self.retry()
     }
 
     /// The client side failed.
@@ -160,3 +155,16 @@ impl Exchange {
         Verdict::Retry
     }
 }
+
+/// What a client is answered when a backend failed like that and no other is tried.
+const fn status_of(failure: BackFailure) -> u16 {
+    match failure {
+        BackFailure::NoBackend | BackFailure::NoRoom => 503,
+        BackFailure::Refused | BackFailure::ConnectTimeout => 503,
+        BackFailure::Handshake | BackFailure::Closed { .. } | BackFailure::Malformed => 502,
+        BackFailure::Silent => 504,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,9 @@ pub enum RequestError {
     /// RFC 9112 §8: told by whoever reads the connection, not by the parser.
     #[error("the connection closed inside the head")]
     Truncated,
+    /// Told by whoever reads the connection, not by the parser.
+    #[error("plain HTTP was sent to a port that speaks TLS: use https")]
+    ClearOnTls,
 }
 
 impl RequestError {

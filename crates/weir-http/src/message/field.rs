@@ -9,6 +9,8 @@ use super::{Span, bytes::token_is};
 #[expect(missing_docs, reason = "each variant is the field of that name")]
 pub enum FieldName {
     Authorization,
+    ClientCert,
+    ClientCertChain,
     Connection,
     ContentLength,
     Cookie,
@@ -19,6 +21,7 @@ pub enum FieldName {
     KeepAlive,
     ProxyConnection,
     SetCookie,
+    StrictTransportSecurity,
     Te,
     Trailer,
     TransferEncoding,
@@ -51,6 +54,7 @@ impl FieldName {
             10 if token_is(name, b"connection") => Self::Connection,
             10 if token_is(name, b"set-cookie") => Self::SetCookie,
             10 if token_is(name, b"keep-alive") => Self::KeepAlive,
+            11 if token_is(name, b"client-cert") => Self::ClientCert,
             12 if token_is(name, b"x-request-id") => Self::XRequestId,
             13 if token_is(name, b"authorization") => Self::Authorization,
             14 if token_is(name, b"content-length") => Self::ContentLength,
@@ -60,6 +64,8 @@ impl FieldName {
             16 if token_is(name, b"proxy-connection") => Self::ProxyConnection,
             17 if token_is(name, b"x-forwarded-proto") => Self::XForwardedProto,
             17 if token_is(name, b"transfer-encoding") => Self::TransferEncoding,
+            17 if token_is(name, b"client-cert-chain") => Self::ClientCertChain,
+            25 if token_is(name, b"strict-transport-security") => Self::StrictTransportSecurity,
             _ => Self::Other,
         }
     }

@@ -39,6 +39,18 @@ pub struct RequestContext<'a> {
     pub edits: &'a Edits,
     /// The authority that replaces the client's.
     pub host: Option<&'a [u8]>,
+    /// What the client showed and was verified.
+    pub identity: ClientIdentity<'a>,
+}
+
+/// The certificate of a client as the fields of RFC 9440 tell it; empty: it showed none. What a
+/// client says of itself in these fields is never passed on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientIdentity<'a> {
+    /// `Client-Cert`
+    pub certificate: &'a [u8],
+    /// `Client-Cert-Chain`
+    pub chain: &'a [u8],
 }
 
 /// Emits all fields but those of framing and connection, which belong to the version.
@@ -58,6 +70,7 @@ pub fn request_fields<S: FieldSink>(
         let (name, value) = (field.name.of(buffer), field.value.of(buffer));
         match field.kind {
             FieldName::Host | FieldName::ContentLength => {}
+            FieldName::ClientCert | FieldName::ClientCertChain => {}
             FieldName::XForwardedFor if is_last(lines, at) => {
                 seen.forwarded_for = true;
                 out.field(name, &[value, separator(value), peer.client.as_bytes()]);
@@ -134,6 +147,12 @@ fn missing_fields<S: FieldSink>(
     }
     if cx.options.send_x_real_ip {
         out.field(b"X-Real-IP", &[peer.client.as_bytes()]);
+    }
+    if !cx.identity.certificate.is_empty() {
+        out.own(b"Client-Cert", &[cx.identity.certificate]);
+    }
+    if !cx.identity.chain.is_empty() {
+        out.own(b"Client-Cert-Chain", &[cx.identity.chain]);
     }
     if !seen.request_id {
         out.field(b"X-Request-Id", &[cx.id.as_bytes()]);

@@ -28,6 +28,17 @@ pub struct ResponseContext<'a> {
     pub date: &'a [u8],
     /// The other side gets trailers: `Trailer` may announce them.
     pub trailers: bool,
+    /// What the client is told about coming back, on an encrypted connection.
+    pub hsts: Option<&'a Hsts>,
+}
+
+/// `Strict-Transport-Security`, RFC 6797.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hsts {
+    /// Its value.
+    pub value: Box<[u8]>,
+    /// In place of what the backend says.
+    pub force: bool,
 }
 
 /// Emits all fields but those of framing and connection, which belong to the version.
@@ -39,16 +50,23 @@ pub fn response_fields<S: FieldSink>(
 ) {
     let mut out = Outgoing::new(cx.edits, cx.correlation, sink);
     let mut dated = false;
+    let mut secured = false;
+    let forced = cx.hsts.is_some_and(|hsts| hsts.force);
     for field in fields.as_slice().iter().filter(|field| !field.hop) {
         dated |= field.kind == FieldName::Date;
+        secured |= field.kind == FieldName::StrictTransportSecurity;
         match field.kind {
             FieldName::ContentLength => {}
+            FieldName::StrictTransportSecurity if forced => {}
             FieldName::Trailer if !cx.trailers => {}
             _ => out.received(buffer, field),
         }
     }
     if !dated {
         out.field(b"Date", &[cx.date]);
+    }
+    if let Some(hsts) = cx.hsts.filter(|_| forced || !secured) {
+        out.field(b"Strict-Transport-Security", &[&hsts.value]);
     }
     if let Some(sticky) = cx.sticky {
         out.own(b"Set-Cookie", &[sticky.name, b"=", sticky.value, b"; Path=/"]);

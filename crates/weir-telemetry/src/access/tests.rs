@@ -22,6 +22,7 @@ fn record() -> AccessRecord<'static> {
         bytes_in: 120,
         bytes_out: 4_096,
         tags: "owner=team a, zone=eu",
+        client_certificate: "",
         user_agent: b"Mozilla/5.0 [en] (X11; Linux)",
         protocol: Protocol::Http,
         authority: b"example.org:8080",

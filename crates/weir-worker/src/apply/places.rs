@@ -35,13 +35,18 @@ impl Places {
                 self.removed.insert(*address);
             }
             Order::Frontend(frontend) => {
-                self.require_listener(tables, frontend)?;
+                let name = || format!("frontend `{}`", frontend.hostname);
+                self.require_listener(tables, &frontend.address, name)?;
                 if let Some(cluster) = &frontend.cluster {
                     self.note_cluster(tables, cluster);
                 }
                 if takes_room(frontend) {
                     self.take_room(tables, frontend)?;
                 }
+            }
+            Order::Certificate(certificate) => {
+                let name = || "certificate".to_owned();
+                self.require_listener(tables, &certificate.address, name)?;
             }
             Order::Cluster(cluster) => self.note_cluster(tables, &cluster.id),
             Order::Backend(backend) => self.note_cluster(tables, &backend.cluster),
@@ -71,14 +76,17 @@ impl Places {
         }
     }
 
-    fn require_listener(&self, tables: &Tables, frontend: &Frontend) -> Result<(), String> {
-        let address = &frontend.address;
+    fn require_listener(
+        &self,
+        tables: &Tables,
+        address: &SocketAddr,
+        name: impl FnOnce() -> String,
+    ) -> Result<(), String> {
         let known = || !self.removed.contains(address) && tables.by_address.contains_key(address);
         if self.added.contains(address) || known() {
             return Ok(());
         }
-        let host = &frontend.hostname;
-        Err(format!("frontend `{host}`: there is no listener on {address}"))
+        Err(format!("{}: there is no listener on {address}", name()))
     }
 
     /// Counts a route in. What a batch removes makes room for the next batch only.

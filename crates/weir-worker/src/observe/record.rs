@@ -44,7 +44,8 @@ impl Observe {
             bytes_out: active.bytes_out,
             tags: active.route.as_ref().map_or("", |route| &route.tags),
             user_agent: active.user_agent.of(head),
-            protocol: if active.tunnel { Protocol::WebSocket } else { Protocol::Http },
+            protocol: protocol(session, active),
+            client_certificate: session.tls.as_ref().map_or("", |tls| &tls.fingerprint),
             authority: target.authority.of(head),
             method: active.head.method_text.of(head),
             path: target.path_and_query.of(head),
@@ -53,6 +54,16 @@ impl Observe {
             epoch: self.epoch,
             error: active.failed,
         });
+    }
+}
+
+fn protocol(session: &Session, active: &Active) -> Protocol {
+    match (session.tls.as_ref().map(|tls| tls.version), active.tunnel) {
+        (None, false) => Protocol::Http,
+        (None, true) => Protocol::WebSocket,
+        (Some(_), false) => Protocol::Https,
+        (Some("TLSv1.3"), true) => Protocol::WebSocketTls13,
+        (Some(_), true) => Protocol::WebSocketTls12,
     }
 }
 

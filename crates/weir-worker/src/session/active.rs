@@ -43,8 +43,8 @@ pub(crate) struct Upstreamed {
     pub(crate) backend: BackendKey,
     /// Where it is.
     pub(crate) address: SocketAddr,
-    /// Bytes written on the connection before this exchange.
-    pub(crate) written_before: u64,
+    /// Bytes sent on the connection before this exchange.
+    pub(crate) sent_before: u64,
 }
 
 /// One exchange and everything it needs. Boxed and reused by the worker.

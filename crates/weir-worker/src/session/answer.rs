@@ -9,7 +9,7 @@ use weir_http::answers::{Rendered, Template, Variables};
 use weir_http::exchange::{Cause, Phase};
 use weir_http::message::{Framing, Method};
 
-use super::{Active, Session, Stage, Step};
+use super::{Active, Session, Stage, Step, encode};
 use crate::context::Context;
 
 /// What to answer.
@@ -78,7 +78,7 @@ impl Session {
         let wanted = active.head.keep_alive && read && !cx.draining();
         let rendered = self.render(&active, &answer, wanted, cx);
         active.status = rendered.status;
-        let sent = self.socket.write(&[IoSlice::new(&cx.scratch)]);
+        let sent = self.socket.write(&[IoSlice::new(&cx.scratch)], &mut cx.buffers);
         active.bytes_out += cx.scratch.len() as u64;
         self.active_at = cx.now;
         self.record(&active, cx);
@@ -156,6 +156,11 @@ impl Session {
             duration: &format!("{:.1?}", cx.now.since(self.waited_since(active))),
             capacity: &cx.settings.limits.buffer_bytes.to_string(),
             date: cx.date.text(),
+            hsts: self
+                .tls
+                .as_ref()
+                .and_then(|_| encode::hsts(active.route.as_deref(), &self.settings))
+                .map_or(&[][..], |hsts| &hsts.value),
             ..Variables::default()
         };
         cx.scratch.clear();
@@ -166,14 +171,15 @@ impl Session {
     /// `Answering`: writes what is left.
     pub(super) fn flush_answer(&mut self, cx: &mut Context) -> Step {
         let Stage::Answering(rest) = &mut self.stage else { return Step::Wait };
-        let Ok(n) = self.socket.write(&[IoSlice::new(rest.unread())]) else {
+        let unread = [IoSlice::new(rest.unread())];
+        let Ok(n) = self.socket.write(&unread, &mut cx.buffers) else {
             return Step::Close;
         };
         rest.unread.start += n;
         if n > 0 {
             self.active_at = cx.now;
         }
-        if !rest.unread.is_empty() {
+        if !rest.unread.is_empty() || !self.socket.is_flushed() {
             return Step::Wait;
         }
         if let Stage::Answering(rest) = std::mem::replace(&mut self.stage, Stage::Idle) {

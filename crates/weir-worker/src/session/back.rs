@@ -45,6 +45,7 @@ impl Session {
         if let Some(mut active) = self.take_active() {
             active.message = cause.word();
             active.failed = !active.tunnel;
+            self.socket.break_off();
             if active.delimited_by_close() {
                 self.socket.reset_on_close();
             }
@@ -72,9 +73,11 @@ pub(super) fn detach(active: &mut Active, keep: Option<Duration>, cx: &mut Conte
     if let Some(back) = active.back.take() {
         cx.unbind(active.cluster, back.backend);
         let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
-        if let Some(timeout) = keep {
+        let Some(socket) = cx.upstream.back(back.key).map(|back| &mut back.socket) else { return };
+        if let Some(timeout) = keep.filter(|_| !socket.holds()) {
             cx.release(back.key, timeout);
         } else {
+            socket.release(&mut cx.buffers);
             cx.upstream.close(back.key);
         }
     }

@@ -29,7 +29,7 @@ impl Session {
         let config = &self.settings.config;
         match &self.stage {
             Stage::Idle if self.requests > 0 => self.since + config.front_timeout,
-            Stage::Idle | Stage::Head(_) => self.since + config.request_timeout,
+            Stage::Handshake | Stage::Idle | Stage::Head(_) => self.since + config.request_timeout,
             Stage::Exchange(active) => self.patience(active).0,
             Stage::Answering(_) => self.active_at + config.front_timeout,
             Stage::Lingering => self.since + LINGER,
@@ -40,6 +40,10 @@ impl Session {
     #[must_use]
     pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
         let step = match &self.stage {
+            Stage::Handshake => {
+                cx.observe.deadline_passed(self, "request_timeout");
+                Step::Close
+            }
             Stage::Idle | Stage::Head(_) => self.head_timed_out(cx),
             Stage::Answering(_) => {
                 cx.observe.deadline_passed(self, "front_timeout");
@@ -71,7 +75,7 @@ impl Session {
         let front = times.front + config.front_timeout;
         let back = times.back + config.back_timeout;
         let uploading = !active.request.pump.is_decoded() && !active.request_cut;
-        let blocked = active.response.is_blocked();
+        let blocked = active.response.is_blocked() || !self.socket.is_flushed();
         let mut nearest = (Instant::FAR, Late::Back);
         let mut consider = |at: Instant, late: Late| {
             if at < nearest.0 {

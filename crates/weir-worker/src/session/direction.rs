@@ -115,7 +115,7 @@ impl Direction {
         slices[0] = IoSlice::new(head);
         let body = self.buffer.as_ref().map_or(&[][..], |buffer| &buffer.bytes[..]);
         let count = 1 + self.pump.slices(body, &mut slices[1..]);
-        let written = sink.write(&slices[..count]).map_err(|_| Stop::Sink)?;
+        let written = sink.write(&slices[..count], buffers).map_err(|_| Stop::Sink)?;
         if written < head.len() {
             let rest = buffers.spill(&head[written..]);
             self.rest = Some(rest.ok_or(Stop::NoRoom)?);
@@ -142,7 +142,9 @@ impl Direction {
             if self.pump.is_decoded() && !self.is_blocked() {
                 return Ok(turn);
             }
-            let read = match self.splice(source, pipes) {
+            let clear = source.is_clear() && sink.is_clear();
+            let spliced = if clear { self.splice(source, pipes) } else { None };
+            let read = match spliced {
                 Some(read) => read,
                 None => self.receive(source, buffers)?,
             };
@@ -160,8 +162,10 @@ impl Direction {
     /// Writes what waits: the rest of the head, the pipe, the decoded body.
     pub(crate) fn flush(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
+        sink.flush(buffers).map_err(|_| Stop::Sink)?;
         if let Some(rest) = &mut self.rest {
-            let n = sink.write(&[IoSlice::new(rest.unread())]).map_err(|_| Stop::Sink)?;
+            let unread = [IoSlice::new(rest.unread())];
+            let n = sink.write(&unread, buffers).map_err(|_| Stop::Sink)?;
             rest.unread.start += n;
             total += n as u64;
             if !rest.unread.is_empty() {
@@ -179,10 +183,10 @@ impl Direction {
             }
             return Ok(total);
         }
-        Ok(total + self.flush_body(sink)?)
+        Ok(total + self.flush_body(sink, buffers)?)
     }
 
-    fn flush_body(&mut self, sink: &mut Socket) -> Result<u64, Stop> {
+    fn flush_body(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
         let Some(buffer) = &mut self.buffer else { return Ok(0) };
         loop {
@@ -192,7 +196,7 @@ impl Direction {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.pump.slices(&buffer.bytes, &mut slices);
-            let n = sink.write(&slices[..count]).map_err(|_| Stop::Sink)?;
+            let n = sink.write(&slices[..count], buffers).map_err(|_| Stop::Sink)?;
             self.pump.advance(n);
             total += n as u64;
         }
@@ -240,7 +244,7 @@ impl Direction {
         }
         let room = buffer.room();
         let wanted = room.len();
-        let read = source.read(room);
+        let read = source.read(room, buffers);
         if let Read::Data(n) = read {
             buffer.filled(n);
             self.bulk = n == wanted;

@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 
 use weir_http::h1::{Connection, HeadEncoder};
 use weir_http::message::{FieldName, Framing, Method, ResponseHead, Version};
-use weir_http::policy::{self, RequestContext, ResponseContext};
+use weir_http::policy::{self, ClientIdentity, Hsts, RequestContext, ResponseContext};
 
-use super::Active;
+use super::{Active, TlsClient};
 use crate::context::Context;
-use crate::tables::ListenerSettings;
+use crate::tables::{ListenerSettings, Route};
 
 /// The request head as the backend gets it.
 pub(super) fn request(
     active: &Active,
     client: SocketAddr,
+    tls: Option<&TlsClient>,
     settings: &ListenerSettings,
     cx: &mut Context,
 ) {
@@ -30,12 +31,16 @@ pub(super) fn request(
     let context = RequestContext {
         client,
         public: settings.config.public_address.unwrap_or(settings.config.address),
-        https: false,
+        https: tls.is_some(),
         id: &active.id,
         options: &settings.forward,
         strip_sticky: cluster.is_some_and(|c| c.settings.config.sticky_session),
         edits: route.request_edits(),
         host: rewritten.filter(|host| !host.is_empty()),
+        identity: tls.map_or_else(ClientIdentity::default, |tls| ClientIdentity {
+            certificate: &tls.certificate_field,
+            chain: &tls.chain_field,
+        }),
     };
     cx.scratch.clear();
     let mut out = HeadEncoder::request(&mut cx.scratch, head.method_text.of(bytes), path);
@@ -48,6 +53,18 @@ pub(super) fn request(
         None => Connection::None,
     });
     out.finish();
+}
+
+/// What a client is told about coming back: as the route says, else as the listener.
+pub(super) fn hsts<'a>(
+    route: Option<&'a Route>,
+    settings: &'a ListenerSettings,
+) -> Option<&'a Hsts> {
+    let tls = settings.tls.as_ref()?;
+    match route.and_then(|route| route.special.as_ref()?.hsts.as_ref()) {
+        Some(own) => own.as_ref(),
+        None => tls.hsts.as_ref(),
+    }
 }
 
 /// A final response head as the client gets it, and how its body is delimited there.
@@ -77,6 +94,7 @@ pub(super) fn response(
         edits: route.response_edits(),
         date: cx.date.text(),
         trailers: framing == Framing::Chunked,
+        hsts: hsts(Some(route), settings),
     };
     policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
     out.framing(match head.declared_length {

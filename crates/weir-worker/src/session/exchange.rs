@@ -5,6 +5,7 @@ use weir_http::exchange::{BackFailure, FrontFailure, Phase};
 use super::direction::Stop;
 use super::{Session, Stage, Step};
 use crate::context::Context;
+use crate::socket::Shaken;
 
 /// What a turn of an exchange met.
 pub(super) enum Met {
@@ -59,8 +60,17 @@ impl Session {
         if back.socket.is_broken() {
             return Err(refused);
         }
-        if !back.socket.is_writable() {
+        if !back.socket.is_writable() && back.socket.sent() == 0 {
             return Ok(false);
+        }
+        match back.socket.shake_hands(&mut cx.buffers) {
+            Shaken::Done => {}
+            Shaken::Blocked => return Ok(false),
+            Shaken::Clear | Shaken::Gone => return Err(Met::Back(BackFailure::Handshake)),
+            Shaken::Failed(error) => {
+                cx.backend_untrusted(active.cluster, active.back, &error);
+                return Err(Met::Back(BackFailure::Handshake));
+            }
         }
         active.exchange.handle_connected(false);
         cx.connect_succeeded(active.cluster, bound.backend, active.times.connect);
@@ -71,6 +81,8 @@ impl Session {
     fn run_request(&mut self, cx: &mut Context) -> Result<(), Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         if active.request_cut || (active.head_sent && active.request.is_done()) {
+            let flushed = active.back_in(&mut cx.upstream).map(|b| b.socket.flush(&mut cx.buffers));
+            active.request_cut |= flushed.is_some_and(|flushed| flushed.is_err());
             return Ok(());
         }
         let result = if active.head_sent { Ok(()) } else { self.send_request(cx) };
@@ -87,7 +99,6 @@ impl Session {
         }
         match result {
             Ok(turn) => {
-                back.written += turn.written;
                 active.bytes_in += turn.read;
                 if turn.read > 0 {
                     active.times.front = cx.now;
@@ -97,7 +108,7 @@ impl Session {
                 }
                 active.unfinished |= turn.unfinished;
                 if active.tunnel && active.request.is_done() {
-                    back.socket.shutdown_write();
+                    back.socket.shutdown_write(&mut cx.buffers);
                 }
                 Ok(())
             }

@@ -30,7 +30,7 @@ impl Session {
         if let Some(buffer) = buffer {
             cx.buffers.give(buffer);
         }
-        cx.buffers.dismiss();
+        self.unreserve(cx);
     }
 
     /// Counts an exchange and writes its access-log record.

@@ -1,6 +1,7 @@
 //! Towards a backend: choosing it, connecting, sending the request head.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use weir_balance::BackendKey;
 use weir_base::Key;
@@ -12,6 +13,7 @@ use super::active::Upstreamed;
 use super::direction::Stop;
 use super::{Active, Session, Stage, Step, encode};
 use crate::context::Context;
+use crate::upstream::Peer;
 
 impl Session {
     /// Starts the exchange with a backend.
@@ -46,13 +48,14 @@ impl Session {
     fn connect(&mut self, active: &mut Active, cx: &mut Context) -> Result<(), BackFailure> {
         active.times.connect = cx.now;
         let (backend, address) = self.choose(active, cx)?;
-        let idle = if active.fresh { None } else { self.reusable(active, address, cx) };
+        let peer = self.peer(active, address, cx)?;
+        let idle = if active.fresh { None } else { self.reusable(active, &peer, cx) };
         let key = match idle {
             Some(key) => key,
-            None => cx.connect(address, self.key)?,
+            None => cx.connect(&peer, self.key)?,
         };
-        let written_before = cx.upstream.back(key).map_or(0, |back| back.written);
-        active.back = Some(Upstreamed { key, backend, address, written_before });
+        let sent_before = cx.upstream.back(key).map_or(0, |back| back.socket.sent());
+        active.back = Some(Upstreamed { key, backend, address, sent_before });
         active.served_by = active.back;
         cx.bind(active.cluster, backend);
         match idle {
@@ -62,11 +65,31 @@ impl Session {
         Ok(())
     }
 
+    /// How a backend is to be spoken with. With TLS, a connection is for one server name, the
+    /// cluster's or the host that the client asked for.
+    fn peer(
+        &mut self,
+        active: &Active,
+        address: SocketAddr,
+        cx: &mut Context,
+    ) -> Result<Peer, BackFailure> {
+        let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
+        let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
+        let Some(tls) = settings.as_ref().and_then(|settings| settings.tls.as_ref()) else {
+            return Ok(Peer::clear(address));
+        };
+        if !self.reserve_for_backend(cx) {
+            return Err(BackFailure::NoRoom);
+        }
+        let host = active.destination(active.head_bytes()).0;
+        Ok(Peer::tls(address, tls, host))
+    }
+
     /// An idle connection. One that is to carry a request that could not be repeated is looked at
     /// once more before.
-    fn reusable(&self, active: &Active, address: SocketAddr, cx: &mut Context) -> Option<Key> {
+    fn reusable(&self, active: &Active, peer: &Peer, cx: &mut Context) -> Option<Key> {
         loop {
-            let key = cx.upstream.reuse(address, self.key)?;
+            let key = cx.upstream.reuse(peer, self.key)?;
             if active.head.method.is_idempotent() || cx.upstream.is_quiet(key) {
                 return Some(key);
             }
@@ -78,7 +101,7 @@ impl Session {
     pub(super) fn send_request(&mut self, cx: &mut Context) -> Result<(), Stop> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
-        encode::request(active, self.client, &self.settings, cx);
+        encode::request(active, self.client, self.tls.as_deref(), &self.settings, cx);
         let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
@@ -86,8 +109,7 @@ impl Session {
         active.times.sent = cx.now;
         active.times.back = cx.now;
         active.times.front = cx.now;
-        let written = active.request.send_head(&cx.scratch, &mut back.socket, &mut cx.buffers)?;
-        back.written += written;
+        active.request.send_head(&cx.scratch, &mut back.socket, &mut cx.buffers)?;
         Ok(())
     }
 

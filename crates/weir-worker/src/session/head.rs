@@ -14,6 +14,10 @@ use crate::socket::Read;
 impl Session {
     /// `Idle`: takes buffers as soon as there is something to read.
     pub(super) fn wait_for_request(&mut self, cx: &mut Context) -> Step {
+        if self.socket.flush(&mut cx.buffers).is_err() {
+            return Step::Close;
+        }
+        self.unreserve(cx);
         if !self.socket.is_readable() {
             let over = cx.draining() && self.requests > 0;
             return if over { Step::Close } else { Step::Wait };
@@ -24,8 +28,9 @@ impl Session {
         if self.starved {
             return Step::Wait;
         }
-        if !cx.buffers.admit() {
-            cx.starve(self);
+        if !self.reserve(cx) {
+            let count = self.own_buffers();
+            cx.starve(self, count);
             return Step::Wait;
         }
         self.stage = Stage::Head(cx.buffers.take());
@@ -44,7 +49,7 @@ impl Session {
             }
         }
         let first = buffer.unread.is_empty();
-        match self.socket.read(buffer.room()) {
+        match self.socket.read(buffer.room(), &mut cx.buffers) {
             Read::Data(n) => {
                 buffer.filled(n);
                 self.active_at = cx.now;
@@ -53,7 +58,7 @@ impl Session {
                 }
                 Step::Again
             }
-            Read::Blocked if first => self.go_idle(cx),
+            Read::Blocked if first && !self.socket.holds() => self.go_idle(cx),
             Read::Blocked => Step::Wait,
             Read::Closed if !first => self.refuse(&RequestError::Truncated, cx),
             Read::Closed | Read::Failed(_) => Step::Close,
@@ -81,7 +86,7 @@ impl Session {
 
     /// The first request did not come in time.
     pub(super) fn head_timed_out(&mut self, cx: &mut Context) -> Step {
-        if matches!(self.stage, Stage::Idle) && (self.requests > 0 || !cx.buffers.admit()) {
+        if matches!(self.stage, Stage::Idle) && (self.requests > 0 || !self.reserve(cx)) {
             return Step::Close;
         }
         let buffer = match mem::replace(&mut self.stage, Stage::Idle) {

@@ -10,17 +10,21 @@ const READS: usize = 8;
 impl Session {
     /// Says that nothing more comes, and drops what the client still sends until it closes or the
     /// linger deadline passes (RFC 9112 §9.6).
-    pub(super) fn start_linger(&mut self, cx: &Context) -> Step {
-        self.socket.shutdown_write();
+    pub(super) fn start_linger(&mut self, cx: &mut Context) -> Step {
+        self.socket.shutdown_write(&mut cx.buffers);
         self.stage = Stage::Lingering;
         self.since = cx.now;
         Step::Again
     }
 
-    pub(super) fn linger(&mut self) -> Step {
+    pub(super) fn linger(&mut self, cx: &mut Context) -> Step {
+        if self.socket.flush(&mut cx.buffers).is_err() {
+            return Step::Close;
+        }
+        self.unreserve(cx);
         let mut dropped = [0; 4096];
         for _ in 0..READS {
-            match self.socket.read(&mut dropped) {
+            match self.socket.read(&mut dropped, &mut cx.buffers) {
                 Read::Data(_) => {}
                 Read::Blocked => return Step::Wait,
                 Read::Closed | Read::Failed(_) => return Step::Close,

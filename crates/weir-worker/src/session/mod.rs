@@ -7,11 +7,14 @@
 //!                     └──▶ Answering ◀─┘             └──▶ Lingering ──▶ closed
 //! ```
 //!
+//! On a listener of TLS, `Handshake` comes before the first `Idle`.
+//!
 //! Must not know: how state is stored, what other sessions do. Everything shared by a worker's
 //! sessions is in [`Context`].
 //!
-//! Invariants: an idle session holds no buffer; a session in `Head` or `Exchange` holds exactly one
-//! reservation of [`crate::buffers::Buffers`]; every stage has a deadline.
+//! Invariants: an idle session holds no buffer, unless it holds a part of a TLS record; a session
+//! that takes buffers has a reservation of [`crate::buffers::Buffers`] for them; every stage has a
+//! deadline.
 
 mod active;
 mod answer;
@@ -22,9 +25,11 @@ mod encode;
 mod exchange;
 mod finish;
 mod forward;
+mod handshake;
 mod head;
 mod limit;
 mod linger;
+mod reserve;
 mod response;
 mod route;
 
@@ -34,12 +39,13 @@ use std::rc::Rc;
 use weir_base::{Instant, Key};
 
 use crate::alarm::Alarm;
-use crate::buffers::Buffer;
+use crate::buffers::{Buffer, Reservation};
 use crate::context::Context;
 use crate::socket::Socket;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
+pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
 
 /// Requests of one client served in one turn when they come pipelined.
@@ -47,6 +53,8 @@ const STEPS: usize = 32;
 
 /// What a session is doing.
 pub(crate) enum Stage {
+    /// Agreeing on keys.
+    Handshake,
     /// Waiting for the first byte of a request.
     Idle,
     /// Receiving a request head.
@@ -98,6 +106,10 @@ pub(crate) struct Session {
     pub(crate) id: weir_http::policy::RequestId,
     /// Clusters in whose per-address count this connection is; at most [`MAX_COUNTED`].
     pub(crate) counted: Vec<Key>,
+    /// What it may take out of the pool.
+    pub(crate) reservation: Reservation,
+    /// What the handshake agreed on.
+    pub(crate) tls: Option<Box<TlsClient>>,
 }
 
 impl Session {
@@ -106,11 +118,12 @@ impl Session {
     pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
+                Stage::Handshake => self.shake_hands(cx),
                 Stage::Idle => self.wait_for_request(cx),
                 Stage::Head(_) => self.receive_head(cx),
                 Stage::Exchange(_) => self.progress(cx),
                 Stage::Answering(_) => self.flush_answer(cx),
-                Stage::Lingering => self.linger(),
+                Stage::Lingering => self.linger(cx),
             };
             match step {
                 Step::Again => {}
@@ -126,11 +139,14 @@ impl Session {
     /// Releases what the session holds; the socket closes with it.
     pub(crate) fn close(mut self, cx: &mut Context) {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Idle | Stage::Lingering => {}
+            Stage::Idle => self.socket.say_goodbye(&mut cx.buffers),
+            Stage::Handshake | Stage::Lingering => {}
             Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),
             Stage::Answering(rest) => cx.buffers.unspill(rest),
         }
+        self.socket.release(&mut cx.buffers);
+        self.unreserve(cx);
         self.alarm.cancel(&mut cx.wheel);
         if self.starved {
             cx.leave_starved(self.key);

@@ -43,7 +43,7 @@ impl Session {
             active.times.back = cx.now;
         }
         active.unfinished |= turn.unfinished;
-        Ok(if self.is_over() { Met::End } else { Met::Nothing })
+        Ok(if self.is_over(cx) { Met::End } else { Met::Nothing })
     }
 
     /// An interim response that the client did not take at once goes before what follows.
@@ -79,7 +79,7 @@ impl Session {
                     }
                 }
             }
-            match back.socket.read(buffer.room()) {
+            match back.socket.read(buffer.room(), &mut cx.buffers) {
                 Read::Data(n) => {
                     buffer.filled(n);
                     active.times.back = cx.now;
@@ -149,15 +149,15 @@ impl Session {
 
     /// Whether nothing more is to come of the exchange; closes one side of a pipe when the other
     /// side has ended.
-    fn is_over(&mut self) -> bool {
+    fn is_over(&mut self, cx: &mut Context) -> bool {
         let Stage::Exchange(active) = &mut self.stage else { return true };
-        if !active.response.is_done() {
+        if !active.response.is_done() || !self.socket.is_flushed() {
             return false;
         }
         let uploaded = active.request_cut || active.request.is_done();
         if active.tunnel {
             if !std::mem::replace(&mut active.front_shut, true) {
-                self.socket.shutdown_write();
+                self.socket.shutdown_write(&mut cx.buffers);
             }
             return uploaded;
         }
@@ -185,13 +185,13 @@ fn response_stopped(stop: &Stop) -> Met {
 fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bool {
     let Some(bound) = active.back else { return false };
     let Some(back) = active.back_in(&mut cx.upstream) else { return true };
-    if back.written == bound.written_before {
+    if back.socket.sent() == bound.sent_before {
         return false;
     }
     if error.is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
         return true;
     }
     // The kernel counts our SYN as one byte.
-    let before = bound.written_before + 1;
+    let before = bound.sent_before + 1;
     back.socket.stream().bytes_acked().is_none_or(|acked| acked > before)
 }

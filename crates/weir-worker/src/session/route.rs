@@ -19,6 +19,10 @@ impl Session {
         if active.head.method == Method::Connect {
             return self.answer(active, Answer::message(400, "CONNECT is not supported"), cx);
         }
+        if self.is_misdirected(&active) {
+            let sentence = "this connection's certificate is not for the host of the request";
+            return self.answer(active, Answer::message(421, sentence), cx);
+        }
         let route = match self.lookup(&mut active, cx) {
             Ok(route) => route,
             Err(answer) => return self.answer(active, answer, cx),
@@ -29,6 +33,13 @@ impl Session {
             Some(answer) => self.answer(active, answer, cx),
             None => self.forward(active, cx),
         }
+    }
+
+    /// Whether the host is not one that the connection was made for (RFC 9110 §15.5.20).
+    fn is_misdirected(&self, active: &Active) -> bool {
+        let strict = self.settings.config.tls.as_ref().is_some_and(|tls| tls.strict_sni_binding);
+        let Some(tls) = self.tls.as_ref().filter(|_| strict) else { return false };
+        !tls.covers(active.head.target.host.of(active.head_bytes()))
     }
 
     fn lookup(&self, active: &mut Active, cx: &mut Context) -> Result<Rc<Route>, Answer> {
@@ -71,7 +82,7 @@ impl Session {
         };
         let Some(cluster) = route.cluster.and_then(|key| cx.tables.clusters.get(key)) else {
             return Some(match redirect {
-                Some(status) => Answer::redirect(status, location(active, route, None)),
+                Some(status) => Answer::redirect(status, self.location(active, route, None)),
                 None => Answer::plain(401),
             });
         };
@@ -79,7 +90,7 @@ impl Session {
         let config = &settings.config;
         if let Some(status) = redirect {
             let port = config.https_redirect_port;
-            return Some(Answer::redirect(status, location(active, route, port)));
+            return Some(Answer::redirect(status, self.location(active, route, port)));
         }
         if frontend.required_auth {
             if has_two(&cx.request_fields, FieldName::Authorization) {
@@ -90,18 +101,22 @@ impl Session {
                 return Some(Answer::plain(401));
             }
         }
-        if config.https_redirect {
+        if config.https_redirect && self.tls.is_none() {
             return Some(Answer::redirect(301, https_location(active, config.https_redirect_port)));
         }
         None
     }
-}
 
-/// Where a redirecting route leads.
-fn location(active: &Active, route: &Route, cluster_port: Option<u16>) -> Vec<u8> {
-    let https = matches!(route.frontend.redirect_scheme, RedirectScheme::UseHttps);
-    let port = route.frontend.rewrite_port.or(cluster_port);
-    written_location(https, port, active.destination(active.head_bytes()))
+    /// Where a redirecting route leads.
+    fn location(&self, active: &Active, route: &Route, cluster_port: Option<u16>) -> Vec<u8> {
+        let https = match route.frontend.redirect_scheme {
+            RedirectScheme::UseHttps => true,
+            RedirectScheme::UseHttp => false,
+            RedirectScheme::UseSame => self.tls.is_some(),
+        };
+        let port = route.frontend.rewrite_port.or(cluster_port);
+        written_location(https, port, active.destination(active.head_bytes()))
+    }
 }
 
 /// The same target over https.

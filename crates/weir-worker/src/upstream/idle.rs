@@ -27,17 +27,22 @@ impl Idle {
         true
     }
 
-    /// The most recently used connection to an address.
-    pub(super) fn take(&mut self, address: SocketAddr) -> Option<Key> {
-        let key = self.by_address.get_mut(&address)?.pop()?;
+    /// The most recently used connection to an address that will do.
+    pub(super) fn take(
+        &mut self,
+        address: SocketAddr,
+        will_do: impl FnMut(&Key) -> bool,
+    ) -> Option<Key> {
+        let keys = self.by_address.get_mut(&address)?;
+        let at = keys.iter().rposition(will_do)?;
         self.len -= 1;
-        Some(key)
+        Some(keys.remove(at))
     }
 
     /// Any connection, when a slot is needed for another address.
     pub(super) fn take_any(&mut self) -> Option<Key> {
         let address = *self.by_address.iter().find(|(_, keys)| !keys.is_empty())?.0;
-        self.take(address)
+        self.take(address, |_| true)
     }
 
     /// Forgets a connection that ended. Addresses without connections are forgotten with it.
@@ -65,8 +70,8 @@ mod tests {
         let mut idle = Idle::new(2);
         assert!(idle.keep(address, a) && idle.keep(address, b));
         assert!(!idle.keep(other, c));
-        assert_eq!(idle.take(other), None);
-        assert_eq!(idle.take(address), Some(b));
+        assert_eq!(idle.take(other, |_| true), None);
+        assert_eq!(idle.take(address, |_| true), Some(b));
         idle.remove(address, a);
         assert_eq!((idle.len, idle.take_any()), (0, None));
     }

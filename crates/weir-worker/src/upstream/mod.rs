@@ -5,6 +5,7 @@
 //! closes it or says anything, and after the back timeout it was released with.
 
 mod idle;
+mod peer;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,24 +15,37 @@ use weir_base::{Instant, Key, Limits, Slab, Wheel};
 use weir_sys::{Epoll, Event, TcpStream};
 
 use crate::alarm::{Alarm, TICK};
-use crate::socket::Socket;
+use crate::buffers::Buffers;
+use crate::socket::{Read, Socket};
 use crate::token::Token;
 use idle::Idle;
+pub(crate) use peer::{BackendTls, Peer};
 
 /// A connection to a backend.
 pub(crate) struct Back {
     pub(crate) socket: Socket,
-    address: SocketAddr,
+    peer: Peer,
     /// The session that uses it; `None` while it is idle.
     owner: Option<Key>,
     /// It has served an exchange before.
     pub(crate) reused: bool,
-    /// Bytes written to it so far.
-    pub(crate) written: u64,
     /// While idle: when it is closed.
     expires: Instant,
     /// Rings then or earlier.
     alarm: Alarm,
+}
+
+impl Back {
+    /// What came on an idle TLS connection was about TLS itself, a session ticket say.
+    fn only_tickets(&mut self, pool: &mut Buffers) -> bool {
+        if self.socket.is_clear() || self.socket.is_closing() {
+            return false;
+        }
+        let quiet = matches!(self.socket.read(&mut [0], pool), Read::Blocked);
+        let quiet = quiet && !self.socket.holds();
+        self.socket.release(pool);
+        quiet
+    }
 }
 
 /// What an event on a backend connection calls for.
@@ -64,47 +78,48 @@ impl Upstream {
         self.backs.get_mut(key)
     }
 
-    /// An idle connection to `address` for `owner`, the most recently used.
-    pub(crate) fn reuse(&mut self, address: SocketAddr, owner: Key) -> Option<Key> {
-        while let Some(key) = self.idle.take(address) {
-            if let Some(back) = self.backs.get_mut(key) {
-                if back.socket.is_closing() {
-                    self.close(key);
-                    continue;
+    /// An idle connection to `peer` for `owner`, the most recently used.
+    pub(crate) fn reuse(&mut self, peer: &Peer, owner: Key) -> Option<Key> {
+        loop {
+            let backs = &self.backs;
+            let like = |key: &Key| backs.get(*key).is_some_and(|back| back.peer.is_like(peer));
+            let key = self.idle.take(peer.address, like)?;
+            match self.backs.get_mut(key) {
+                Some(back) if !back.socket.is_closing() => {
+                    back.owner = Some(owner);
+                    back.reused = true;
+                    return Some(key);
                 }
-                back.owner = Some(owner);
-                back.reused = true;
-                return Some(key);
+                _ => self.close(key),
             }
         }
-        None
     }
 
-    /// Starts a connection to `address` for `owner`.
+    /// Starts a connection to `peer` for `owner`.
     ///
     /// # Errors
-    /// Of `socket` or `connect`; `ENOBUFS` when there is no slot left and none is idle.
-    pub(crate) fn connect(
-        &mut self,
-        address: SocketAddr,
-        owner: Key,
-        epoll: &Epoll,
-    ) -> io::Result<Key> {
+    /// Of `socket` or `connect`; `QuotaExceeded` when there is no slot left and none is idle;
+    /// `InvalidInput` when the server name is none.
+    pub(crate) fn connect(&mut self, peer: &Peer, owner: Key, epoll: &Epoll) -> io::Result<Key> {
         if self.backs.is_full() {
             let idle = self.idle.take_any().ok_or(io::ErrorKind::QuotaExceeded)?;
             self.close(idle);
         }
-        let stream = TcpStream::connect(address)?;
+        let tls = peer.connection().transpose();
+        let tls = tls.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let stream = TcpStream::connect(peer.address)?;
         let expires = Instant::FAR;
         let key = self.backs.insert_with(|key| {
-            let socket = Socket::connecting(stream, epoll, Token::Back(key))?;
+            let mut socket = Socket::connecting(stream, epoll, Token::Back(key))?;
+            if let Some(connection) = tls {
+                socket.start_tls(connection);
+            }
             let owner = Some(owner);
             Ok::<_, io::Error>(Back {
                 socket,
-                address,
+                peer: peer.clone(),
                 owner,
                 reused: false,
-                written: 0,
                 expires,
                 alarm: Alarm::silent(),
             })
@@ -118,7 +133,7 @@ impl Upstream {
         let Some(back) = self.backs.get_mut(key) else { return };
         back.owner = None;
         back.expires = now + timeout;
-        if back.socket.is_closing() || !self.idle.keep(back.address, key) {
+        if back.socket.is_closing() || !self.idle.keep(back.peer.address, key) {
             return self.close(key);
         }
         back.alarm.set(back.expires, key, &mut self.wheel);
@@ -141,26 +156,25 @@ impl Upstream {
 
     /// Closes every idle connection to an address, whose backend was removed.
     pub(crate) fn forget(&mut self, address: SocketAddr) {
-        while let Some(key) = self.idle.take(address) {
+        while let Some(key) = self.idle.take(address, |_| true) {
             self.close(key);
         }
     }
 
     /// Takes note of an event.
-    pub(crate) fn handle_event(&mut self, key: Key, event: Event) -> Wake {
+    pub(crate) fn handle_event(&mut self, key: Key, event: Event, pool: &mut Buffers) -> Wake {
         let Some(back) = self.backs.get_mut(key) else { return Wake::Nothing };
         let changed = back.socket.handle_event(event);
-        match back.owner {
-            Some(_) if !changed => Wake::Nothing,
-            Some(owner) => Wake::Session(owner),
-            // An idle backend has nothing to say: data without a request cannot be a response.
-            None if back.socket.is_readable() => {
-                self.idle.remove(back.address, key);
-                self.close(key);
-                Wake::Closed
-            }
-            None => Wake::Nothing,
+        if let Some(owner) = back.owner {
+            return if changed { Wake::Session(owner) } else { Wake::Nothing };
         }
+        if !back.socket.is_readable() || back.only_tickets(pool) {
+            return Wake::Nothing;
+        }
+        // An idle backend has nothing to say: data without a request cannot be a response.
+        self.idle.remove(back.peer.address, key);
+        self.close(key);
+        Wake::Closed
     }
 
     /// Closes the idle connections whose time is over.
@@ -175,7 +189,7 @@ impl Upstream {
                 back.alarm.set(back.expires, key, &mut self.wheel);
                 continue;
             }
-            self.idle.remove(back.address, key);
+            self.idle.remove(back.peer.address, key);
             self.close(key);
         }
     }

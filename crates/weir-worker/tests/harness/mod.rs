@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
+pub mod tls;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -133,6 +135,14 @@ pub fn state(backends: &[SocketAddr]) -> (State, weir_sys::TcpListener) {
 }
 
 impl Proxy {
+    /// Serves what `change` makes of the usual state.
+    pub fn changed(backends: &[SocketAddr], change: impl FnOnce(&mut State, SocketAddr)) -> Self {
+        let (mut state, socket) = state(backends);
+        let address = socket.local_addr().expect("bound");
+        change(&mut state, address);
+        Self::with(settings(limits()), (state, socket))
+    }
+
     /// Serves everything from these backends.
     pub fn to(backends: &[SocketAddr]) -> Self {
         Self::with(settings(limits()), state(backends))
@@ -227,7 +237,7 @@ impl Proxy {
         }
     }
 
-    fn say(&mut self, message: &ToWorker) {
+    pub fn say(&mut self, message: &ToWorker) {
         let bytes = encode(message).expect("encoded");
         self.channel.send(&bytes, None).expect("send");
     }

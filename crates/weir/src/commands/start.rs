@@ -78,6 +78,7 @@ pub(crate) fn serve(
         worker_timeout: checked.main.worker_timeout,
         pin_workers: checked.main.affinity,
         pid_file: checked.main.pid_file,
+        tls: checked.main.tls,
         drain_timeout,
     };
     let ended = weir_main::run(plan, signals, Some(logs), on_ready);

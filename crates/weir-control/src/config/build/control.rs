@@ -62,7 +62,7 @@ pub(super) fn control(file: &Reader<'_>, report: &mut Report) -> Option<ControlS
 }
 
 /// A relative path is one beside the file.
-fn path_of(file: &Reader<'_>, key: &str, report: &mut Report) -> Option<PathBuf> {
+pub(super) fn path_of(file: &Reader<'_>, key: &str, report: &mut Report) -> Option<PathBuf> {
     let written: &str = file.read(key)?;
     if written.is_empty() || written.contains('\0') {
         report.push(Diagnostic::error(file.span_of(key), format!("`{key}` is not a path")));

@@ -11,7 +11,9 @@ use crate::state::{Cluster, Frontend, HeaderEdit, PathRule};
 
 impl Builder<'_> {
     pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
-        let Some(frontend) = self.frontend(cluster, table) else { return };
+        let Some(mut frontend) = self.frontend(cluster, table) else { return };
+        self.ensure_listener(frontend.address, table.has("certificate"));
+        self.frontend_tls(&mut frontend, table);
         for (key, problem) in check::frontend(&frontend) {
             self.accept(Err::<(), _>(problem), table.span_of(key));
         }
@@ -27,7 +29,6 @@ impl Builder<'_> {
             let span = table.span_of("required_auth");
             self.report.push(Diagnostic::warning(span, message));
         }
-        self.ensure_listener(frontend.address);
         self.frontends.push((table.span.start, frontend));
     }
 

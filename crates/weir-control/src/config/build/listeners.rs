@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Builder;
-use crate::config::catalogue::LISTENER;
+use crate::config::catalogue::{LISTENER, ListenerProtocol};
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
 use crate::state::Listener;
@@ -22,18 +22,27 @@ impl Builder<'_> {
         self.state.listeners.insert(address, listener);
     }
 
-    /// Makes sure that there is a listener at an address that a frontend names.
-    pub(super) fn ensure_listener(&mut self, address: SocketAddr) {
+    /// Makes sure that there is a listener at an address that a frontend names, and one with TLS if
+    /// the frontend has a certificate.
+    pub(super) fn ensure_listener(&mut self, address: SocketAddr, has_certificate: bool) {
         if !self.state.listeners.contains_key(&address) {
             let nothing = toml::de::DeTable::new();
             let table = Reader::new(&nothing, &LISTENER, 0..0);
-            let listener = self.listener_at(address, &table);
+            let mut listener = self.listener_at(address, &table);
+            listener.tls = has_certificate.then(Default::default);
             self.state.listeners.insert(address, listener);
         }
     }
 
     fn listener(&mut self, table: &Reader<'_>) -> Option<Listener> {
-        Some(self.listener_at(table.read("address")?, table))
+        let tls = match table.read("protocol") {
+            Some(ListenerProtocol::Https) => Some(Box::new(self.listener_tls(table))),
+            _ => {
+                self.without_tls(table);
+                None
+            }
+        };
+        Some(Listener { tls, ..self.listener_at(table.read("address")?, table) })
     }
 
     fn listener_at(&mut self, address: SocketAddr, table: &Reader<'_>) -> Listener {

@@ -5,23 +5,28 @@
 //! report is fatal.
 
 mod answers;
+mod certificates;
 mod clusters;
 mod control;
 mod frontends;
 mod listeners;
 mod settings;
 mod text;
+mod tls;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use weir_route::Usage;
+use weir_tls::certificate::ReadCertificate;
 
 use super::MainSettings;
 use super::read::Reader;
 use super::report::{Diagnostic, Report};
+use crate::change::Coverage;
 use crate::channel::Settings;
 use crate::state::{Frontend, FrontendId, State};
 
@@ -46,6 +51,10 @@ struct Builder<'r> {
     /// With where each begins in the file.
     frontends: Vec<(usize, Frontend)>,
     places: Places,
+    /// What was read of files, since frontends share them.
+    certificates: HashMap<certificates::Paths, Rc<ReadCertificate>>,
+    /// Seconds since 1970.
+    now: i64,
     report: &'r mut Report,
 }
 
@@ -79,15 +88,25 @@ impl<'r> Builder<'r> {
             max_connections_per_ip: file.value("max_connections_per_ip"),
             retry_after: file.value("retry_after"),
         };
-        let state = State::default();
-        Self { inherited, state, frontends: Vec::new(), places: Places::default(), report }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            inherited,
+            state: State::default(),
+            frontends: Vec::new(),
+            places: Places::default(),
+            certificates: HashMap::new(),
+            now: now.as_secs().cast_signed(),
+            report,
+        }
     }
 
     /// The state, with the frontends of all clusters in the order of the file: it counts in `PRE`
     /// and `POST`.
     fn finish(mut self) -> State {
         self.frontends.sort_by_key(|(start, _)| *start);
-        self.state.frontends = self.frontends.into_iter().map(|(_, frontend)| frontend).collect();
+        let frontends = std::mem::take(&mut self.frontends).into_iter();
+        self.state.frontends = frontends.map(|(_, frontend)| frontend).collect();
+        self.warn_of_uncovered();
         let used: HashSet<_> = self.state.frontends.iter().map(|f| f.address).collect();
         for (address, span) in self.places.listeners {
             if !used.contains(&address) {
@@ -100,5 +119,24 @@ impl<'r> Builder<'r> {
             self.report.push(Diagnostic::of_file(message).into_warning());
         }
         self.state
+    }
+
+    /// Says which hosts no client can reach, since nobody could show it a certificate.
+    fn warn_of_uncovered(&mut self) {
+        let coverage = Coverage::of_all(&self.state);
+        for (address, span) in &self.places.listeners {
+            if coverage.has_nothing(&self.state, *address) {
+                let message = format!("no client can connect to {address}: it has no certificate");
+                self.report.push(Diagnostic::warning(span.clone(), message));
+            }
+        }
+        for frontend in self.state.frontends.iter() {
+            let Some(span) = self.places.frontends.get(&frontend.id()) else { continue };
+            let nothing = coverage.has_nothing(&self.state, frontend.address);
+            let remark = coverage.remark(&self.state, frontend).filter(|_| !nothing);
+            if let Some(message) = remark {
+                self.report.push(Diagnostic::warning(span.clone(), message));
+            }
+        }
     }
 }

@@ -3,10 +3,10 @@
 use weir_base::Limits;
 use weir_telemetry::{Filter, Target};
 
-use super::super::MainSettings;
 use super::super::read::Reader;
 use super::super::report::{Diagnostic, Report};
-use super::control::control;
+use super::super::{MainSettings, TlsPlan};
+use super::control::{control, path_of};
 use crate::channel::{LogSettings, Settings};
 
 /// Bytes of a request target: what servers commonly accept.
@@ -32,6 +32,15 @@ pub(super) fn main(file: &Reader<'_>, report: &mut Report) -> MainSettings {
         worker_timeout: file.value("worker_timeout"),
         affinity: file.value("handle_process_affinity"),
         control: control(file, report),
+        tls: tls(file, report),
+    }
+}
+
+fn tls(file: &Reader<'_>, report: &mut Report) -> TlsPlan {
+    let Some(table) = file.section("tls") else { return TlsPlan::default() };
+    TlsPlan {
+        ticket_key_file: path_of(&table, "ticket_key_file", report),
+        ticket_rotation: table.value("ticket_rotation"),
     }
 }
 

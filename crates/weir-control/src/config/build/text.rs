@@ -16,7 +16,7 @@ impl Builder<'_> {
     ) -> Option<T> {
         let report = |problem: Problem| {
             let diagnostic = Diagnostic::error(span, problem.message).label(problem.label);
-            self.report.push(diagnostic.helps(problem.help.map(str::to_owned)));
+            self.report.push(diagnostic.helps(problem.help));
         };
         checked.map_err(report).ok()
     }

@@ -1,7 +1,8 @@
 //! Keys of clusters and of what is in them.
 
-use super::words::{ClusterProtocol, PathType, words};
-use super::{HTTP2, Harmless, Kind, Later, PROXY, Section, TLS, UDP, Without};
+use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
+use super::words::{ClusterProtocol, PathType, Version, words};
+use super::{HTTP2, Harmless, Kind, Later, PROXY, Section, UDP, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
 
@@ -24,6 +25,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("www_authenticate", Kind::Text, "`WWW-Authenticate` of a 401."),
         key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
+        optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
     ],
     later: &[
         Later { names: &["http2"], remedy: HTTP2, harmless: Harmless::False },
@@ -65,15 +67,13 @@ pub(in super::super) static FRONTEND: Section = Section {
         optional("rewrite_port", PORT, "Port of a redirect's `Location`."),
         flag("required_auth", false, "Basic authentication with `authorized_hashes`."),
         optional("headers", Kind::Tables(&HEADER), "Fields to add or to delete."),
+        CERTIFICATE,
+        CHAIN,
+        KEY,
+        optional("tls_versions", Kind::Words(words::<Version>), "Without effect."),
+        key("hsts", Kind::Table(&HSTS), Without::Other("the listener's"), "Instead of it."),
     ],
-    later: &[
-        Later {
-            names: &["certificate", "key", "certificate_chain", "hsts"],
-            remedy: TLS,
-            harmless: Harmless::Never,
-        },
-        Later { names: &["tls_versions"], remedy: TLS, harmless: Harmless::EmptyList },
-    ],
+    later: &[],
 };
 
 const REDIRECT: &str = "What to do instead: 301, 302, 308 or 401.";

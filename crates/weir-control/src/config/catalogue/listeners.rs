@@ -1,8 +1,10 @@
 //! Keys of listeners.
 
-use super::words::{ListenerProtocol, words};
-use super::{HTTP2, Harmless, Key, Kind, Later, PROXY, Section, TLS, UDP, Without};
-use super::{flag, key, optional, required, text};
+use super::tls::{CHAIN, HSTS, KEY};
+use super::words::{ListenerProtocol, Version, words};
+use super::{HTTP2, Harmless, Key, Kind, Later, PROXY, Section, UDP, Without};
+use super::{flag, key, number, optional, required, text};
+use crate::state::ClientAuth;
 
 const fn inherited(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Seconds, Without::Other("top level"), doc)
@@ -41,6 +43,25 @@ pub(in super::super) static LISTENER: Section = Section {
         legacy("answer_503"),
         legacy("answer_504"),
         legacy("answer_507"),
+        key("tls_versions", VERSIONS, Without::Other("both"), "Served: `TLS_V12`, `TLS_V13`."),
+        key("cipher_list", Kind::Texts, Without::Other("the usual ones"), CIPHERS),
+        optional(
+            "cipher_suites",
+            Kind::Texts,
+            "Without effect; `cipher_list` is for all versions.",
+        ),
+        key("groups_list", Kind::Texts, Without::Other("the usual ones"), GROUPS),
+        optional("certificate", Kind::Text, DEFAULT_CERTIFICATE),
+        CHAIN,
+        KEY,
+        number("send_tls13_tickets", Kind::Number(0, 16), 4, "Session tickets for each client."),
+        key("alpn_protocols", Kind::Texts, Without::Other("`h2`, `http/1.1`"), ALPN),
+        flag("strict_sni_binding", true, STRICT),
+        flag("disable_http11", false, "Only clients of `h2`: not in this version."),
+        optional("hsts", Kind::Table(&HSTS), "`Strict-Transport-Security` of responses."),
+        text("client_auth", Kind::Word(words::<ClientAuth>), "none", CLIENT_AUTH),
+        optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
+        optional("client_crl", Kind::Text, "PEM file with the revocation lists of these."),
     ],
     later: &[
         Later { names: &["expect_proxy"], remedy: PROXY, harmless: Harmless::False },
@@ -69,30 +90,6 @@ pub(in super::super) static LISTENER: Section = Section {
             harmless: Harmless::Never,
         },
         Later {
-            names: &[
-                "tls_versions",
-                "cipher_list",
-                "cipher_suites",
-                "groups_list",
-                "alpn_protocols",
-            ],
-            remedy: TLS,
-            harmless: Harmless::EmptyList,
-        },
-        Later {
-            names: &[
-                "certificate",
-                "certificate_chain",
-                "key",
-                "send_tls13_tickets",
-                "strict_sni_binding",
-                "hsts",
-            ],
-            remedy: TLS,
-            harmless: Harmless::Never,
-        },
-        Later { names: &["disable_http11"], remedy: TLS, harmless: Harmless::False },
-        Later {
             names: &["max_rx_datagram_size", "max_flows"],
             remedy: UDP,
             harmless: Harmless::Never,
@@ -102,3 +99,12 @@ pub(in super::super) static LISTENER: Section = Section {
 
 const PUBLIC: &str =
     "What clients connect to, when that differs: in `X-Forwarded-Port` and `Forwarded`.";
+
+const VERSIONS: Kind = Kind::Words(words::<Version>);
+const CIPHERS: &str = "Cipher suites, most wanted first, as `TLS13_AES_256_GCM_SHA384`.";
+const GROUPS: &str = "Groups of the key exchange, most wanted first, as `X25519MLKEM768`.";
+const DEFAULT_CERTIFICATE: &str =
+    "PEM file with the certificate for clients that name no host, or one without a certificate.";
+const ALPN: &str = "Protocols of the application; this version agrees on `http/1.1` only.";
+const STRICT: &str = "Answer 421 to hosts that the certificate of the connection does not cover.";
+const CLIENT_AUTH: &str = "Whether clients are asked for a certificate.";

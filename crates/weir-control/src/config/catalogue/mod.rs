@@ -5,13 +5,15 @@
 
 mod clusters;
 mod listeners;
+mod tls;
 mod top;
 mod words;
 
 use clusters::CLUSTER;
 pub(super) use listeners::LISTENER;
+pub(super) use tls::TLS_ONLY;
 pub(super) use top::FILE;
-pub(super) use words::{OnStart, PathType, Word, Words};
+pub(super) use words::{ListenerProtocol, OnStart, PathType, Version, Word, Words};
 
 /// A table of the file.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(super) enum Kind {
     Address,
     /// One of these.
     Word(fn() -> Vec<Word>),
+    /// A list of these.
+    Words(fn() -> Vec<Word>),
     Texts,
     /// A list of numbers between these bounds, both included.
     Numbers(u64, u64),
@@ -92,7 +96,6 @@ pub(super) struct Later {
 pub(super) enum Harmless {
     Never,
     False,
-    EmptyList,
 }
 
 /// The longest duration, a year: beyond, it is a mistake.
@@ -117,7 +120,13 @@ impl Section {
             }
             _ => None,
         });
-        [vec![self]].into_iter().chain(inner).flatten().collect()
+        let mut all: Vec<&Section> = vec![self];
+        for section in inner.flatten() {
+            if !all.iter().any(|known| std::ptr::eq(*known, section)) {
+                all.push(section);
+            }
+        }
+        all
     }
 }
 
@@ -149,7 +158,6 @@ const PORT: Kind = Kind::Number(1, 65_535);
 const PER_IP: Kind = Kind::Number(0, u32::MAX as u64);
 const RETRY_AFTER: Kind = Kind::Number(0, i32::MAX as u64);
 
-const TLS: &str = "TLS is not in this version: remove the key, and end TLS in front of Weir";
 const HTTP2: &str = "HTTP/2 is not in this version: remove the key";
 const PROXY: &str = "the PROXY protocol is not in this version: remove the key";
 const UDP: &str = "UDP is not in this version: remove the key";

@@ -1,5 +1,6 @@
 //! Keys of the top level.
 
+use super::tls::TLS;
 use super::words::{AccessFormat, OnStart, words};
 use super::{CLUSTER, DAY_SECONDS, Harmless, Key, Kind, LISTENER, Later, Section, Without};
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
@@ -62,6 +63,7 @@ pub(in super::super) static FILE: Section = Section {
         text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
         key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
         optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
+        optional("tls", Kind::Table(&TLS), "What holds for TLS everywhere."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
         optional(
             "clusters",

@@ -1,6 +1,9 @@
 //! The words of the file that stand for a value.
 
-use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
+use crate::state::{
+    ClientAuth, EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme,
+    TlsVersion,
+};
 
 /// A type whose values have names in the file; `None` is a value of a later version.
 pub(in super::super) trait Words: Copy + 'static {
@@ -22,14 +25,43 @@ pub(in super::super) fn words<T: Words>() -> Vec<Word> {
 }
 
 /// Protocol of a listener.
-#[derive(Clone, Copy)]
-pub(super) enum ListenerProtocol {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum ListenerProtocol {
+    #[default]
     Http,
+    Https,
 }
 
 impl Words for ListenerProtocol {
     const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("https", None), ("tcp", None), ("udp", None)];
+        &[("http", Some(Self::Http)), ("https", Some(Self::Https)), ("tcp", None), ("udp", None)];
+}
+
+/// A version of SSL or TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Version {
+    /// It is broken, and not served.
+    Old,
+    Served(TlsVersion),
+}
+
+impl Words for Version {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("TLS_V12", Some(Self::Served(TlsVersion::V12))),
+        ("TLS_V13", Some(Self::Served(TlsVersion::V13))),
+        ("TLS_V11", Some(Self::Old)),
+        ("TLS_V10", Some(Self::Old)),
+        ("SSL_V3", Some(Self::Old)),
+        ("SSL_V2", Some(Self::Old)),
+    ];
+}
+
+impl Words for ClientAuth {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("none", Some(Self::None)),
+        ("optional", Some(Self::Optional)),
+        ("required", Some(Self::Required)),
+    ];
 }
 
 /// Protocol of a cluster.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{EXAMPLE, SMALL, bad, cluster_with, frontend_with, good, small_with};
+use super::{EXAMPLE, SMALL, bad, cluster_with, frontend_with, good, https_with, small_with};
 use crate::config::catalogue::{FILE, Kind, LONGEST_SECONDS, Scalar, Without};
 use crate::config::{check, json_schema, reference};
 
@@ -50,6 +50,8 @@ fn schema_and_checker_agree() {
         ),
         cluster_with("http2 = false\nload_metric = \"REQUESTS\"\nanswers = { 503 = \"\" }"),
         frontend_with("tls_versions = [], rewrite_port = 443, position = \"POST\""),
+        https_with("tls_versions = [\"TLS_V13\"]\nhsts = { enabled = true, max_age = 0 }"),
+        small_with("[tls]\nticket_rotation = 3600"),
     ];
     for source in &accepted {
         good(source);
@@ -68,7 +70,11 @@ fn schema_and_checker_agree() {
         cluster_with("http2 = true"),
         cluster_with("load_balancing = \"MAGLEV\""),
         cluster_with("health_check = { uri = \"/\" }"),
-        frontend_with("certificate = \"a.pem\""),
+        frontend_with("certificate = 1"),
+        https_with("tls_versions = [\"TLS_V14\"]"),
+        https_with("client_auth = \"maybe\""),
+        https_with("hsts = { max_age = 0 }"),
+        https_with("send_tls13_tickets = 17"),
         SMALL.replace("protocol = \"http\"", ""),
         SMALL.replace("127.0.0.1:9000", "localhost"),
     ];

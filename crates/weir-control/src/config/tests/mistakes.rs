@@ -59,8 +59,7 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
     refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
     refused(&cluster_with("http2 = true"), "HTTP/2");
     refused(&cluster_with("load_balancing = \"HRW\""), "`POWER_OF_TWO`");
-    refused(&frontend_with("certificate = \"a.pem\""), "TLS");
-    refused(&small_with("").replacen("\"http\"", "\"https\"", 1), "this version has `http`");
+    refused(&small_with("").replacen("\"http\"", "\"tcp\"", 1), "this version has `http`");
     good(&small_with("disable_cluster_metrics = false"));
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));

@@ -48,6 +48,7 @@ impl<'a> Case<'a> {
             strip_sticky: false,
             edits: &edits,
             host: None,
+            identity: ClientIdentity::default(),
         };
         (self.change)(&mut cx);
         let mut out = Lines::default();
@@ -282,4 +283,16 @@ proptest! {
         prop_assert!(element.is_some_and(|before| !hides_what_follows(before.as_bytes())));
         prop_assert_eq!(out.values("sozu-id"), [ID]);
     }
+}
+
+#[test]
+fn only_the_proxy_says_which_certificate_a_client_showed() {
+    let lines = ["Client-Cert: :AA==:", "client-cert-chain: :AB==:", "X-A: 1"];
+    let (name, chain) = ("client-cert", "client-cert-chain");
+    let plain = Case::new(&lines).run();
+    assert!(plain.values(name).is_empty() && plain.values(chain).is_empty());
+    let show: &dyn Fn(&mut RequestContext<'_>) =
+        &|cx| cx.identity = ClientIdentity { certificate: b":AQ==:", chain: b":Ag==:" };
+    let shown = Case::new(&lines).change(show).run();
+    assert_eq!((shown.values(name), shown.values(chain)), (vec![":AQ==:"], vec![":Ag==:"]));
 }

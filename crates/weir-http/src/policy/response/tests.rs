@@ -18,6 +18,7 @@ fn forwarded(
         edits: &edits,
         date: b"today",
         trailers: true,
+        hsts: None,
     };
     change(&mut cx);
     let mut out = Lines::default();
@@ -93,4 +94,16 @@ fn edits_delete_then_add() {
     let out = forwarded(&["SERVER: nginx", "X-New: 0", "Server: again"], &edits, |_| {});
     assert_eq!(out.values("server"), ["weir"]);
     assert_eq!(out.values("x-new"), ["0", "1", "2"]);
+}
+
+#[test]
+fn what_is_said_about_coming_back_encrypted() {
+    let hsts = |force| &*Box::leak(Box::new(Hsts { value: b"max-age=1"[..].into(), force }));
+    let name = "strict-transport-security";
+    let (kept, forced) = (hsts(false), hsts(true));
+    let backend = ["Strict-Transport-Security: max-age=9"];
+    assert_eq!(forwarded(&[], NONE, |cx| cx.hsts = Some(kept)).values(name), ["max-age=1"]);
+    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(kept)).values(name), ["max-age=9"]);
+    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(forced)).values(name), ["max-age=1"]);
+    assert_eq!(forwarded(&backend, NONE, |_| {}).values(name), ["max-age=9"]);
 }

@@ -3,13 +3,21 @@
 //! Sockets are registered once, edge-triggered. Readiness is remembered until a call says that it
 //! is over: a short read or write is as good as `EAGAIN` (epoll(7)), so a small request costs one
 //! `recv` and one `send` on each side.
+//!
+//! A socket may speak TLS: then what is read and written is plain, records come and go in buffers
+//! of the pool ([`tls`]), and a readable socket may be one that has more plain bytes in hand.
+
+mod tls;
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 
 use weir_sys::{Epoll, Event, Pipe, TcpStream};
 
+use crate::buffers::Buffers;
 use crate::token::Token;
+pub(crate) use tls::Shaken;
+use tls::Tls;
 
 /// What a read brought.
 #[derive(Debug)]
@@ -33,19 +41,26 @@ pub(crate) struct Socket {
     closing: bool,
     /// Both sides are closed or the connection was reset.
     broken: bool,
+    /// Bytes that the kernel took.
+    sent: u64,
+    tls: Option<Box<Tls>>,
 }
 
 impl Socket {
     /// Registers an accepted socket, which can be written to at once.
     pub(crate) fn accepted(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
-        epoll.add_edge(stream.as_fd(), token.to_bits())?;
-        Ok(Self { stream, readable: false, writable: true, closing: false, broken: false })
+        Self::new(stream, true, epoll, token)
     }
 
     /// Registers a socket whose connection is being made.
     pub(crate) fn connecting(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
+        Self::new(stream, false, epoll, token)
+    }
+
+    fn new(stream: TcpStream, writable: bool, epoll: &Epoll, token: Token) -> io::Result<Self> {
         epoll.add_edge(stream.as_fd(), token.to_bits())?;
-        Ok(Self { stream, readable: false, writable: false, closing: false, broken: false })
+        let (readable, closing, broken) = (false, false, false);
+        Ok(Self { stream, readable, writable, closing, broken, sent: 0, tls: None })
     }
 
     /// Takes note of an event; true when something became possible.
@@ -60,11 +75,16 @@ impl Socket {
     }
 
     pub(crate) fn is_readable(&self) -> bool {
-        self.readable
+        self.readable || self.tls.as_ref().is_some_and(|tls| tls.has_plain())
     }
 
     pub(crate) fn is_writable(&self) -> bool {
-        self.writable
+        self.writable && self.is_flushed()
+    }
+
+    /// Bytes that the kernel took so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// The peer closed or reset the connection, as far as events told.
@@ -82,7 +102,15 @@ impl Socket {
     }
 
     /// Reads once. Call only with room.
-    pub(crate) fn read(&mut self, room: &mut [u8]) -> Read {
+    pub(crate) fn read(&mut self, room: &mut [u8], pool: &mut Buffers) -> Read {
+        if self.tls.is_some() {
+            return self.read_plain(room, pool);
+        }
+        self.receive(room)
+    }
+
+    /// Reads from the kernel.
+    fn receive(&mut self, room: &mut [u8]) -> Read {
         if !self.readable {
             return Read::Blocked;
         }
@@ -103,8 +131,20 @@ impl Socket {
         }
     }
 
-    /// Writes once; fewer bytes than asked means that the kernel takes no more now.
-    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// Writes; fewer bytes than asked means that no more are taken now.
+    pub(crate) fn write(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        pool: &mut Buffers,
+    ) -> io::Result<usize> {
+        if self.tls.is_some() {
+            return self.write_plain(slices, pool);
+        }
+        self.send(slices)
+    }
+
+    /// Gives bytes to the kernel, once.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if !self.writable {
             return Ok(0);
         }
@@ -116,6 +156,7 @@ impl Socket {
         match result {
             Ok(n) => {
                 self.writable = n == wanted;
+                self.sent += n as u64;
                 Ok(n)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -149,6 +190,10 @@ impl Socket {
             return Ok(0);
         }
         match pipe.splice_to(&self.stream, false) {
+            Ok(n) => {
+                self.sent += n as u64;
+                Ok(n)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.writable = false;
                 Ok(0)
@@ -163,7 +208,10 @@ impl Socket {
     }
 
     /// Says to the peer that nothing more comes. Errors mean that the peer is gone already.
-    pub(crate) fn shutdown_write(&self) {
+    pub(crate) fn shutdown_write(&mut self, pool: &mut Buffers) {
+        if self.tls.is_some() {
+            return self.close_plain(pool);
+        }
         let _ = self.stream.shutdown_write();
     }
 }

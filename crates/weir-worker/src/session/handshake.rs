@@ -1,0 +1,118 @@
+//! Agreeing on keys with a client, and what is known of it afterwards.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use weir_http::h1::RequestError;
+use weir_http::message::RequestHead;
+use weir_tls::{Entry, Facts, Fingerprint};
+
+use super::answer::Answer;
+use super::{Session, Stage, Step};
+use crate::buffers::Reservation;
+use crate::context::Context;
+use crate::socket::Shaken;
+
+/// What a session keeps of its handshake.
+pub(crate) struct TlsClient {
+    pub(crate) version: &'static str,
+    /// What it was shown.
+    certificate: Option<Arc<Entry>>,
+    is_default: bool,
+    /// The name it asked for.
+    pub(crate) server_name: Option<Box<str>>,
+    /// What it showed, as `Client-Cert` tells it (RFC 9440 §2.2); empty when it showed nothing.
+    pub(crate) certificate_field: Vec<u8>,
+    /// And the issuers that it sent along (RFC 9440 §2.3).
+    pub(crate) chain_field: Vec<u8>,
+    /// Of what it showed, in hexadecimal; empty when it showed nothing.
+    pub(crate) fingerprint: String,
+}
+
+impl TlsClient {
+    fn new(facts: Facts) -> Self {
+        let binary = |der: &Vec<u8>| format!(":{}:", STANDARD.encode(der));
+        let (leaf, issuers) = match &facts.peer[..] {
+            [leaf, issuers @ ..] => (Some(leaf), issuers),
+            [] => (None, &[][..]),
+        };
+        let chain: Vec<_> = issuers.iter().map(binary).collect();
+        Self {
+            version: facts.version,
+            certificate: facts.certificate,
+            is_default: facts.is_default,
+            server_name: facts.server_name,
+            certificate_field: leaf.map(binary).unwrap_or_default().into_bytes(),
+            chain_field: chain.join(", ").into_bytes(),
+            fingerprint: leaf.map(|leaf| Fingerprint::of(leaf).to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a request for this host may come on this connection: one that the certificate
+    /// covers; behind the default certificate, the host that the client asked for.
+    pub(crate) fn covers(&self, host: &[u8]) -> bool {
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        let asked = self.server_name.as_ref();
+        let same = asked.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(host));
+        match &self.certificate {
+            Some(certificate) if !self.is_default => certificate.covers(host),
+            Some(certificate) => same || asked.is_none() || certificate.covers(host),
+            None => same,
+        }
+    }
+}
+
+impl Session {
+    /// `Handshake`: moves it on.
+    pub(super) fn shake_hands(&mut self, cx: &mut Context) -> Step {
+        if self.socket.is_broken() {
+            return Step::Close;
+        }
+        if self.starved {
+            return Step::Wait;
+        }
+        if self.reservation == Reservation::None {
+            if !self.socket.is_readable() {
+                return Step::Wait;
+            }
+            if !cx.buffers.admit_handshake() {
+                cx.wait_for_handshake(self);
+                return Step::Wait;
+            }
+            self.reservation = Reservation::Handshake;
+        }
+        if cx.handshakes_left == 0 {
+            return Step::Yield;
+        }
+        cx.handshakes_left -= 1;
+        match self.socket.shake_hands(&mut cx.buffers) {
+            Shaken::Blocked => return Step::Wait,
+            Shaken::Done => {}
+            Shaken::Clear => return self.answer_clear(cx),
+            Shaken::Gone => return Step::Close,
+            Shaken::Failed(error) => {
+                cx.observe.handshake_failed(self.client, self.settings.config.address, &error);
+                return Step::Close;
+            }
+        }
+        self.tls = self.socket.take_facts().map(TlsClient::new).map(Box::new);
+        self.active_at = cx.now;
+        self.stage = Stage::Idle;
+        self.unreserve(cx);
+        Step::Again
+    }
+
+    /// A client that speaks HTTP where TLS is spoken is told so in HTTP.
+    fn answer_clear(&mut self, cx: &mut Context) -> Step {
+        self.socket.leave_tls(&mut cx.buffers);
+        if !self.reserve(cx) {
+            return Step::Close;
+        }
+        let buffer = cx.buffers.take();
+        let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
+        let error = RequestError::ClearOnTls;
+        cx.observe.client_error(self.client, &error);
+        self.answer(active, Answer::refusal(error.status(), &error), cx)
+    }
+}

@@ -1,0 +1,80 @@
+//! How a backend is spoken with.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use weir_tls::{ClientConfig, Connection, TlsError};
+
+/// TLS towards the backends of a cluster, ready for handshakes.
+pub(crate) struct BackendTls {
+    pub(crate) config: Arc<ClientConfig>,
+    /// The name that certificates must have; `None`: the host of the request.
+    pub(crate) server_name: Option<Rc<str>>,
+}
+
+/// A backend and how it is spoken with: connections are shared by those who want the same.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    tls: Option<(Arc<ClientConfig>, Rc<str>)>,
+}
+
+impl Peer {
+    /// In clear text.
+    pub(crate) fn clear(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+
+    /// With TLS, on behalf of a client that asked for `host`, port included.
+    pub(crate) fn tls(address: SocketAddr, tls: &BackendTls, host: &[u8]) -> Self {
+        let name = tls.server_name.clone().unwrap_or_else(|| server_name(host, address));
+        Self { address, tls: Some((Arc::clone(&tls.config), name)) }
+    }
+
+    /// Whether connections of one are good for the other.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some((config, name)), Some((other, other_name))) => {
+                Arc::ptr_eq(config, other) && name == other_name
+            }
+            _ => false,
+        }
+    }
+
+    /// The client's end of a TLS connection, if TLS is spoken.
+    pub(super) fn connection(&self) -> Option<Result<Connection, TlsError>> {
+        self.tls.as_ref().map(|(config, name)| Connection::client(config, name))
+    }
+}
+
+/// The host without its port; the backend's address when there is none.
+fn server_name(host: &[u8], address: SocketAddr) -> Rc<str> {
+    let host = str::from_utf8(host).unwrap_or_default();
+    let bare = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let bare = bare.trim_end_matches('.');
+    if bare.is_empty() { address.ip().to_string().into() } else { bare.to_ascii_lowercase().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_name_has_no_port() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 443));
+        let cases = [
+            ("Example.org:8443", "example.org"),
+            ("example.org.", "example.org"),
+            ("[::1]:443", "::1"),
+            ("", "127.0.0.1"),
+        ];
+        for (host, name) in cases {
+            assert_eq!(&*server_name(host.as_bytes(), address), name);
+        }
+    }
+}
