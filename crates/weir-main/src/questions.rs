@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use weir_base::Instant;
-use weir_control::channel::{Explained, Question, ToWorker};
+use weir_control::channel::{Explained, FoundCertificates, Question, ToWorker};
+use weir_control::requests::query;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
-    Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery, Response,
-    WorkerDrift,
+    Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery,
+    QueryCertificatesFilters, Response, ResponseContent, WorkerDrift, WorkerResponses,
 };
 
 use crate::control::Asker;
@@ -33,6 +34,8 @@ pub(crate) struct Ask {
     waiting: BTreeSet<u16>,
     /// Epoch and hash by slot; `None` while it has not answered.
     hashes: BTreeMap<u16, Option<(u64, u64)>>,
+    /// What was found of certificates, by slot; `None`: something else was asked.
+    certificates: Option<BTreeMap<String, ResponseContent>>,
     pub(crate) deadline: Instant,
 }
 
@@ -79,7 +82,11 @@ impl Supervisor {
     }
 
     fn question(&self, wanted: &ExplainRequest) -> Result<Question, String> {
-        let rest = wanted.url.strip_prefix("http://").ok_or("the URL begins with http://")?;
+        let (rest, tls) = match wanted.url.split_once("://") {
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
+            _ => return Err("the URL begins with http:// or https://".to_owned()),
+        };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(at) if rest[at..].starts_with('/') => rest.split_at(at),
             Some(at) => (&rest[..at], "/"),
@@ -90,16 +97,20 @@ impl Supervisor {
             Some((_, port)) if !port.ends_with(']') => {
                 port.parse().map_err(|_| format!("`{port}` is not a port"))?
             }
+            _ if tls => 443,
             _ => 80,
         };
         let address = match &wanted.address {
             Some(address) => SocketAddr::try_from(*address).map_err(|error| error.to_string())?,
             None => {
-                let mut listeners = self.plan.state.listeners.values();
+                let listeners = self.plan.state.listeners.values();
+                let mut listeners = listeners.filter(|listener| listener.tls.is_some() == tls);
                 let listener = listeners.find(|l| {
                     l.public_address.unwrap_or(l.address).port() == port || l.address.port() == port
                 });
-                let none = || format!("no listener has port {port}: name one with its address");
+                let scheme = if tls { "https" } else { "http" };
+                let none =
+                    || format!("no {scheme} listener has port {port}: name one with its address");
                 listener.ok_or_else(none)?.address
             }
         };
@@ -135,8 +146,10 @@ impl Supervisor {
             }
         }
         let hashes = waiting.iter().map(|slot| (*slot, None)).collect();
+        let certificates =
+            matches!(question, Question::Certificates { .. }).then(BTreeMap::default);
         let deadline = now + self.plan.worker_timeout;
-        self.asks.push(Ask { number, asker, waiting, hashes, deadline });
+        self.asks.push(Ask { number, asker, waiting, hashes, certificates, deadline });
     }
 
     pub(crate) fn note_hash(&mut self, slot: u16, number: u64, epoch: u64, hash: u64) {
@@ -148,6 +161,52 @@ impl Supervisor {
             let ask = self.asks.swap_remove(at);
             self.tell_drift(&ask);
         }
+    }
+
+    /// Asks every worker which certificates it serves: those that a client of a name could be
+    /// shown, or all.
+    pub(crate) fn ask_for_certificates(
+        &mut self,
+        asker: Asker,
+        filters: QueryCertificatesFilters,
+        now: Instant,
+    ) {
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        if waiting.is_empty() {
+            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
+        }
+        let question = Question::Certificates { domain: filters.domain };
+        self.ask(Some(asker), waiting, question, now);
+    }
+
+    pub(crate) fn note_certificates(
+        &mut self,
+        slot: u16,
+        number: u64,
+        found: &[FoundCertificates],
+    ) {
+        let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
+        let ask = &mut self.asks[at];
+        ask.waiting.remove(&slot);
+        if let Some(certificates) = &mut ask.certificates {
+            let content = ContentType::CertificatesByAddress(query::certificates_found(found));
+            certificates.insert(slot.to_string(), ResponseContent { content_type: Some(content) });
+        }
+        if ask.waiting.is_empty() {
+            let ask = self.asks.swap_remove(at);
+            self.tell_certificates(ask);
+        }
+    }
+
+    /// What every worker that has answered serves.
+    fn tell_certificates(&mut self, ask: Ask) {
+        let (Some(asker), Some(map)) = (ask.asker, ask.certificates) else { return };
+        let message = match ask.waiting.len() {
+            0 => "every worker has answered".to_owned(),
+            late => format!("{late} workers have not answered in time"),
+        };
+        let content = ContentType::WorkerResponses(WorkerResponses { map });
+        self.answer(&asker, &Response::ok(message, content));
     }
 
     /// Asks the workers, from time to time, whether they have in use what main has.
@@ -216,6 +275,8 @@ impl Supervisor {
             let ask = self.asks.swap_remove(at);
             if ask.hashes.values().any(Option::is_some) {
                 self.tell_drift(&ask);
+            } else if ask.certificates.as_ref().is_some_and(|found| !found.is_empty()) {
+                self.tell_certificates(ask);
             } else if let Some(asker) = ask.asker {
                 self.answer(&asker, &Response::failure("the worker did not answer in time"));
             }

@@ -180,6 +180,9 @@ impl Supervisor {
                 ToMain::Explained { number, explained } => {
                     self.note_explained(slot, number, *explained);
                 }
+                ToMain::CertificatesFound { number, found } => {
+                    self.note_certificates(slot, number, &found);
+                }
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     if !self.note_refused(epoch, &reason)

@@ -95,7 +95,8 @@ impl Supervisor {
     /// Begins a transaction of what was just made of the state.
     pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
         let changes = plan(&self.plan.state, &undo);
-        let warnings = warnings(&self.plan.state, &undo);
+        let seconds = weir_sys::unix_time().as_secs().cast_signed();
+        let warnings = warnings(&self.plan.state, &undo, seconds);
         if changes.is_empty() || who.dry_run {
             self.plan.state.undo(undo);
             return self.answer_done(&who, &changes, warnings);
@@ -274,13 +275,17 @@ impl Supervisor {
     }
 
     fn answer_done(&mut self, who: &Who, changes: &[PlannedChange], warnings: Vec<String>) {
+        let beware = match who.detailed || warnings.is_empty() {
+            true => String::new(),
+            false => format!("; beware: {}", warnings.join("; ")),
+        };
         let content = who.detailed.then(|| {
             let changes = changes.to_vec();
             ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
         });
         let message = match who.dry_run {
             true => "nothing was changed, this is what would be".to_owned(),
-            false => who.done.clone(),
+            false => format!("{}{beware}", who.done),
         };
         self.answer(&who.asker, &Response::ok(message, content));
     }

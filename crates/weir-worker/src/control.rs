@@ -237,6 +237,9 @@ impl Control {
                 let explained = Box::new(explain::explain(&cx.tables, cx.now, address, &request));
                 ToMain::Explained { number, explained }
             }
+            Question::Certificates { .. } => {
+                ToMain::CertificatesFound { number, found: Vec::new() }
+            }
         });
     }
 
