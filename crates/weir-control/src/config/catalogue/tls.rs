@@ -79,4 +79,5 @@ pub(super) static TLS: Section = Section {
     later: &[],
 };
 
-const TICKET_KEYS: &str = "File with the keys of session tickets, shared by several hosts; if relative, beside this file.";
+const TICKET_KEYS: &str = "File with the keys of session tickets, shared by several hosts; if \
+                           relative, beside this file.";
