@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_base::Limits;
 
-use weir_tls::TicketKey;
+use weir_tls::{Fingerprint, TicketKey};
 
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
@@ -54,7 +54,8 @@ pub enum ToWorker {
         /// The epoch that it was prepared for.
         epoch: u64,
     },
-    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`] or [`ToMain::Counted`] of this number.
+    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`] or
+    /// [`ToMain::CertificatesFound`] of this number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -120,6 +121,13 @@ pub enum ToMain {
         /// from it; for others, those whose request goes through the object now.
         sessions: Vec<u64>,
     },
+    /// Answer to [`Question::Certificates`].
+    CertificatesFound {
+        /// Of the question.
+        number: u64,
+        /// By listener.
+        found: Vec<FoundCertificates>,
+    },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
     /// Answer to a ping.
@@ -172,6 +180,20 @@ pub enum Question {
     },
     /// How many sessions each of these objects concerns now.
     Sessions(Vec<Object>),
+    /// Which certificates are served.
+    Certificates {
+        /// Those that a client of this name could be shown; `None`: all.
+        domain: Option<String>,
+    },
+}
+
+/// Certificates that a listener serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCertificates {
+    /// The listener.
+    pub address: SocketAddr,
+    /// A name, and a certificate that is chosen for it.
+    pub certificates: Vec<(String, Fingerprint)>,
 }
 
 /// What would happen to a request, and why.

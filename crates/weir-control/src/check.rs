@@ -12,8 +12,8 @@ use weir_route::{PathRule, Rule, RuleError};
 
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
 pub(crate) use tls::{
-    HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, listener_tls,
-    server_name,
+    HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, host_pattern,
+    listener_tls, server_name,
 };
 
 /// Bytes of an id.

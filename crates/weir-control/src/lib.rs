@@ -17,6 +17,8 @@ pub mod channel;
 mod check;
 pub mod config;
 pub mod declared;
+#[cfg(test)]
+mod fixtures;
 pub mod order;
 pub mod packed;
 pub mod requests;

@@ -185,7 +185,7 @@ impl Supervisor {
     pub(crate) fn tell_of_changes(&mut self, changes: &[PlannedChange]) {
         let Some(control) = &mut self.control else { return };
         for change in changes {
-            if let Some(event) = event(change) {
+            if let Some(event) = event(change, changes) {
                 control.tell("main", event);
             }
         }
@@ -271,8 +271,8 @@ fn load_into(state: &mut State, path: &Path, made: &mut Made) -> Result<u64, Str
     Ok(left_out)
 }
 
-/// The event of the protocol for a change, if it has one.
-fn event(change: &PlannedChange) -> Option<Event> {
+/// The event of the protocol for a change among others, if it has one.
+fn event(change: &PlannedChange, all: &[PlannedChange]) -> Option<Event> {
     use ChangeKind::{ChangeAdded as Added, ChangeChanged as Changed, ChangeRemoved as Removed};
     let active = || change.keys.iter().find(|key| key.key == "active").map(|key| &*key.new);
     let kind = match (&*change.object, change.kind()) {
@@ -280,6 +280,15 @@ fn event(change: &PlannedChange) -> Option<Event> {
         ("cluster", Removed) => EventKind::ClusterRemoved,
         ("frontend", Added | Changed) => EventKind::FrontendAdded,
         ("frontend", Removed) => EventKind::FrontendRemoved,
+        ("certificate", Changed) => EventKind::CertificateAdded,
+        ("certificate", Added) => match counterpart(change, Removed, all) {
+            true => EventKind::CertificateReplaced,
+            false => EventKind::CertificateAdded,
+        },
+        ("certificate", Removed) => match counterpart(change, Added, all) {
+            true => return None,
+            false => EventKind::CertificateRemoved,
+        },
         ("listener", Added) => EventKind::ListenerAdded,
         ("listener", Removed) => EventKind::ListenerRemoved,
         ("listener", Changed) => match active() {
@@ -293,4 +302,14 @@ fn event(change: &PlannedChange) -> Option<Event> {
     let address = change.name.rsplit(' ').next().and_then(|text| text.parse().ok());
     let address = address.map(|address: std::net::SocketAddr| address.into());
     Some(Event { kind: kind.into(), cluster_id, address, ..Event::default() })
+}
+
+/// Whether a certificate of the same name and listener went, or came, in the same transaction.
+fn counterpart(change: &PlannedChange, kind: ChangeKind, all: &[PlannedChange]) -> bool {
+    let place = |change: &PlannedChange| {
+        let (names, rest) = change.name.split_once(" (")?;
+        Some((names.to_owned(), rest.split_once(") on ")?.1.to_owned()))
+    };
+    let mut others = all.iter().filter(|o| o.object == "certificate" && o.kind() == kind);
+    others.any(|other| place(other) == place(change))
 }

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use weir_base::Instant;
-use weir_control::channel::{Explained, Question, ToWorker};
+use weir_control::channel::{Explained, FoundCertificates, Question, ToWorker};
+use weir_control::requests::query;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
-    Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery, Response,
-    WorkerDrift,
+    Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery,
+    QueryCertificatesFilters, Response, ResponseContent, WorkerDrift, WorkerResponses,
 };
 
 use crate::control::Asker;
@@ -45,6 +46,13 @@ pub(crate) enum About {
     },
     /// What one worker would do.
     Explanation(Asker),
+    /// Which certificates are served.
+    Certificates {
+        /// Who wants to know.
+        asker: Asker,
+        /// By slot.
+        found: BTreeMap<String, ResponseContent>,
+    },
     /// A dry run.
     Sessions(Box<Planned>),
 }
@@ -92,7 +100,11 @@ impl Supervisor {
     }
 
     fn question(&self, wanted: &ExplainRequest) -> Result<Question, String> {
-        let rest = wanted.url.strip_prefix("http://").ok_or("the URL begins with http://")?;
+        let (rest, tls) = match wanted.url.split_once("://") {
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
+            _ => return Err("the URL begins with http:// or https://".to_owned()),
+        };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(at) if rest[at..].starts_with('/') => rest.split_at(at),
             Some(at) => (&rest[..at], "/"),
@@ -103,16 +115,20 @@ impl Supervisor {
             Some((_, port)) if !port.ends_with(']') => {
                 port.parse().map_err(|_| format!("`{port}` is not a port"))?
             }
+            _ if tls => 443,
             _ => 80,
         };
         let address = match &wanted.address {
             Some(address) => SocketAddr::try_from(*address).map_err(|error| error.to_string())?,
             None => {
-                let mut listeners = self.plan.state.listeners.values();
+                let listeners = self.plan.state.listeners.values();
+                let mut listeners = listeners.filter(|listener| listener.tls.is_some() == tls);
                 let listener = listeners.find(|l| {
                     l.public_address.unwrap_or(l.address).port() == port || l.address.port() == port
                 });
-                let none = || format!("no listener has port {port}: name one with its address");
+                let scheme = if tls { "https" } else { "http" };
+                let none =
+                    || format!("no {scheme} listener has port {port}: name one with its address");
                 listener.ok_or_else(none)?.address
             }
         };
@@ -205,8 +221,60 @@ impl Supervisor {
             }
             About::Hashes { asker: Some(asker), found } => self.tell_drift(&asker, &found),
             About::Explanation(asker) => self.answer(&asker, &Response::failure(silence)),
+            About::Certificates { asker, found } if found.is_empty() => {
+                self.answer(&asker, &Response::failure(silence));
+            }
+            About::Certificates { asker, found } => {
+                self.tell_certificates(&asker, found, ask.waiting.len());
+            }
             About::Sessions(planned) => self.tell_plan(*planned),
         }
+    }
+
+    /// Asks every worker which certificates it serves: those that a client of a name could be
+    /// shown, or all.
+    pub(crate) fn ask_for_certificates(
+        &mut self,
+        asker: Asker,
+        filters: QueryCertificatesFilters,
+        now: Instant,
+    ) {
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        if waiting.is_empty() {
+            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
+        }
+        let question = Question::Certificates { domain: filters.domain };
+        let about = About::Certificates { asker, found: BTreeMap::new() };
+        self.ask(waiting, question, about, now);
+    }
+
+    pub(crate) fn note_certificates(
+        &mut self,
+        slot: u16,
+        number: u64,
+        served: &[FoundCertificates],
+    ) {
+        self.note_answer(slot, number, |about| {
+            if let About::Certificates { found, .. } = about {
+                let list = ContentType::CertificatesByAddress(query::certificates_found(served));
+                found.insert(slot.to_string(), ResponseContent { content_type: Some(list) });
+            }
+        });
+    }
+
+    /// What every worker that has answered serves.
+    fn tell_certificates(
+        &mut self,
+        asker: &Asker,
+        map: BTreeMap<String, ResponseContent>,
+        late: usize,
+    ) {
+        let message = match late {
+            0 => "every worker has answered".to_owned(),
+            late => format!("{late} workers have not answered in time"),
+        };
+        let content = ContentType::WorkerResponses(WorkerResponses { map });
+        self.answer(asker, &Response::ok(message, content));
     }
 
     /// Asks the workers, from time to time, whether they have in use what main has.

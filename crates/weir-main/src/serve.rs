@@ -66,8 +66,9 @@ impl Supervisor {
                 ContentType::RequestCounts(RequestCounts { map: map.collect() })
             }
             R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
-            R::QueryCertificatesFromTheState(_) => {
-                ContentType::CertificatesWithFingerprints(Default::default())
+            R::QueryCertificatesFromTheState(filters) => {
+                let found = query::certificates(state, &filters);
+                ContentType::CertificatesWithFingerprints(found)
             }
             other => return self.carry_out_more(asker, other, now),
         };
@@ -93,6 +94,9 @@ impl Supervisor {
             R::ShowEpoch(epoch) => self.show_epoch(&asker, epoch),
             R::Explain(request) => self.ask_to_explain(asker, &request, now),
             R::QueryDrift(_) => self.ask_for_hashes(asker, now),
+            R::QueryCertificatesFromWorkers(filters) => {
+                self.ask_for_certificates(asker, filters, now);
+            }
             R::Logging(filter) => self.set_log_filter(&asker, &filter),
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
@@ -255,7 +259,6 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         }
         R::SetMaxConnectionAttempts(_) => "a request is tried three times; that cannot be changed",
         R::CloseSessions(_) => "sessions cannot be closed in this version",
-        R::QueryCertificatesFromWorkers(_) => "TLS is not served by this version",
         R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
             "active health checks are not carried out by this version"
         }

@@ -185,6 +185,9 @@ impl Supervisor {
                     self.note_explained(slot, number, *explained);
                 }
                 ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
+                ToMain::CertificatesFound { number, found } => {
+                    self.note_certificates(slot, number, &found);
+                }
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     if !self.note_refused(epoch, &reason)

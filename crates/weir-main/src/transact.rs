@@ -93,7 +93,8 @@ impl Supervisor {
 
     /// Begins a transaction of what was just made of the state.
     pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
-        let warnings = warnings(&self.plan.state, &undo);
+        let seconds = weir_sys::unix_time().as_secs().cast_signed();
+        let warnings = warnings(&self.plan.state, &undo, seconds);
         if who.dry_run {
             let planned = plan_by_object(&self.plan.state, &undo);
             self.plan.state.undo(undo);
@@ -273,11 +274,15 @@ impl Supervisor {
     }
 
     fn answer_done(&mut self, who: &Who, changes: &[PlannedChange], warnings: Vec<String>) {
+        let beware = match who.detailed || warnings.is_empty() {
+            true => String::new(),
+            false => format!("; beware: {}", warnings.join("; ")),
+        };
         let content = who.detailed.then(|| {
             let changes = changes.to_vec();
             ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
         });
-        let mut response = Response::ok(who.done.clone(), content);
+        let mut response = Response::ok(format!("{}{beware}", who.done), content);
         // The change is made, whether or not there is room to say all of it.
         let longest = self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes);
         if !frame::fits(&response, longest) {

@@ -1,29 +1,52 @@
 //! Which hosts a listener has certificates for.
 //!
-//! Costs what all certificates that are looked at cost, once.
+//! Costs what all certificates that are looked at cost, once; [`Coverage::of`] looks at a bounded
+//! number of them.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
+use weir_tls::Fingerprint;
 use weir_tls::certificate::describe;
 
 use super::frontend_name;
-use crate::state::{Frontend, Identity, State};
+use crate::state::{CertificateId, Frontend, Identity, State};
 
 /// The names of certificates by listener.
 pub(crate) struct Coverage {
     names: HashMap<SocketAddr, HashSet<String>>,
 }
 
+/// Certificates of a listener beyond which a transaction does not look at them.
+const MOST: usize = 1000;
+
 impl Coverage {
     /// Of all listeners.
     pub(crate) fn of_all(state: &State) -> Self {
-        let addresses = state.listeners.keys().map(|address| (*address, HashSet::new()));
-        let mut names: HashMap<_, HashSet<_>> = addresses.collect();
+        let mut names = HashMap::<_, HashSet<_>>::new();
+        for listener in state.listeners.values().filter(|listener| listener.tls.is_some()) {
+            names.insert(listener.address, HashSet::new());
+        }
         for certificate in state.certificates.values() {
             names.entry(certificate.address).or_default().extend(certificate.names.iter().cloned());
         }
         Self { names }
+    }
+
+    /// Of some listeners that end TLS, but for those with too many certificates to be looked at.
+    pub(crate) fn of(state: &State, addresses: impl Iterator<Item = SocketAddr>) -> Self {
+        let addresses: HashSet<_> = addresses.collect();
+        let ends_tls =
+            |address: &SocketAddr| state.listeners.get(address).is_some_and(|l| l.tls.is_some());
+        let names = addresses.into_iter().filter(ends_tls).filter_map(|address| {
+            let first = CertificateId { address, fingerprint: Fingerprint::FIRST };
+            let all = state.certificates.range(first..).map(|(_, certificate)| certificate);
+            let here = all.take_while(|certificate| certificate.address == address);
+            let few: Vec<_> = here.take(MOST + 1).collect();
+            let names = few.iter().flat_map(|certificate| certificate.names.iter().cloned());
+            (few.len() <= MOST).then(|| (address, names.collect()))
+        });
+        Self { names: names.collect() }
     }
 
     /// The listener ends TLS and has no certificate at all.
@@ -43,12 +66,11 @@ impl Coverage {
         if host == "*" || host.contains('/') {
             return None;
         }
-        let names = self.names.get(&frontend.address);
-        let default = tls.default_certificate.as_ref();
-        if names.is_some_and(|names| covers(|name| names.contains(name), host)) {
+        let names = self.names.get(&frontend.address)?;
+        if covers(|name| names.contains(name), host) {
             return None;
         }
-        let what = match default {
+        let what = match &tls.default_certificate {
             None => "clients that name it are refused",
             Some(identity) if tls.strict_sni_binding && !is_of(identity, host) => {
                 "and the default one does not either: 421"

@@ -1,13 +1,13 @@
 //! The orders that turn one state into another and touch nothing else.
 //!
-//! Invariant: what an order takes along (the frontends of a listener, the backends of a cluster)
-//! and the new state still has is declared again.
+//! Invariant: what an order takes along (frontends and certificates of a listener, backends of a
+//! cluster) and the new state still has is declared again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::order::Order;
-use crate::state::{Backend, CertificateId, Frontend, FrontendId, Position, State};
+use crate::state::{Backend, Certificate, CertificateId, Frontend, FrontendId, Position, State};
 
 /// What is removed comes first, so that nothing dangles: frontends, backends, clusters, listeners;
 /// then what is new or different, in the opposite order.
@@ -25,7 +25,7 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     let listeners = new.listeners.values().filter(|l| old.listeners.get(&l.address) != Some(l));
     orders.extend(listeners.cloned().map(Order::Listener));
     let certificates = new.certificates.values();
-    let certificates = certificates.filter(|c| old.certificates.get(&c.id()) != Some(c));
+    let certificates = certificates.filter(|certificate| !between.keeps_certificate(certificate));
     orders.extend(certificates.cloned().map(|c| Order::Certificate(Box::new(c))));
     let clusters = new.clusters.values().filter(|c| old.clusters.get(&c.id) != Some(c));
     orders.extend(clusters.cloned().map(Order::Cluster));
@@ -78,6 +78,12 @@ impl Between<'_> {
     fn keeps_backend(&self, backend: &Backend) -> bool {
         self.old.backends.get(&backend.key()) == Some(backend)
             && !self.drops_cluster(&backend.cluster)
+    }
+
+    /// Nothing is to be done for a certificate of the new state.
+    fn keeps_certificate(&self, certificate: &Certificate) -> bool {
+        self.old.certificates.get(&certificate.id()) == Some(certificate)
+            && !self.drops_listener(&certificate.address)
     }
 
     /// Nothing is to be done for a frontend of the new state.

@@ -10,6 +10,7 @@ mod diff;
 mod first;
 mod hash;
 mod plan;
+mod shown;
 mod warnings;
 
 use std::net::SocketAddr;

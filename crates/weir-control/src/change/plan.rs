@@ -1,11 +1,11 @@
 //! What changes did, for people: what is there before and after, key by key.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
-use super::Undo;
 use super::first::first_of_each;
+use super::{Undo, shown};
 use crate::order::Object;
 use crate::state::{CertificateId, Frontend, FrontendId, PathRule, Position, State};
 
@@ -122,36 +122,38 @@ fn compare<T: Serialize + PartialEq>(
 }
 
 fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
-    let fields = |object: &T| match serde_json::to_value(object) {
-        Ok(Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
-    };
-    let (before, after) = (fields(before), fields(after));
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => "none".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => without_secrets(other).to_string(),
-    };
-    let differ = after.iter().filter(|(key, value)| before.get(*key) != Some(value));
-    let changed = differ.map(|(key, value)| ChangedKey {
-        key: key.clone(),
-        old: text(before.get(key)),
-        new: text(Some(value)),
-    });
-    changed.collect()
+    let value = |object: &T| serde_json::to_value(object).unwrap_or_default();
+    let mut changed = Vec::new();
+    if let (Value::Object(before), Value::Object(after)) = (value(before), value(after)) {
+        compare_fields("", &before, &after, &mut changed);
+    }
+    changed
 }
 
-/// A value as people may see it: secrets are objects with that one member.
-fn without_secrets(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) if fields.len() == 1 && fields.contains_key("secret") => {
-            Value::String("secret".into())
+/// Members that are compared one by one, not as a whole.
+const NESTED: [&str; 4] = ["tls", "hsts", "identity", "default_certificate"];
+
+fn compare_fields(
+    path: &str,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    changed: &mut Vec<ChangedKey>,
+) {
+    for (key, new) in after {
+        let old = before.get(key).unwrap_or(&Value::Null);
+        let name = format!("{path}{key}");
+        match (old, new) {
+            _ if old == new => {}
+            (Value::Object(old), Value::Object(new)) if NESTED.contains(&key.as_str()) => {
+                compare_fields(&format!("{name}."), old, new, changed);
+            }
+            _ => {
+                let (old, mut new) = (shown::text(key, old), shown::text(key, new));
+                if old == new {
+                    new = format!("another {new}");
+                }
+                changed.push(ChangedKey { key: name, old, new });
+            }
         }
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| (key.clone(), without_secrets(value)));
-            Value::Object(fields.collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
-        other => other.clone(),
     }
 }

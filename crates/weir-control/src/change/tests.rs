@@ -1,7 +1,53 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::{Redirect, RedirectScheme};
+use crate::fixtures::MADE;
+use crate::state::{BackendTls, Hsts, Identity, ListenerTls, Redirect, RedirectScheme};
+use weir_tls::certificate::{ReadCertificate, read_certificate};
+use weir_tls::{Der, Secret};
+
+fn identity(number: u8) -> Identity {
+    Identity { chain: vec![Der::from(&[number; 9][..])], key: Secret::from(&b"hushhush"[..]) }
+}
+
+fn certificate(port: u8, number: u8, name: u8) -> Certificate {
+    Certificate {
+        address: address(port),
+        fingerprint: Fingerprint::of(&[number]),
+        names: vec![format!("n{name}.example")],
+        expires: i64::from(name),
+        identity: identity(number),
+    }
+}
+
+/// A listener that ends TLS.
+fn secure(port: u8, number: u8) -> Listener {
+    let hsts = Hsts {
+        enabled: true,
+        max_age: number.into(),
+        include_subdomains: false,
+        preload: false,
+        force_replace_backend: false,
+    };
+    let tls = ListenerTls {
+        default_certificate: Some(identity(number)),
+        client_authorities: identity(number).chain,
+        hsts: Some(hsts),
+        ..ListenerTls::default()
+    };
+    Listener { tls: Some(Box::new(tls)), ..listener(port, true) }
+}
+
+/// A cluster whose backends speak TLS.
+fn secure_cluster(id: u8, number: u8) -> Cluster {
+    let tls = BackendTls {
+        authorities: identity(number).chain,
+        server_name: None,
+        identity: Some(identity(number)),
+        verify: true,
+    };
+    Cluster { id: format!("c{id}"), tls: Some(Box::new(tls)), ..Cluster::default() }
+}
 
 fn address(port: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 1 + u16::from(port)))
@@ -80,10 +126,18 @@ fn order() -> impl Strategy<Value = Order> {
         }),
         (small.clone(), small.clone(), 0..3_u8)
             .prop_map(|(cluster, id, weight)| Order::Backend(backend(cluster, id, weight))),
-        (small.clone(), small).prop_map(|(cluster, id)| Order::RemoveBackend {
+        (small.clone(), small.clone()).prop_map(|(cluster, id)| Order::RemoveBackend {
             cluster: format!("c{cluster}"),
             id: format!("b{id}")
         }),
+        (small.clone(), small.clone(), small.clone()).prop_map(|(port, number, name)| {
+            Order::Certificate(Box::new(certificate(port, number, name)))
+        }),
+        (small.clone(), small.clone())
+            .prop_map(|(port, number)| Order::RemoveCertificate(certificate(port, number, 0).id())),
+        (small.clone(), small.clone())
+            .prop_map(|(port, number)| Order::Listener(secure(port, number))),
+        (small.clone(), small).prop_map(|(id, number)| Order::Cluster(secure_cluster(id, number))),
     ]
 }
 
@@ -266,7 +320,7 @@ fn what_is_rarely_meant_is_warned_of() {
     let mut warned = |frontend: Frontend| {
         let mut undo = Vec::new();
         state.apply(Order::Frontend(Box::new(frontend)), &mut undo);
-        warnings(&state, &undo)
+        warnings(&state, &undo, 0)
     };
     let fine = frontend(0, 1, Position::Tree, false);
     assert_eq!(warned(fine.clone()), Vec::<String>::new());
@@ -276,4 +330,87 @@ fn what_is_rarely_meant_is_warned_of() {
     assert!(warned(all)[0].contains("takes every request"));
     let late = frontend(0, 2, Position::Tree, true);
     assert!(warned(late)[0].contains("is never reached"));
+}
+
+#[test]
+fn a_plan_shows_no_key_and_no_certificate_in_full() {
+    let (mut state, _) = made(vec![
+        Order::Listener(secure(0, 0)),
+        Order::Listener(listener(1, true)),
+        Order::Cluster(secure_cluster(0, 0)),
+        Order::Certificate(Box::new(certificate(0, 1, 1))),
+    ]);
+    let mut undo = Vec::new();
+    let other_key = Identity { key: Secret::from(&b"whisper!"[..]), ..identity(1) };
+    for order in [
+        Order::Listener(secure(0, 1)),
+        Order::Listener(secure(1, 1)),
+        Order::Cluster(secure_cluster(0, 1)),
+        Order::Certificate(Box::new(Certificate { identity: other_key, ..certificate(0, 1, 1) })),
+        Order::Certificate(Box::new(certificate(0, 2, 2))),
+    ] {
+        state.apply(order, &mut undo);
+    }
+    let changes = plan(&state, &undo);
+    let lines = changes.iter().flat_map(|change| {
+        let keys =
+            change.keys.iter().map(|key| format!("  {}: {} → {}", key.key, key.old, key.new));
+        [format!("{} {}", change.object, change.name)].into_iter().chain(keys)
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    // Base64 of the keys and of the certificates.
+    for hidden in ["aHVzaGh1c2g", "d2hpc3Blc", "AQEBAQEB", "hush", "whisper"] {
+        assert!(!text.contains(hidden), "{hidden} is in\n{text}");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn certificates_that_nobody_takes_are_warned_of() {
+    let made_of = |shown: &weir_proto::CertificateAndKey| {
+        let read = read_certificate(&shown.certificate, &shown.certificate_chain, &shown.key);
+        let ReadCertificate { description, chain, key } = read.expect("good");
+        Certificate {
+            address: address(0),
+            fingerprint: description.fingerprint,
+            names: description.names,
+            expires: description.not_after,
+            identity: Identity { chain, key },
+        }
+    };
+    let now = 1_800_000_000;
+    let mut tls = ListenerTls::default();
+    let (mut state, mut undo) = (State::default(), Vec::new());
+    let secure = |tls: &ListenerTls| {
+        Order::Listener(Listener { tls: Some(Box::new(tls.clone())), ..listener(0, true) })
+    };
+    state.apply(secure(&tls), &mut undo);
+    state.apply(Order::Certificate(Box::new(made_of(&MADE.expired))), &mut undo);
+    state.apply(Order::Certificate(Box::new(made_of(&MADE.certificates[0]))), &mut undo);
+    let warned = warnings(&state, &undo, now);
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("old.example, … (") && warned[0].contains("expired on 2020-12-31"));
+
+    let mut warned = |host: &str, order: Option<Order>| {
+        let mut undo = Vec::new();
+        let denied = Frontend {
+            cluster: None,
+            hostname: host.to_owned(),
+            ..frontend(0, 0, Position::Tree, false)
+        };
+        state.apply(Order::Frontend(Box::new(denied)), &mut undo);
+        order.into_iter().for_each(|order| state.apply(order, &mut undo));
+        warnings(&state, &undo, now)
+    };
+    for covered in ["c0.example", "a.c0.example", "*.c0.example", "*", "/c.*/.example"] {
+        assert_eq!(warned(covered, None), Vec::<String>::new(), "{covered}");
+    }
+    let refused = warned("a.b.c0.example", None);
+    assert!(refused[0].contains("no certificate of 127.0.0.1:1 is for a.b.c0.example"));
+    assert!(refused[0].ends_with("clients that name it are refused"));
+    tls.default_certificate = Some(made_of(&MADE.certificates[1]).identity);
+    assert!(warned("c2.example", Some(secure(&tls)))[0].ends_with("does not either: 421"));
+    assert_eq!(warned("c1.example", None), Vec::<String>::new(), "the default one is for it");
+    tls.strict_sni_binding = false;
+    assert_eq!(warned("c2.example", Some(secure(&tls))), Vec::<String>::new());
 }

@@ -1,21 +1,39 @@
-//! What is odd about frontends that a transaction has just added or changed: it is allowed, and
-//! rarely meant.
+//! What is odd about frontends and certificates that a transaction has just added or changed: it is
+//! allowed, and rarely meant.
 //!
 //! Costs a few look-ups for each of them, whatever the size of the state.
 
-use super::{Undo, frontend_name};
-use crate::state::{Frontend, FrontendId, PathRule, Position, State};
+use weir_tls::certificate::describe;
 
-/// A sentence for each.
-pub fn warnings(state: &State, undo: &[Undo]) -> Vec<String> {
+use super::{Coverage, Undo, certificate_name, frontend_name};
+use crate::state::{Certificate, Frontend, FrontendId, PathRule, Position, State};
+
+/// A sentence for each; `now` is in seconds since 1970.
+pub fn warnings(state: &State, undo: &[Undo], now: i64) -> Vec<String> {
     let changed = undo.iter().filter_map(|step| match step {
         Undo::Frontend(id, _) => state.frontends.get(id),
         _ => None,
     });
-    let mut all: Vec<_> = changed.flat_map(|frontend| of(state, frontend)).collect();
+    let changed: Vec<_> = changed.collect();
+    let certificates = undo.iter().filter_map(|step| match step {
+        Undo::Certificate(id, _) => state.certificates.get(id),
+        _ => None,
+    });
+    let coverage = Coverage::of(state, changed.iter().map(|frontend| frontend.address));
+    let uncovered = changed.iter().filter_map(|frontend| coverage.remark(state, frontend));
+    let mut all: Vec<_> = uncovered.collect();
+    all.extend(certificates.filter_map(|certificate| validity(certificate, now)));
+    all.extend(changed.iter().flat_map(|frontend| of(state, frontend)));
     all.sort();
     all.dedup();
     all
+}
+
+/// That it is over, near its end, or has not begun.
+fn validity(certificate: &Certificate, now: i64) -> Option<String> {
+    let leaf = describe(certificate.identity.chain.first()?.bytes())?;
+    let name = certificate_name(&certificate.id(), &certificate.names);
+    Some(format!("{name} {}", leaf.remark(now)?))
 }
 
 fn of(state: &State, frontend: &Frontend) -> Vec<String> {

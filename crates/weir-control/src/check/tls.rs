@@ -111,3 +111,11 @@ pub(crate) fn server_name(name: &str) -> Result<(), Problem> {
     let message = format!("`{name}` is no name that a certificate can have");
     Err(Problem::new(message).help("write the name of a host, or an address, without a port"))
 }
+
+/// A name that a certificate is chosen for, as the state has it.
+pub(crate) fn host_pattern(name: &str) -> Result<String, Problem> {
+    certificate::host_pattern(name).ok_or_else(|| {
+        let message = format!("`{name}` is no name that a certificate can be chosen for");
+        Problem::new(message).help("write the name of a host, or `*.` and a name")
+    })
+}

@@ -1,14 +1,18 @@
 //! Clusters and their backends.
 
 use weir_proto::{
-    AddBackend, Cluster as Config, LoadBalancingAlgorithms, LoadBalancingParams,
-    LoadMetric as Metric, RemoveBackend,
+    AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
+    LoadBalancingParams, LoadMetric as Metric, RemoveBackend,
 };
 
-use super::{Refusal, address, port};
+use weir_tls::certificate::{certificate_pem, key_pem};
+
+use super::{Keys, Refusal, address, certificate, https, port};
 use crate::check;
 use crate::order::Order;
-use crate::state::{Answers, Backend, BackendId, Cluster, LoadBalancing, LoadMetric, State};
+use crate::state::{
+    Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing, LoadMetric, State,
+};
 
 /// Weight of a backend that is given none.
 const WEIGHT: u8 = 100;
@@ -40,9 +44,35 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         www_authenticate: config.www_authenticate.clone(),
         max_connections_per_ip: config.max_connections_per_ip.filter(|limit| *limit > 0),
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
-        tls: None,
+        tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
     };
     Ok(vec![Order::Cluster(cluster)])
+}
+
+fn tls_of(state: &State, cluster: &str, config: &ClusterTls) -> Result<Box<BackendTls>, Refusal> {
+    let known = state.clusters.get(cluster).and_then(|known| known.tls.as_deref());
+    let tls = BackendTls {
+        authorities: https::authorities(&config.authorities)?,
+        server_name: config.server_name.clone(),
+        identity: config.identity.as_ref().map(|shown| identity(known, shown)).transpose()?,
+        verify: config.verify.unwrap_or(true),
+    };
+    if let Some(name) = &tls.server_name {
+        check::server_name(name)?;
+    }
+    check::backend_tls(&tls)?;
+    Ok(Box::new(tls))
+}
+
+/// An answer about a cluster leaves the key out, and must be good for asking with.
+fn identity(known: Option<&BackendTls>, shown: &CertificateAndKey) -> Result<Identity, Refusal> {
+    let known = known.and_then(|tls| tls.identity.as_ref());
+    match known {
+        Some(known) if shown.key.is_empty() && certificate::without_key(known) == *shown => {
+            Ok(known.clone())
+        }
+        _ => certificate::identity(shown),
+    }
 }
 
 fn load_balancing(number: i32) -> Result<LoadBalancing, Refusal> {
@@ -163,7 +193,7 @@ pub(super) fn remove_backend(
 }
 
 /// A cluster as the protocol shows it.
-pub(super) fn config(cluster: &Cluster) -> Config {
+pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
     let answers = cluster.answers.iter().map(|(status, text)| (status.to_string(), text.clone()));
     let load_balancing = match cluster.load_balancing {
         LoadBalancing::RoundRobin => LoadBalancingAlgorithms::RoundRobin,
@@ -189,7 +219,24 @@ pub(super) fn config(cluster: &Cluster) -> Config {
         // Absent would be what the proxy has for all clusters.
         max_connections_per_ip: Some(cluster.max_connections_per_ip.unwrap_or_default()),
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
+        tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),
         ..Config::default()
+    }
+}
+
+fn tls_config(tls: &BackendTls, keys: Keys) -> ClusterTls {
+    let identity = tls.identity.as_ref().map(|identity| CertificateAndKey {
+        key: match keys {
+            Keys::Shown => key_pem(&identity.key).to_string(),
+            Keys::LeftOut => String::new(),
+        },
+        ..certificate::without_key(identity)
+    });
+    ClusterTls {
+        authorities: tls.authorities.iter().map(certificate_pem).collect(),
+        server_name: tls.server_name.clone(),
+        identity,
+        verify: Some(tls.verify),
     }
 }
 

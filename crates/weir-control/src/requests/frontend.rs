@@ -1,4 +1,4 @@
-//! HTTP frontends.
+//! Frontends of HTTP and HTTPS listeners.
 
 use weir_proto::{
     Header, HeaderPosition, PathRule as Path, PathRuleKind, RedirectPolicy,
@@ -6,7 +6,7 @@ use weir_proto::{
 };
 use weir_route::Rule;
 
-use super::{Refusal, address, port};
+use super::{Kind, Refusal, address, https, port};
 use crate::change::frontend_name;
 use crate::check;
 use crate::order::Order;
@@ -15,15 +15,26 @@ use crate::state::{
     State,
 };
 
-pub(super) fn add(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Order>, Refusal> {
+pub(super) fn add(
+    state: &State,
+    config: &RequestHttpFrontend,
+    kind: Kind,
+) -> Result<Vec<Order>, Refusal> {
     let frontend = frontend(config)?;
     let id = frontend.id();
     if state.frontends.get(&id).is_some() {
         let name = frontend_name(&id);
         return Err(format!("there is a frontend {name} already: remove it first").into());
     }
-    if !state.listeners.contains_key(&id.address) {
+    let Some(listener) = state.listeners.get(&id.address) else {
         return Err(format!("there is no listener on {}: add it first", id.address).into());
+    };
+    if Kind::of(listener) != kind {
+        let (is, asked) = (Kind::of(listener).name(), kind.name());
+        return Err(format!("{} speaks {is}: add no frontend of {asked}", id.address).into());
+    }
+    if frontend.hsts.is_some() && kind == Kind::Http {
+        return Err(check::HTTPS_FOR_HSTS.into());
     }
     if let Some((_, problem)) = check::frontend(&frontend).into_iter().next() {
         return Err(problem.into());
@@ -31,8 +42,16 @@ pub(super) fn add(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Ord
     Ok(vec![Order::Frontend(Box::new(frontend))])
 }
 
-pub(super) fn remove(state: &State, config: &RequestHttpFrontend) -> Result<Vec<Order>, Refusal> {
+pub(super) fn remove(
+    state: &State,
+    config: &RequestHttpFrontend,
+    kind: Kind,
+) -> Result<Vec<Order>, Refusal> {
     let id = name(config)?;
+    if Kind::at(state, id.address) != kind {
+        let name = frontend_name(&id);
+        return Err(format!("there is no {} frontend {name}", kind.name()).into());
+    }
     if state.frontends.get(&id).is_some() {
         return Ok(vec![Order::RemoveFrontend(id)]);
     }
@@ -68,9 +87,6 @@ fn name(config: &RequestHttpFrontend) -> Result<FrontendId, Refusal> {
 }
 
 fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
-    if config.hsts.is_some() {
-        return Err("HSTS needs TLS, which this version does not serve: leave `hsts` out".into());
-    }
     if !config.header_predicates.is_empty() {
         return Err("frontends cannot match on header fields in this version".into());
     }
@@ -98,7 +114,7 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         rewrite_port: port("rewrite_port", config.rewrite_port)?,
         required_auth: config.required_auth.unwrap_or_default(),
         headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
-        hsts: None,
+        hsts: config.hsts.as_ref().map(https::hsts).transpose()?,
     })
 }
 
@@ -168,7 +184,7 @@ pub(super) fn config(frontend: &Frontend) -> RequestHttpFrontend {
         rewrite_path: frontend.rewrite_path.clone(),
         rewrite_port: frontend.rewrite_port.map(Into::into),
         headers: frontend.headers.iter().map(header).collect(),
-        hsts: None,
+        hsts: frontend.hsts.as_ref().map(https::hsts_config),
         header_predicates: Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP listeners.
+//! HTTP listeners, and what HTTPS listeners have in common with them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use weir_proto::{
 };
 
 use super::cluster::{answers, checked};
-use super::{Refusal, address};
+use super::{Kind, Refusal, address};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
@@ -43,15 +43,17 @@ const HTTP2: [(&str, u64); 17] = [
     ("h2_graceful_shutdown_deadline_seconds", 5),
 ];
 
-/// Refuses what is not an HTTP listener on an address alone.
-pub(super) fn only_http(proxy: i32, interface: Option<&String>) -> Result<(), Refusal> {
-    if proxy != i32::from(ListenerType::Http) {
-        return Err("only HTTP listeners are served by this version".into());
+/// What a listener that is named speaks.
+pub(super) fn kind(proxy: i32, interface: Option<&String>) -> Result<Kind, Refusal> {
+    no_interface(interface)?;
+    match ListenerType::try_from(proxy) {
+        Ok(ListenerType::Http) => Ok(Kind::Http),
+        Ok(ListenerType::Https) => Ok(Kind::Https),
+        _ => Err("only HTTP and HTTPS listeners are served by this version".into()),
     }
-    no_interface(interface)
 }
 
-fn no_interface(interface: Option<&String>) -> Result<(), Refusal> {
+pub(super) fn no_interface(interface: Option<&String>) -> Result<(), Refusal> {
     match interface {
         None => Ok(()),
         Some(_) => Err("a listener cannot be bound to an interface: name its address".into()),
@@ -59,6 +61,11 @@ fn no_interface(interface: Option<&String>) -> Result<(), Refusal> {
 }
 
 pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
+    Ok(vec![Order::Listener(listener(state, config)?)])
+}
+
+/// The listener that a request describes, without TLS.
+pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refusal> {
     let address = address(&config.address)?;
     if state.listeners.contains_key(&address) {
         return Err(format!("there is a listener on {address} already: update it").into());
@@ -71,7 +78,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
     check::id_field_name("sozu_id_header", id_header)?;
     let mut all = custom(config.http_answers.as_ref())?;
     all.extend(answers(&config.answers, None)?);
-    Ok(vec![Order::Listener(Listener {
+    Ok(Listener {
         address,
         public_address: config.public_address.map(|a| super::address(&a)).transpose()?,
         front_timeout: seconds("front_timeout", config.front_timeout)?,
@@ -86,12 +93,16 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         // A request of its own activates it.
         active: false,
         tls: None,
-    })])
+    })
 }
 
 pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal> {
-    let address = address(&patch.address)?;
-    let mut listener = known(state, address)?.clone();
+    Ok(vec![Order::Listener(patched(state, patch, Kind::Http)?)])
+}
+
+/// The listener that a patch leads to, without what it says of TLS.
+pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listener, Refusal> {
+    let mut listener = known(state, address(&patch.address)?, kind)?.clone();
     refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
     let back_timeout = patch.back_timeout.map(u64::from);
     refuse_http2(patch, back_timeout.unwrap_or(listener.back_timeout.as_secs()))?;
@@ -121,26 +132,37 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
     listener.send_x_real_ip = patch.send_x_real_ip.unwrap_or(listener.send_x_real_ip);
     listener.answers.extend(custom(patch.http_answers.as_ref())?);
     listener.answers.extend(answers(&patch.answers, None)?);
-    Ok(vec![Order::Listener(listener)])
+    Ok(listener)
 }
 
-pub(super) fn remove(state: &State, address: SocketAddr) -> Result<Vec<Order>, Refusal> {
-    known(state, address)?;
+pub(super) fn remove(
+    state: &State,
+    address: SocketAddr,
+    kind: Kind,
+) -> Result<Vec<Order>, Refusal> {
+    known(state, address, kind)?;
     Ok(vec![Order::RemoveListener(address)])
 }
 
 pub(super) fn activate(
     state: &State,
     address: SocketAddr,
+    kind: Kind,
     active: bool,
 ) -> Result<Vec<Order>, Refusal> {
-    let listener = Listener { active, ..known(state, address)?.clone() };
+    let listener = Listener { active, ..known(state, address, kind)?.clone() };
     Ok(vec![Order::Listener(listener)])
 }
 
-fn known(state: &State, address: SocketAddr) -> Result<&Listener, Refusal> {
-    let listener = state.listeners.get(&address);
-    listener.ok_or_else(|| format!("there is no listener on {address}").into())
+fn known(state: &State, address: SocketAddr, kind: Kind) -> Result<&Listener, Refusal> {
+    match state.listeners.get(&address) {
+        None => Err(format!("there is no listener on {address}").into()),
+        Some(listener) if Kind::of(listener) != kind => {
+            let (is, asked) = (Kind::of(listener).name(), kind.name());
+            Err(format!("the listener on {address} speaks {is}, not {asked}").into())
+        }
+        Some(listener) => Ok(listener),
+    }
 }
 
 fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<(), Refusal> {
@@ -156,7 +178,7 @@ fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<
 }
 
 /// Refuses knobs of HTTP/2 that ask for something else than what the protocol's clients do.
-fn refuse_http2(message: &impl Serialize, back_timeout: u64) -> Result<(), Refusal> {
+pub(super) fn refuse_http2(message: &impl Serialize, back_timeout: u64) -> Result<(), Refusal> {
     let Ok(Value::Object(fields)) = serde_json::to_value(message) else { return Ok(()) };
     let usual = |name: &str| match name {
         "h2_stream_idle_timeout_seconds" => Some(back_timeout.max(IDLE_STREAM)),

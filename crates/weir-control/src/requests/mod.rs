@@ -4,8 +4,10 @@
 //! Must not know: sockets, workers. What the state may hold is checked as in the configuration
 //! file.
 
+mod certificate;
 mod cluster;
 mod frontend;
+mod https;
 mod listener;
 pub mod query;
 
@@ -19,7 +21,7 @@ use weir_proto::{ActivateListener, ListenerType, SocketAddress};
 
 use crate::check::Problem;
 use crate::order::Order;
-use crate::state::State;
+use crate::state::{ClientAuth, Listener, State};
 
 /// Why a request changes nothing: a sentence for whoever asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,24 +61,35 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
     let orders = match request {
         R::AddHttpListener(config) => listener::add(state, config)?,
         R::UpdateHttpListener(patch) => listener::update(state, patch)?,
+        R::AddHttpsListener(config) | R::AddHttpsListenerWithClientAuth(config) => {
+            https::add(state, config)?
+        }
+        R::UpdateHttpsListener(patch) | R::UpdateHttpsListenerWithClientAuth(patch) => {
+            https::update(state, patch)?
+        }
         R::RemoveListener(which) => {
-            listener::only_http(which.proxy, which.interface.as_ref())?;
-            listener::remove(state, address(&which.address)?)?
+            let kind = listener::kind(which.proxy, which.interface.as_ref())?;
+            listener::remove(state, address(&which.address)?, kind)?
         }
         R::ActivateListener(which) => {
-            listener::only_http(which.proxy, which.interface.as_ref())?;
-            listener::activate(state, address(&which.address)?, true)?
+            let kind = listener::kind(which.proxy, which.interface.as_ref())?;
+            listener::activate(state, address(&which.address)?, kind, true)?
         }
         R::DeactivateListener(which) => {
-            listener::only_http(which.proxy, which.interface.as_ref())?;
-            listener::activate(state, address(&which.address)?, false)?
+            let kind = listener::kind(which.proxy, which.interface.as_ref())?;
+            listener::activate(state, address(&which.address)?, kind, false)?
         }
         R::AddCluster(config) => cluster::add(state, config)?,
         R::RemoveCluster(id) => cluster::remove(state, id)?,
         R::AddBackend(backend) => cluster::add_backend(state, backend)?,
         R::RemoveBackend(backend) => cluster::remove_backend(state, backend)?,
-        R::AddHttpFrontend(config) => frontend::add(state, config)?,
-        R::RemoveHttpFrontend(config) => frontend::remove(state, config)?,
+        R::AddHttpFrontend(config) => frontend::add(state, config, Kind::Http)?,
+        R::RemoveHttpFrontend(config) => frontend::remove(state, config, Kind::Http)?,
+        R::AddHttpsFrontend(config) => frontend::add(state, config, Kind::Https)?,
+        R::RemoveHttpsFrontend(config) => frontend::remove(state, config, Kind::Https)?,
+        R::AddCertificate(wanted) => certificate::add(state, wanted)?,
+        R::ReplaceCertificate(wanted) => certificate::replace(state, wanted)?,
+        R::RemoveCertificate(wanted) => certificate::remove(state, wanted)?,
         other => return missing(other).map_or(Ok(None), |what| Err(what.into())),
     };
     Ok(Some(orders))
@@ -86,18 +99,6 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
 fn missing(request: &RequestType) -> Option<&'static str> {
     use RequestType as R;
     Some(match request {
-        R::AddHttpsListener(_)
-        | R::AddHttpsListenerWithClientAuth(_)
-        | R::UpdateHttpsListener(_)
-        | R::UpdateHttpsListenerWithClientAuth(_)
-        | R::AddHttpsFrontend(_)
-        | R::RemoveHttpsFrontend(_)
-        | R::AddHttpsFrontendWithHeaderPredicates(_)
-        | R::RemoveHttpsFrontendWithHeaderPredicates(_)
-        | R::AddHttpsFrontendWithSilentClose(_)
-        | R::AddCertificate(_)
-        | R::ReplaceCertificate(_)
-        | R::RemoveCertificate(_) => "TLS is not served by this version: use HTTP listeners",
         R::AddTcpListener(_)
         | R::UpdateTcpListener(_)
         | R::AddTcpFrontend(_)
@@ -107,10 +108,12 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         | R::AddUdpFrontend(_)
         | R::RemoveUdpFrontend(_) => "UDP is not proxied by this version: use HTTP listeners",
         R::AddHttpFrontendWithHeaderPredicates(_)
-        | R::RemoveHttpFrontendWithHeaderPredicates(_) => {
+        | R::AddHttpsFrontendWithHeaderPredicates(_)
+        | R::RemoveHttpFrontendWithHeaderPredicates(_)
+        | R::RemoveHttpsFrontendWithHeaderPredicates(_) => {
             "frontends cannot match on header fields in this version: use host, path and method"
         }
-        R::AddHttpFrontendWithSilentClose(_) => {
+        R::AddHttpFrontendWithSilentClose(_) | R::AddHttpsFrontendWithSilentClose(_) => {
             "a frontend cannot close silently in this version: leave its cluster out to deny"
         }
         R::AddUnixBackend(_) => "backends on unix sockets are not reached by this version",
@@ -125,24 +128,84 @@ fn missing(request: &RequestType) -> Option<&'static str> {
 /// The requests that make this state from nothing, in the order in which Weir's and other state
 /// files have them.
 pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
-    let listeners = state.listeners.values().flat_map(|listener| {
+    let of = |kind| state.listeners.values().filter(move |l| Kind::of(l) == kind);
+    let listeners = of(Kind::Http).chain(of(Kind::Https)).flat_map(|listener| {
         let activation = listener.active.then(|| {
             RequestType::ActivateListener(ActivateListener {
                 address: listener.address.into(),
-                proxy: ListenerType::Http.into(),
+                proxy: Kind::of(listener).listener_type().into(),
                 from_scm: false,
                 interface: None,
             })
         });
-        let added = RequestType::AddHttpListener(listener::config(listener));
-        std::iter::once(added).chain(activation)
+        std::iter::once(addition(listener)).chain(activation)
     });
-    let clusters = state.clusters.values().map(|c| RequestType::AddCluster(cluster::config(c)));
-    let frontends =
-        state.frontends.iter().map(|f| RequestType::AddHttpFrontend(frontend::config(f)));
+    let clusters = state.clusters.values();
+    let clusters = clusters.map(|c| RequestType::AddCluster(cluster::config(c, Keys::Shown)));
+    let frontends = |kind| {
+        let of_kind = state.frontends.iter().filter(move |f| Kind::at(state, f.address) == kind);
+        of_kind.map(frontend::config)
+    };
+    let http = frontends(Kind::Http).map(RequestType::AddHttpFrontend);
+    let certificates = state.certificates.values();
+    let certificates = certificates.map(|c| RequestType::AddCertificate(certificate::config(c)));
+    let https = frontends(Kind::Https).map(RequestType::AddHttpsFrontend);
     let backends =
         state.backends.iter().map(|b| RequestType::AddBackend(cluster::backend_config(b)));
-    listeners.chain(clusters).chain(frontends).chain(backends)
+    listeners.chain(clusters).chain(http).chain(certificates).chain(https).chain(backends)
+}
+
+/// The request that adds a listener.
+fn addition(listener: &Listener) -> RequestType {
+    let Some(tls) = &listener.tls else {
+        return RequestType::AddHttpListener(listener::config(listener));
+    };
+    let config = https::config(listener, tls, Keys::Shown);
+    match tls.client_auth {
+        ClientAuth::None if tls.client_authorities.is_empty() => {
+            RequestType::AddHttpsListener(config)
+        }
+        _ => RequestType::AddHttpsListenerWithClientAuth(config),
+    }
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Http,
+    Https,
+}
+
+impl Kind {
+    fn of(listener: &Listener) -> Self {
+        if listener.tls.is_some() { Self::Https } else { Self::Http }
+    }
+
+    /// Of the listener at an address, or of none.
+    fn at(state: &State, address: SocketAddr) -> Self {
+        state.listeners.get(&address).map_or(Self::Http, Self::of)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Https => "HTTPS",
+        }
+    }
+
+    fn listener_type(self) -> ListenerType {
+        match self {
+            Self::Http => ListenerType::Http,
+            Self::Https => ListenerType::Https,
+        }
+    }
+}
+
+/// Whether private keys are in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    Shown,
+    LeftOut,
 }
 
 fn address(address: &SocketAddress) -> Result<SocketAddr, Refusal> {

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_proto::{
-    AddBackend, ClusterHashes, ClusterInformation, ClusterInformations, FrontendFilters,
-    HttpListenerConfig, ListedFrontends, ListenersList, QueryClusterByDomain,
+    AddBackend, CertificateSummary, CertificatesByAddress, CertificatesWithFingerprints,
+    ClusterHashes, ClusterInformation, ClusterInformations, FrontendFilters, HttpListenerConfig,
+    HttpsListenerConfig, ListOfCertificatesByAddress, ListedFrontends, ListenersList,
+    QueryCertificatesFilters, QueryClusterByDomain, RequestHttpFrontend,
 };
 
-use super::{cluster, frontend, listener};
+use super::{Keys, Kind, certificate, cluster, frontend, https, listener};
 use crate::change::object_hash;
-use crate::state::{Backend, Frontend, PathRule, State};
+use crate::channel::FoundCertificates;
+use crate::state::{Backend, Certificate, Frontend, PathRule, State};
 
 /// Frontends by protocol (none named: all), part of the host, and cluster.
 pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
@@ -17,26 +20,84 @@ pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
     let wanted = |frontend: &&Frontend| {
         let domain = filters.domain.as_ref().is_none_or(|part| frontend.hostname.contains(part));
         let cluster = filters.cluster_id.is_none() || filters.cluster_id == frontend.cluster;
-        (filters.http || all) && domain && cluster
+        domain && cluster
     };
-    let http_frontends = state.frontends.iter().filter(wanted).map(frontend::config).collect();
-    ListedFrontends { http_frontends, ..ListedFrontends::default() }
+    let of = |asked: bool, kind| match asked || all {
+        true => by_kind(state, state.frontends.iter().filter(wanted), kind),
+        false => Vec::new(),
+    };
+    ListedFrontends {
+        http_frontends: of(filters.http, Kind::Http),
+        https_frontends: of(filters.https, Kind::Https),
+        ..ListedFrontends::default()
+    }
 }
 
-/// Every listener by its address.
+fn by_kind<'a>(
+    state: &State,
+    frontends: impl Iterator<Item = &'a Frontend>,
+    kind: Kind,
+) -> Vec<RequestHttpFrontend> {
+    let of_kind = frontends.filter(|frontend| Kind::at(state, frontend.address) == kind);
+    of_kind.map(frontend::config).collect()
+}
+
+/// Every listener by its address, without private keys.
 pub fn listeners(state: &State) -> ListenersList {
-    let listeners = state.listeners.values().map(|listener| {
-        let config = listener::config(listener);
-        (listener.address.to_string(), HttpListenerConfig { active: listener.active, ..config })
+    let mut list = ListenersList::default();
+    for listener in state.listeners.values() {
+        let (address, active) = (listener.address.to_string(), listener.active);
+        match &listener.tls {
+            None => {
+                let config = listener::config(listener);
+                list.http_listeners.insert(address, HttpListenerConfig { active, ..config });
+            }
+            Some(tls) => {
+                let config = https::config(listener, tls, Keys::LeftOut);
+                list.https_listeners.insert(address, HttpsListenerConfig { active, ..config });
+            }
+        }
+    }
+    list
+}
+
+/// Certificates by their fingerprints, with their keys: those of a name, or the one of a
+/// fingerprint, or all. A name is one that the certificate is chosen for, letter by letter.
+pub fn certificates(
+    state: &State,
+    filters: &QueryCertificatesFilters,
+) -> CertificatesWithFingerprints {
+    let wanted = |certificate: &&Certificate| match (&filters.domain, &filters.fingerprint) {
+        (Some(domain), _) => certificate.names.contains(domain),
+        (None, Some(fingerprint)) => certificate.fingerprint.to_string() == *fingerprint,
+        (None, None) => true,
+    };
+    let found = state.certificates.values().filter(wanted);
+    let certs = found.map(|c| (c.fingerprint.to_string(), certificate::with_key(c)));
+    CertificatesWithFingerprints { certs: certs.collect() }
+}
+
+/// What a worker found of certificates, as the protocol shows it.
+pub fn certificates_found(found: &[FoundCertificates]) -> ListOfCertificatesByAddress {
+    let by_address = found.iter().map(|found| {
+        let summaries = found.certificates.iter().map(|(domain, fingerprint)| CertificateSummary {
+            domain: domain.clone(),
+            fingerprint: fingerprint.to_string(),
+        });
+        CertificatesByAddress {
+            address: found.address.into(),
+            certificate_summaries: summaries.collect(),
+        }
     });
-    ListenersList { http_listeners: listeners.collect(), ..ListenersList::default() }
+    ListOfCertificatesByAddress { certificates: by_address.collect() }
 }
 
 /// What is known of a cluster; nothing when nothing names it.
 pub fn cluster_by_id(state: &State, id: &str) -> ClusterInformations {
     let information = ClusterInformation {
-        configuration: state.clusters.get(id).map(cluster::config),
-        http_frontends: frontends_to(state, id),
+        configuration: state.clusters.get(id).map(|c| cluster::config(c, Keys::LeftOut)),
+        http_frontends: frontends_to(state, id, Kind::Http),
+        https_frontends: frontends_to(state, id, Kind::Https),
         backends: backends(state, id),
         ..ClusterInformation::default()
     };
@@ -78,9 +139,9 @@ pub fn cluster_hashes(state: &State) -> ClusterHashes {
     ClusterHashes { map }
 }
 
-fn frontends_to(state: &State, id: &str) -> Vec<weir_proto::RequestHttpFrontend> {
+fn frontends_to(state: &State, id: &str, kind: Kind) -> Vec<RequestHttpFrontend> {
     let frontends = state.frontends.iter().filter(|f| f.cluster.as_deref() == Some(id));
-    frontends.map(frontend::config).collect()
+    by_kind(state, frontends, kind)
 }
 
 fn backends(state: &State, id: &str) -> Vec<AddBackend> {

@@ -7,6 +7,7 @@ use super::query;
 use super::*;
 
 mod round_trip;
+mod tls;
 
 fn at(port: u16) -> SocketAddress {
     SocketAddr::from(([127, 0, 0, 1], port)).into()

@@ -9,9 +9,15 @@ use proptest::sample::select;
 
 use super::super::of_state;
 use super::make;
+use crate::change::{diff, state_hash};
+use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, Cluster, EditPosition, Frontend, HeaderEdit, Listener, LoadBalancing,
-    LoadMetric, PathRule, Position, Redirect, RedirectScheme, State,
+    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend,
+    HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
+    Position, Redirect, RedirectScheme, State, TlsVersion,
+};
+use weir_tls::certificate::{
+    ReadCertificate, read_authorities, read_certificate, read_revocations,
 };
 
 fn address(port: u16) -> std::net::SocketAddr {
@@ -26,13 +32,100 @@ fn answers() -> impl Strategy<Value = Answers> {
     btree_map(Just(503), texts.prop_map(str::to_owned), 0..2)
 }
 
+fn read(number: usize) -> ReadCertificate {
+    let made = &MADE.certificates[number];
+    read_certificate(&made.certificate, &made.certificate_chain, &made.key).expect("good")
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    (0..3_usize).prop_map(|number| {
+        let read = read(number);
+        Identity { chain: read.chain, key: read.key }
+    })
+}
+
+fn hsts() -> impl Strategy<Value = Hsts> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (0..9_u32, flags).prop_map(|(max_age, (enabled, below, preload, force))| Hsts {
+        enabled,
+        max_age,
+        include_subdomains: below,
+        preload,
+        force_replace_backend: force,
+    })
+}
+
+fn listener_tls() -> impl Strategy<Value = ListenerTls> {
+    use TlsVersion::{V12, V13};
+    let versions = select(vec![vec![V12], vec![V13], vec![V12, V13]]);
+    let alpn = select(vec![vec!["http/1.1"], vec!["h2", "http/1.1"], vec!["http/1.1", "h2"]]);
+    let groups = select(vec![vec![], vec!["x25519", "P-256"]]);
+    let auth = select(vec![ClientAuth::None, ClientAuth::Optional, ClientAuth::Required]);
+    let rest = (0..17_u64, any::<bool>(), auth, any::<bool>());
+    (versions, alpn, groups, rest, option::of(identity()), option::of(hsts())).prop_map(
+        |(versions, alpn, groups, (tickets, strict, client_auth, revokes), identity, hsts)| {
+            let text = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+            let asks = client_auth != ClientAuth::None;
+            let authorities = read_authorities(&MADE.authority).expect("good");
+            ListenerTls {
+                versions,
+                cipher_list: Vec::new(),
+                groups_list: text(groups),
+                alpn: text(alpn),
+                strict_sni_binding: strict,
+                disable_http11: false,
+                tickets,
+                default_certificate: identity,
+                hsts,
+                client_auth,
+                client_authorities: if asks { authorities } else { Vec::new() },
+                client_revoked: match revokes {
+                    true => read_revocations(&MADE.revoked).expect("good"),
+                    false => Vec::new(),
+                },
+            }
+        },
+    )
+}
+
+fn backend_tls() -> impl Strategy<Value = BackendTls> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (flags, option::of(identity())).prop_map(|((trusts, named, verify), identity)| BackendTls {
+        authorities: match trusts {
+            true => read_authorities(&MADE.authority).expect("good"),
+            false => Vec::new(),
+        },
+        server_name: named.then(|| "b.internal".to_owned()),
+        identity,
+        verify,
+    })
+}
+
+fn certificate() -> impl Strategy<Value = Certificate> {
+    let names = option::of(select(vec![vec!["x.example"], vec!["*.y.example", "z.example"]]));
+    (1..4_u16, 0..3_usize, names, option::of(0..9_i64)).prop_map(
+        |(port, number, names, expires)| {
+            let ReadCertificate { description, chain, key } = read(number);
+            let text = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+            Certificate {
+                address: address(port),
+                fingerprint: description.fingerprint,
+                names: names.map_or(description.names, text),
+                expires: expires.unwrap_or(description.not_after),
+                identity: Identity { chain, key },
+            }
+        },
+    )
+}
+
 fn listener() -> impl Strategy<Value = Listener> {
     let timeouts = (1..99_u64, 1..99_u64, 1..99_u64, 1..99_u64);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (1..4_u16, option::of(1..9_u16), timeouts, flags, answers()).prop_map(
-        |(port, public, (front, back, connect, request), (elide, send, active), answers)| {
+    let tls = option::of(listener_tls());
+    (1..4_u16, option::of(1..9_u16), timeouts, flags, answers(), tls).prop_map(
+        |(port, public, (front, back, connect, request), (elide, send, active), answers, tls)| {
             Listener {
-                tls: None,
+                tls: tls.map(Box::new),
                 address: address(port),
                 public_address: public.map(address),
                 front_timeout: Duration::from_secs(front),
@@ -57,7 +150,8 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         select(vec![LoadMetric::Connections, LoadMetric::Requests, LoadMetric::ConnectionTime]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let numbers = (option::of(1..9_u16), option::of(1..9_u64), option::of(1..9_u32));
-    (0..3_u8, balancing, metric, flags, numbers, answers()).prop_map(
+    let tls = option::of(backend_tls());
+    (0..3_u8, balancing, metric, flags, numbers, answers(), tls).prop_map(
         |(
             id,
             load_balancing,
@@ -65,9 +159,10 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             (sticky, redirect, auth),
             (port, limit, retry),
             answers,
+            tls,
         )| {
             Cluster {
-                tls: None,
+                tls: tls.map(Box::new),
                 id: format!("c{id}"),
                 load_balancing,
                 load_metric,
@@ -112,11 +207,11 @@ fn frontend() -> impl Strategy<Value = Frontend> {
     let rule = (1..4_u16, hosts, path(), option::of(select(vec!["GET", "purge"])), position);
     let rewrite = (redirect, scheme, option::of(1..9_u16), any::<bool>());
     let tags = btree_map("[a-z]", "[a-z]", 0..3);
-    (rule, rewrite, option::of(0..3_u8), tags, vec(edit(), 0..3)).prop_map(
-        |((port, host, path, method, position), rewrite, cluster, tags, headers)| {
+    (rule, rewrite, option::of(0..3_u8), tags, vec(edit(), 0..3), option::of(hsts())).prop_map(
+        |((port, host, path, method, position), rewrite, cluster, tags, headers, hsts)| {
             let (redirect, redirect_scheme, rewrite_port, auth) = rewrite;
             Frontend {
-                hsts: None,
+                hsts,
                 address: address(port),
                 hostname: host.to_owned(),
                 path,
@@ -154,18 +249,25 @@ fn backend() -> impl Strategy<Value = Backend> {
 fn state() -> impl Strategy<Value = State> {
     let (listeners, clusters) = (vec(listener(), 0..4), vec(cluster(), 0..4));
     let (frontends, backends) = (vec(frontend(), 0..9), vec(backend(), 0..9));
-    (listeners, clusters, frontends, backends).prop_map(
-        |(listeners, clusters, frontends, backends)| {
-            let listeners: std::collections::BTreeMap<_, _> =
-                listeners.into_iter().map(|listener| (listener.address, listener)).collect();
-            let served = frontends.into_iter().filter(|f| listeners.contains_key(&f.address));
-            State {
-                frontends: served.collect(),
+    (listeners, clusters, frontends, backends, vec(certificate(), 0..4)).prop_map(
+        |(listeners, clusters, frontends, backends, certificates)| {
+            let mut state = State {
+                listeners: listeners.into_iter().map(|l| (l.address, l)).collect(),
                 backends: backends.into_iter().collect(),
                 clusters: clusters.into_iter().map(|c| (c.id.clone(), c)).collect(),
-                listeners,
-                certificates: Default::default(),
+                ..State::default()
+            };
+            for mut frontend in frontends {
+                let Some(listener) = state.listeners.get(&frontend.address) else { continue };
+                frontend.hsts = frontend.hsts.filter(|_| listener.tls.is_some());
+                state.frontends.put(frontend);
             }
+            let ends_tls = |c: &Certificate| {
+                state.listeners.get(&c.address).is_some_and(|listener| listener.tls.is_some())
+            };
+            let certificates = certificates.into_iter().filter(ends_tls);
+            state.certificates = certificates.map(|c| (c.id(), c)).collect();
+            state
         },
     )
 }
@@ -177,6 +279,31 @@ proptest! {
         for request in of_state(&state) {
             prop_assert_eq!(make(&mut again, &request), Ok(()), "{:?}", request);
         }
-        prop_assert_eq!(again, state);
+        // Frontends of HTTP come before those of HTTPS: between listeners, order does not count.
+        prop_assert_eq!(diff(&again, &state), vec![]);
+        prop_assert_eq!(state_hash(&again), state_hash(&state));
+        prop_assert_eq!(again.frontends.len(), state.frontends.len());
+    }
+
+    #[test]
+    fn what_is_listed_of_a_cluster_is_good_for_adding_it_again(state in state()) {
+        for id in state.clusters.keys() {
+            let found = super::query::cluster_by_id(&state, id).vec.pop();
+            let listed = found.and_then(|found| found.configuration).expect("it is there");
+            let mut again = state.clone();
+            let add = super::RequestType::AddCluster(listed);
+            prop_assert_eq!(make(&mut again, &add), Ok(()));
+            prop_assert_eq!(&again.clusters[id], &state.clusters[id]);
+        }
+    }
+
+    #[test]
+    fn keys_are_in_no_answer_but_the_one_that_is_for_them(state in state()) {
+        let listed = serde_json::to_string(&super::query::listeners(&state)).expect("JSON");
+        prop_assert!(!listed.contains("PRIVATE KEY"));
+        for id in state.clusters.keys() {
+            let listed = super::query::cluster_by_id(&state, id);
+            prop_assert!(!serde_json::to_string(&listed).expect("JSON").contains("PRIVATE KEY"));
+        }
     }
 }
