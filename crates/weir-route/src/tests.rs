@@ -338,7 +338,7 @@ fn many_paths_of_a_host_are_found_as_few_are() {
     let prefix = |number: usize| Rule {
         host: "h".into(),
         path: PathRule::Prefix(format!("/{}", "x".repeat(number))),
-        method: (number % 3 == 0).then(|| "GET".to_owned()),
+        method: number.is_multiple_of(3).then(|| "GET".to_owned()),
         position: Position::Tree,
     };
     let mut table = Table::new();
@@ -352,7 +352,7 @@ fn many_paths_of_a_host_are_found_as_few_are() {
     };
     for length in 1..200 {
         assert_eq!(found(&table, length, "GET"), Some(length));
-        let other = if length % 3 == 0 { length - 1 } else { length };
+        let other = if length.is_multiple_of(3) { length - 1 } else { length };
         assert_eq!(found(&table, length, "PUT"), Some(other));
     }
     for number in 1..200 {

@@ -414,3 +414,21 @@ fn certificates_that_nobody_takes_are_warned_of() {
     tls.strict_sni_binding = false;
     assert_eq!(warned("c2.example", Some(secure(&tls))), Vec::<String>::new());
 }
+
+/// When this fails because a type has another field, [`crate::packed::FORMAT`] goes up with the
+/// numbers here, or an old store would be read as something else.
+#[test]
+fn what_is_stored_has_the_form_that_is_said() {
+    let one = [
+        Undo::Listener(address(0), Some(secure(0, 1))),
+        Undo::Cluster("c".into(), Some(secure_cluster(0, 1))),
+        Undo::Frontend(
+            frontend(0, 0, Position::Tree, true).id(),
+            Some((1, frontend(0, 0, Position::Tree, true))),
+        ),
+        Undo::Backend(backend(0, 0, 1).key(), Some((1, backend(0, 0, 1)))),
+        Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
+    ];
+    let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
+    assert_eq!((crate::packed::FORMAT, lengths), (1, [94, 52, 43, 25, 177]));
+}
