@@ -37,6 +37,7 @@ fn serve(path: &Path) -> Result<(), Box<dyn Error>> {
     let checked = config::load(path).map_err(|report| report.render(false))?;
     let plan = Plan {
         control: None,
+        tls: Default::default(),
         files: weir_main::Files::default(),
         state: checked.state,
         settings: checked.settings,

@@ -14,7 +14,7 @@ use weir_base::Limits;
 
 use weir_tls::{Fingerprint, TicketKey};
 
-use crate::order::Order;
+use crate::order::{Object, Order};
 
 /// The frame that carries `message`, a [`ToWorker`] or [`ToMain`].
 ///
@@ -70,8 +70,8 @@ pub enum ToWorker {
         /// The epoch that it was prepared for.
         epoch: u64,
     },
-    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`] or [`ToMain::CertificatesFound`] of
-    /// this number.
+    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`] or
+    /// [`ToMain::CertificatesFound`] of this number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -128,6 +128,14 @@ pub enum ToMain {
         number: u64,
         /// What would happen.
         explained: Box<Explained>,
+    },
+    /// Answer to [`Question::Sessions`].
+    Counted {
+        /// Of the question.
+        number: u64,
+        /// Of each object, in the order of the question: for a listener, the sessions that came
+        /// from it; for others, those whose request goes through the object now.
+        sessions: Vec<u64>,
     },
     /// Answer to [`Question::Certificates`].
     CertificatesFound {
@@ -186,6 +194,8 @@ pub enum Question {
         /// Its path, without query.
         path: String,
     },
+    /// How many sessions each of these objects concerns now.
+    Sessions(Vec<Object>),
     /// Which certificates are served.
     Certificates {
         /// Those that a client of this name could be shown; `None`: all.

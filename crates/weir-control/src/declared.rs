@@ -1,9 +1,9 @@
 //! Things in the order in which they were declared, each found by its name.
 //!
 //! Invariants: names are unique; a thing keeps its place when it is replaced; every operation on
-//! one thing costs the logarithm of their number.
+//! one thing costs the logarithm of their number; places are the same when it was stored and read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
@@ -12,18 +12,37 @@ use serde::{Deserialize, Serialize};
 pub trait Named {
     /// Its name.
     type Name: Ord + Clone;
+    /// The name of a list in which the order counts.
+    type List: Ord + Clone;
 
     /// The name of this one.
     fn name(&self) -> Self::Name;
+
+    /// The list that this one is in, if it is in one; things of one name are in one list.
+    fn list(&self) -> Option<Self::List>;
+
+    /// The hash of this one's standing right before `next` in a list. It follows from their names.
+    fn link(&self, next: &Self) -> u64;
 }
 
 /// The things.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Vec<T>", into = "Vec<T>", bound(serialize = "T: Clone + Serialize"))]
+#[serde(from = "Stored<T>", into = "Stored<T>", bound(serialize = "T: Clone + Serialize"))]
 pub struct Declared<T: Named> {
     things: BTreeMap<u64, T>,
     places: BTreeMap<T::Name, u64>,
+    /// The places of those that are in a list.
+    lists: BTreeSet<(T::List, u64)>,
+    /// Sum of the links of all lists.
+    order: u64,
     next: u64,
+}
+
+/// What is stored: what undoes a change names places, so they stay.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    next: u64,
+    things: Vec<(u64, T)>,
 }
 
 impl<T: Named> Declared<T> {
@@ -37,7 +56,14 @@ impl<T: Named> Declared<T> {
     pub fn put_at(&mut self, place: u64, thing: T) -> Option<T> {
         self.places.insert(thing.name(), place);
         self.next = self.next.max(place + 1);
-        self.things.insert(place, thing)
+        let list = thing.list();
+        let replaced = self.things.insert(place, thing);
+        if let Some(list) = list
+            && self.lists.insert((list.clone(), place))
+        {
+            self.order = self.order.wrapping_add(self.links(&list, place));
+        }
+        replaced
     }
 
     /// The same as [`Declared::put`].
@@ -48,7 +74,28 @@ impl<T: Named> Declared<T> {
     /// Removes a thing; its place can be used to put it back.
     pub fn remove(&mut self, name: &T::Name) -> Option<(u64, T)> {
         let place = self.places.remove(name)?;
+        if let Some(list) = self.things.get(&place)?.list() {
+            self.order = self.order.wrapping_sub(self.links(&list, place));
+            self.lists.remove(&(list, place));
+        }
         self.things.remove(&place).map(|thing| (place, thing))
+    }
+
+    /// What the thing in a place of a list, which is there, adds to the order: its links, without
+    /// the one that its neighbours would have.
+    fn links(&self, list: &T::List, place: u64) -> u64 {
+        let at = |place| (list.clone(), place);
+        let thing = |(of, place): &(T::List, u64)| {
+            if of == list { self.things.get(place) } else { None }
+        };
+        let before = self.lists.range(..at(place)).next_back().and_then(thing);
+        let after = self.lists.range(at(place + 1)..).next().and_then(thing);
+        joined(before, self.things.get(&place), after)
+    }
+
+    /// A number that tells apart the orders of the things of each list; 0 without lists.
+    pub fn order(&self) -> u64 {
+        self.order
     }
 
     /// The thing of that name.
@@ -95,11 +142,12 @@ impl<T: Named> Declared<T> {
 
     /// Changes every thing, its name too.
     pub fn change_all(&mut self, change: impl Fn(&mut T)) {
-        for (place, mut thing) in std::mem::take(&mut self.things) {
-            self.places.remove(&thing.name());
+        let next = self.next;
+        for (place, mut thing) in std::mem::take(self).things {
             change(&mut thing);
             self.put_at(place, thing);
         }
+        self.next = next;
     }
 }
 
@@ -146,7 +194,13 @@ impl<T: Named> std::ops::Index<usize> for Declared<T> {
 
 impl<T: Named> Default for Declared<T> {
     fn default() -> Self {
-        Self { things: BTreeMap::new(), places: BTreeMap::new(), next: 0 }
+        Self {
+            things: BTreeMap::new(),
+            places: BTreeMap::new(),
+            lists: BTreeSet::new(),
+            order: 0,
+            next: 0,
+        }
     }
 }
 
@@ -174,8 +228,28 @@ impl<T: Named> FromIterator<T> for Declared<T> {
     }
 }
 
-impl<T: Named> From<Declared<T>> for Vec<T> {
-    fn from(all: Declared<T>) -> Self {
-        all.things.into_values().collect()
+impl<T: Named> From<Stored<T>> for Declared<T> {
+    fn from(stored: Stored<T>) -> Self {
+        let mut all = Self::default();
+        for (place, thing) in stored.things {
+            all.put_at(place, thing);
+        }
+        all.next = all.next.max(stored.next);
+        all
     }
+}
+
+impl<T: Named> From<Declared<T>> for Stored<T> {
+    fn from(all: Declared<T>) -> Self {
+        Self { next: all.next, things: all.things.into_iter().collect() }
+    }
+}
+
+/// How the order of a list moves when `this` comes between two neighbours that it has then.
+pub fn joined<T: Named>(before: Option<&T>, this: Option<&T>, after: Option<&T>) -> u64 {
+    let link = |one: Option<&T>, next: Option<&T>| match (one, next) {
+        (Some(one), Some(next)) => one.link(next),
+        _ => 0,
+    };
+    link(before, this).wrapping_add(link(this, after)).wrapping_sub(link(before, after))
 }

@@ -5,8 +5,23 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{
-    Backend, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
+    Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
 };
+
+/// What names an object of the state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Object {
+    /// A listener.
+    Listener(SocketAddr),
+    /// A cluster.
+    Cluster(String),
+    /// A frontend.
+    Frontend(FrontendId),
+    /// A backend.
+    Backend(BackendId),
+    /// A certificate.
+    Certificate(CertificateId),
+}
 
 /// One change. Adding something that exists replaces it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use weir_http::{
     h1::{HeadEncoder, parse_request, parse_response},
     message::{Fields, Method},
     policy::{
-        Edits, ForwardOptions, RequestContext, RequestId, ResponseContext, request_fields,
-        response_fields,
+        ClientIdentity, Edits, ForwardOptions, RequestContext, RequestId, ResponseContext,
+        request_fields, response_fields,
     },
 };
 

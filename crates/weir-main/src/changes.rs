@@ -127,7 +127,7 @@ impl Supervisor {
         self.transact_on(asker, terms, made, now);
     }
 
-    fn state_at(&self, epoch: u64) -> Result<State, String> {
+    fn state_at(&mut self, epoch: u64) -> Result<State, String> {
         if epoch > self.epoch {
             return Err(format!("epoch {epoch} has not been: {} is in use", self.epoch));
         }
@@ -215,13 +215,22 @@ fn orders_of(state: &State, change: &Request) -> Result<Vec<Order>, String> {
     })
 }
 
-/// Writes a file beside and moves it there.
+/// Writes a file beside and moves it there; what is begun and cannot be finished is removed.
 fn save(state: &State, path: &Path) -> std::io::Result<u64> {
-    use std::os::unix::fs::OpenOptionsExt;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
+    let beside = Path::new(&beside);
+    let saved = write(state, beside).and_then(|count| fs::rename(beside, path).map(|()| count));
+    if saved.is_err() {
+        let _ = fs::remove_file(beside);
+    }
+    saved
+}
+
+fn write(state: &State, path: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let mut writer = Writer::new(BufWriter::new(file));
     for request in requests::of_state(state) {
         writer.write(request.into())?;
@@ -229,7 +238,6 @@ fn save(state: &State, path: &Path) -> std::io::Result<u64> {
     let (mut file, count) = writer.finish()?;
     file.flush()?;
     file.get_ref().sync_all()?;
-    fs::rename(&beside, path)?;
     Ok(count)
 }
 

@@ -49,6 +49,17 @@ pub enum Error {
         /// `/proc/sys/fs/file-max`.
         most: u64,
     },
+    /// The file of `[tls] ticket_key_file`.
+    #[error("keys of session tickets cannot be read from {}: {cause}", .path.display())]
+    TicketKeys {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The kernel gives no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(io::Error),
     /// The soft limit stays where it is.
     #[error("the limit of open files cannot be raised: {0}")]
     RaiseDescriptors(io::Error),

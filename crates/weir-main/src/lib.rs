@@ -5,7 +5,9 @@
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
 //! * `replace`: the life of workers; `stop`: their end; `worker_process`: one of them.
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
-//! * `transact`: changes on every worker or none; `history`: where they are stored.
+//! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
+//!   they are stored.
+//! * `tickets`: the keys of session tickets.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
 //! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
@@ -13,6 +15,7 @@
 mod backoff;
 mod changes;
 mod control;
+mod dry_run;
 mod error;
 mod history;
 mod limits;
@@ -26,6 +29,7 @@ mod sockets;
 mod start;
 mod stop;
 mod supervise;
+mod tickets;
 mod token;
 mod transact;
 mod worker_process;

@@ -14,6 +14,7 @@ use weir_proto::{
 };
 
 use crate::control::Asker;
+use crate::dry_run::Planned;
 use crate::history::Record;
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
@@ -28,15 +29,31 @@ const LISTED: u32 = 100;
 /// Something that workers are asked.
 pub(crate) struct Ask {
     number: u64,
-    /// `None` when main wants to know.
-    asker: Option<Asker>,
     /// Slots that have not answered.
     waiting: BTreeSet<u16>,
-    /// Epoch and hash by slot; `None` while it has not answered.
-    hashes: BTreeMap<u16, Option<(u64, u64)>>,
-    /// What was found of certificates, by slot; `None`: something else was asked.
-    certificates: Option<BTreeMap<String, ResponseContent>>,
     pub(crate) deadline: Instant,
+    about: About,
+}
+
+/// What an answer is for.
+pub(crate) enum About {
+    /// Who has in use what main has.
+    Hashes {
+        /// `None` when main wants to know.
+        asker: Option<Asker>,
+        /// Epoch and hash by slot; `None` while it has not answered.
+        found: BTreeMap<u16, Option<(u64, u64)>>,
+    },
+    /// What one worker would do.
+    Explanation(Asker),
+    /// A dry run.
+    Sessions(Box<Planned>),
+    /// Which certificates are served.
+    Certificates {
+        asker: Asker,
+        /// By slot, of those that have answered.
+        found: BTreeMap<String, ResponseContent>,
+    },
 }
 
 impl Supervisor {
@@ -78,7 +95,7 @@ impl Supervisor {
         let Some(slot) = self.slots_that(Slot::serves).next() else {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         };
-        self.ask(Some(asker), [slot].into(), question, now);
+        self.ask([slot].into(), question, About::Explanation(asker), now);
     }
 
     fn question(&self, wanted: &ExplainRequest) -> Result<Question, String> {
@@ -128,14 +145,19 @@ impl Supervisor {
         if waiting.is_empty() {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         }
-        self.ask(Some(asker), waiting, Question::Hash, now);
+        self.ask_hashes(Some(asker), waiting, now);
     }
 
-    fn ask(
+    fn ask_hashes(&mut self, asker: Option<Asker>, waiting: BTreeSet<u16>, now: Instant) {
+        let found = waiting.iter().map(|slot| (*slot, None)).collect();
+        self.ask(waiting, Question::Hash, About::Hashes { asker, found }, now);
+    }
+
+    pub(crate) fn ask(
         &mut self,
-        asker: Option<Asker>,
         waiting: BTreeSet<u16>,
         question: Question,
+        about: About,
         now: Instant,
     ) {
         self.asked += 1;
@@ -145,22 +167,24 @@ impl Supervisor {
                 worker.send(&ToWorker::Ask { number, question: question.clone() });
             }
         }
-        let hashes = waiting.iter().map(|slot| (*slot, None)).collect();
-        let certificates =
-            matches!(question, Question::Certificates { .. }).then(BTreeMap::default);
         let deadline = now + self.plan.worker_timeout;
-        self.asks.push(Ask { number, asker, waiting, hashes, certificates, deadline });
+        self.asks.push(Ask { number, waiting, deadline, about });
     }
 
     pub(crate) fn note_hash(&mut self, slot: u16, number: u64, epoch: u64, hash: u64) {
-        let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
-        let ask = &mut self.asks[at];
-        ask.waiting.remove(&slot);
-        ask.hashes.insert(slot, Some((epoch, hash)));
-        if ask.waiting.is_empty() {
-            let ask = self.asks.swap_remove(at);
-            self.tell_drift(&ask);
-        }
+        self.note_answer(slot, number, |about| {
+            if let About::Hashes { found, .. } = about {
+                found.insert(slot, Some((epoch, hash)));
+            }
+        });
+    }
+
+    pub(crate) fn note_counted(&mut self, slot: u16, number: u64, sessions: &[u64]) {
+        self.note_answer(slot, number, |about| {
+            if let About::Sessions(planned) = about {
+                planned.add(sessions);
+            }
+        });
     }
 
     /// Asks every worker which certificates it serves: those that a client of a name could be
@@ -176,37 +200,68 @@ impl Supervisor {
             return self.answer(&asker, &Response::failure("no worker is there to be asked"));
         }
         let question = Question::Certificates { domain: filters.domain };
-        self.ask(Some(asker), waiting, question, now);
+        let found = BTreeMap::new();
+        self.ask(waiting, question, About::Certificates { asker, found }, now);
     }
 
     pub(crate) fn note_certificates(
         &mut self,
         slot: u16,
         number: u64,
-        found: &[FoundCertificates],
+        certificates: &[FoundCertificates],
     ) {
+        self.note_answer(slot, number, |about| {
+            if let About::Certificates { found, .. } = about {
+                let list =
+                    ContentType::CertificatesByAddress(query::certificates_found(certificates));
+                found.insert(slot.to_string(), ResponseContent { content_type: Some(list) });
+            }
+        });
+    }
+
+    /// A worker has answered; the last answer ends the question.
+    fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let ask = &mut self.asks[at];
-        ask.waiting.remove(&slot);
-        if let Some(certificates) = &mut ask.certificates {
-            let content = ContentType::CertificatesByAddress(query::certificates_found(found));
-            certificates.insert(slot.to_string(), ResponseContent { content_type: Some(content) });
+        if ask.waiting.remove(&slot) {
+            add(&mut ask.about);
         }
         if ask.waiting.is_empty() {
             let ask = self.asks.swap_remove(at);
-            self.tell_certificates(ask);
+            self.tell(ask);
         }
     }
 
-    /// What every worker that has answered serves.
-    fn tell_certificates(&mut self, ask: Ask) {
-        let (Some(asker), Some(map)) = (ask.asker, ask.certificates) else { return };
-        let message = match ask.waiting.len() {
-            0 => "every worker has answered".to_owned(),
-            late => format!("{late} workers have not answered in time"),
-        };
-        let content = ContentType::WorkerResponses(WorkerResponses { map });
-        self.answer(&asker, &Response::ok(message, content));
+    /// The worker of a slot has ended: it answers no question.
+    pub(crate) fn note_speechless(&mut self, slot: u16) {
+        let asked = |ask: &mut Ask| ask.waiting == BTreeSet::from([slot]);
+        let over: Vec<_> = self.asks.extract_if(.., asked).collect();
+        for ask in &mut self.asks {
+            ask.waiting.remove(&slot);
+        }
+        over.into_iter().for_each(|ask| self.tell(ask));
+    }
+
+    /// Tells whoever asked what workers have said.
+    fn tell(&mut self, ask: Ask) {
+        let silence = "the worker did not answer in time";
+        match ask.about {
+            About::Hashes { asker: None, found } => self.repair(&found),
+            About::Hashes { asker: Some(asker), found } if found.values().all(Option::is_none) => {
+                self.answer(&asker, &Response::failure(silence));
+            }
+            About::Hashes { asker: Some(asker), found } => self.tell_drift(&asker, &found),
+            About::Explanation(asker) => self.answer(&asker, &Response::failure(silence)),
+            About::Sessions(planned) => self.tell_plan(*planned),
+            About::Certificates { asker, found } if found.is_empty() => {
+                self.answer(&asker, &Response::failure(silence));
+            }
+            About::Certificates { asker, found } => {
+                let message = format!("answers of workers: {}", found.len());
+                let content = ContentType::WorkerResponses(WorkerResponses { map: found });
+                self.answer(&asker, &Response::ok(message, content));
+            }
+        }
     }
 
     /// Asks the workers, from time to time, whether they have in use what main has.
@@ -217,16 +272,16 @@ impl Supervisor {
         self.compare_at = now + COMPARE_PERIOD;
         let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
         if !waiting.is_empty() {
-            self.ask(None, waiting, Question::Hash, now);
+            self.ask_hashes(None, waiting, now);
         }
     }
 
     /// Replaces workers that do not have in use what main has.
-    fn repair(&mut self, ask: &Ask) {
-        for (slot, found) in &ask.hashes {
+    fn repair(&mut self, found: &BTreeMap<u16, Option<(u64, u64)>>) {
+        for (slot, found) in found {
             let Some((epoch, hash)) = *found else { continue };
             if epoch == self.epoch
-                && hash != self.hash
+                && hash != self.hash.value()
                 && let Some(worker) = &mut self.slots[usize::from(*slot)].worker
             {
                 worker.kill(format!("had something else in use than epoch {epoch}"));
@@ -234,28 +289,26 @@ impl Supervisor {
         }
     }
 
-    fn tell_drift(&mut self, ask: &Ask) {
-        let Some(asker) = ask.asker else { return self.repair(ask) };
-        let hash = self.hash;
+    fn tell_drift(&mut self, asker: &Asker, found: &BTreeMap<u16, Option<(u64, u64)>>) {
+        let hash = self.hash.value();
         let differs = |found: &Option<(u64, u64)>| *found != Some((self.epoch, hash));
-        let differing = ask.hashes.values().filter(|found| differs(found)).count();
+        let differing = found.values().filter(|found| differs(found)).count();
         let message = match differing {
             0 => "every worker has in use what main has".to_owned(),
             count => format!("{count} workers do not have in use what main has"),
         };
-        let workers = ask.hashes.iter().map(|(slot, found)| WorkerDrift {
+        let workers = found.iter().map(|(slot, found)| WorkerDrift {
             id: (*slot).into(),
             epoch: found.map(|(epoch, _)| epoch),
             hash: found.map(|(_, hash)| hash),
         });
         let drift = Drift { epoch: self.epoch, hash, workers: workers.collect() };
-        self.answer(&asker, &Response::ok(message, ContentType::Drift(drift)));
+        self.answer(asker, &Response::ok(message, ContentType::Drift(drift)));
     }
 
     pub(crate) fn note_explained(&mut self, slot: u16, number: u64, explained: Explained) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
-        let ask = self.asks.swap_remove(at);
-        let Some(asker) = ask.asker else { return };
+        let About::Explanation(asker) = self.asks.swap_remove(at).about else { return };
         let content = ContentType::Explanation(Explanation {
             worker: slot.into(),
             epoch: self.epoch,
@@ -273,13 +326,7 @@ impl Supervisor {
     pub(crate) fn give_up_asks(&mut self, now: Instant) {
         while let Some(at) = self.asks.iter().position(|ask| ask.deadline <= now) {
             let ask = self.asks.swap_remove(at);
-            if ask.hashes.values().any(Option::is_some) {
-                self.tell_drift(&ask);
-            } else if ask.certificates.as_ref().is_some_and(|found| !found.is_empty()) {
-                self.tell_certificates(ask);
-            } else if let Some(asker) = ask.asker {
-                self.answer(&asker, &Response::failure("the worker did not answer in time"));
-            }
+            self.tell(ask);
         }
     }
 }

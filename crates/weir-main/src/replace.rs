@@ -1,6 +1,7 @@
 //! The life of workers: started on the sockets of their slot, noticed when they end, replaced.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{error, info, warn};
@@ -41,6 +42,7 @@ impl Supervisor {
     fn start_worker(&mut self, slot: u16, now: Instant) -> io::Result<i32> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
+        worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             worker.lend(address, socket);
         }
@@ -70,6 +72,7 @@ impl Supervisor {
         let lifetime = worker.lifetime(now);
         place.worker = None;
         self.note_gone(slot, now);
+        self.note_speechless(slot);
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),
@@ -118,6 +121,27 @@ impl Supervisor {
             }
             let pid = host.pid();
             self.slots[usize::from(slot)].host = Some(pid);
+        }
+    }
+
+    /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and
+    /// to the one that was lent the others of the slot and keeps them.
+    pub(crate) fn lend_new_sockets(&mut self, bound: &[SocketAddr]) {
+        for slot in 0..self.plan.worker_count {
+            let host = self.slots[usize::from(slot)].host;
+            for (address, socket) in self.sockets.of_slot(slot) {
+                if !bound.contains(&address) {
+                    continue;
+                }
+                for (number, place) in (0..).zip(&mut self.slots) {
+                    let worker = place.worker.as_mut().filter(|worker| worker.takes_orders());
+                    let wanted =
+                        |worker: &&mut WorkerProcess| number == slot || host == Some(worker.pid());
+                    if let Some(worker) = worker.filter(wanted) {
+                        worker.lend(address, socket);
+                    }
+                }
+            }
         }
     }
 

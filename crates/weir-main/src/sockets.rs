@@ -114,7 +114,7 @@ fn require_free(address: SocketAddr) -> Result<(), Error> {
     }
 }
 
-/// The listener on `from` and its routes are known by the address `to` from now on.
+/// The listener on `from`, its routes and certificates are known by the address `to` from now on.
 fn move_listener(state: &mut State, from: SocketAddr, to: SocketAddr) {
     if let Some(mut listener) = state.listeners.remove(&from) {
         listener.address = to;
@@ -125,4 +125,10 @@ fn move_listener(state: &mut State, from: SocketAddr, to: SocketAddr) {
             frontend.address = to;
         }
     });
+    for id in state.certificates_of(from) {
+        if let Some(mut certificate) = state.certificates.remove(&id) {
+            certificate.address = to;
+            state.certificates.insert(certificate.id(), certificate);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use log::warn;
-use weir_control::change::{diff, plan as changes, state_hash};
+use weir_control::change::{StateHash, diff, plan as changes};
 use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
@@ -15,6 +15,7 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
+use crate::tickets::Tickets;
 use crate::{Ended, Error, Plan, limits, pidfile};
 
 /// The epoch of a state that no transaction led to.
@@ -23,12 +24,14 @@ const FIRST_EPOCH: u64 = 1;
 /// Events taken from the kernel at once: what is left waits for the next turn.
 const EVENTS: usize = 64;
 
-/// Blocks the signals that main understands, to be read by [`run`]. Threads that are started later
-/// inherit this: call it first, or a signal that such a thread gets ends the process.
+/// Blocks the signals that main understands, to be read by [`run`], and ignores the one for a file
+/// that may not grow. Threads that are started later inherit this: call it first, or a signal that
+/// such a thread gets ends the process.
 ///
 /// # Errors
 /// [`Error::Events`].
 pub fn block_signals() -> Result<Signals, Error> {
+    weir_sys::let_long_writes_fail();
     let understood = [Signal::Terminate, Signal::Interrupt, Signal::Hangup, Signal::User1];
     Signals::block(&understood).map_err(Error::Events)
 }
@@ -60,15 +63,17 @@ pub fn run(
     if epoch == FIRST_EPOCH || plan.files.from_file {
         history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
     }
+    let tickets = Tickets::new(plan.tls.clone(), &mut history, now)?;
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
     let supervisor = Supervisor {
         epoch,
-        hash: state_hash(&plan.state),
+        hash: StateHash::of(&plan.state),
         compare_at: now + COMPARE_PERIOD,
         transaction: None,
         history,
+        tickets,
         control,
         counts: BTreeMap::new(),
         asks: Vec::new(),

@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 
 use log::info;
 use weir_base::Instant;
+use weir_control::change::StateHash;
 use weir_control::channel::ToMain;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
@@ -20,6 +21,7 @@ use crate::notify::Notify;
 use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
+use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
 use crate::{Ended, Error, OnReady, Plan};
@@ -39,12 +41,13 @@ pub(crate) struct Supervisor {
     pub(crate) stage: Stage,
     /// The configuration in use.
     pub(crate) epoch: u64,
-    /// [`weir_control::change::state_hash`] of it.
-    pub(crate) hash: u64,
+    /// Of it.
+    pub(crate) hash: StateHash,
     /// When workers are asked next whether they have it.
     pub(crate) compare_at: Instant,
     pub(crate) transaction: Option<Transaction>,
     pub(crate) history: History,
+    pub(crate) tickets: Tickets,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
     pub(crate) counts: BTreeMap<&'static str, i32>,
@@ -142,7 +145,7 @@ impl Supervisor {
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
         let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
         let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
-        let until = until.min(asks).min(self.compare_at);
+        let until = until.min(asks).min(self.compare_at).min(self.tickets.next);
         slots.fold(until.min(self.notify.deadline()).min(logs), Instant::min)
     }
 
@@ -152,6 +155,7 @@ impl Supervisor {
         self.kill_what_holds_up(now);
         self.give_up_asks(now);
         self.compare_workers(now);
+        self.attend_tickets(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
@@ -183,6 +187,7 @@ impl Supervisor {
                 ToMain::CertificatesFound { number, found } => {
                     self.note_certificates(slot, number, &found);
                 }
+                ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     if !self.note_refused(epoch, &reason)
@@ -209,7 +214,9 @@ impl Supervisor {
         self.stage = Stage::Serving;
         let addresses: Vec<_> = self.sockets.addresses().collect();
         for address in &addresses {
-            info!("listening on http://{address}");
+            let listener = self.plan.state.listeners.get(address);
+            let tls = listener.is_some_and(|listener| listener.tls.is_some());
+            info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }
         info!("all workers are ready: {}", self.plan.worker_count);
         self.notify.ready(now);

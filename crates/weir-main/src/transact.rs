@@ -16,12 +16,12 @@ use std::net::SocketAddr;
 
 use log::info;
 use weir_base::Instant;
-use weir_control::change::{Undo, hash_change, plan, warnings};
+use weir_control::change::{Undo, plan, plan_by_object, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
 use weir_control::state::State;
 use weir_proto::response_content::ContentType;
-use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult};
+use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult, frame};
 
 use crate::control::Asker;
 use crate::history::{Record, now_millis};
@@ -94,10 +94,15 @@ impl Supervisor {
 
     /// Begins a transaction of what was just made of the state.
     pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
-        let changes = plan(&self.plan.state, &undo);
         let seconds = weir_sys::unix_time().as_secs().cast_signed();
         let warnings = warnings(&self.plan.state, &undo, seconds);
-        if changes.is_empty() || who.dry_run {
+        if who.dry_run {
+            let planned = plan_by_object(&self.plan.state, &undo);
+            self.plan.state.undo(undo);
+            return self.count_sessions(who, planned, warnings, now);
+        }
+        let changes = plan(&self.plan.state, &undo);
+        if changes.is_empty() {
             self.plan.state.undo(undo);
             return self.answer_done(&who, &changes, warnings);
         }
@@ -121,15 +126,11 @@ impl Supervisor {
             self.plan.state.undo(undo);
             return self.fail(&who, "the change cannot be told to workers");
         };
+        self.lend_new_sockets(&listeners.bound);
         for slot in &waiting {
-            let place = &mut self.slots[usize::from(*slot)];
-            let Some(worker) = &mut place.worker else { continue };
-            for (address, socket) in self.sockets.of_slot(*slot) {
-                if listeners.bound.contains(&address) {
-                    worker.lend(address, socket);
-                }
+            if let Some(worker) = &mut self.slots[usize::from(*slot)].worker {
+                worker.send_frames(&frames);
             }
-            worker.send_frames(&frames);
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
         let deadline = now + self.plan.worker_timeout;
@@ -245,8 +246,7 @@ impl Supervisor {
             return self.abandon(transaction, &reason);
         }
         self.epoch = transaction.epoch;
-        let moved = hash_change(&self.plan.state, &transaction.undo);
-        self.hash = self.hash.wrapping_add(moved);
+        self.hash.follow(&self.plan.state, &transaction.undo);
         // Workers empty their queues; ours must not take what they cannot see.
         self.sockets.remove(&transaction.closed);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
@@ -275,19 +275,22 @@ impl Supervisor {
     }
 
     fn answer_done(&mut self, who: &Who, changes: &[PlannedChange], warnings: Vec<String>) {
-        let beware = match who.detailed || warnings.is_empty() {
-            true => String::new(),
-            false => format!("; beware: {}", warnings.join("; ")),
-        };
+        let beware = if who.detailed { String::new() } else { beware(&warnings) };
         let content = who.detailed.then(|| {
             let changes = changes.to_vec();
             ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
         });
-        let message = match who.dry_run {
-            true => "nothing was changed, this is what would be".to_owned(),
-            false => format!("{}{beware}", who.done),
-        };
-        self.answer(&who.asker, &Response::ok(message, content));
+        let mut response = Response::ok(format!("{}{beware}", who.done), content);
+        // The change is made, whether or not there is room to say all of it.
+        let longest = self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes);
+        if !frame::fits(&response, longest) {
+            let count = changes.len();
+            let unlisted = format!("{count} changes are too many to list: see `weir history`");
+            let (changes, warnings) = (Vec::new(), vec![unlisted]);
+            let result = TransactionResult { epoch: self.epoch, changes, warnings };
+            response = Response::ok(who.done.clone(), ContentType::Transaction(result));
+        }
+        self.answer(&who.asker, &response);
     }
 
     fn fail(&mut self, who: &Who, sentence: &str) {
@@ -311,6 +314,17 @@ impl Supervisor {
                 worker.kill(format!("did not {what} epoch {} in time", transaction.epoch));
             }
         }
+    }
+}
+
+/// The first warnings, behind the sentence of success.
+fn beware(warnings: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = warnings.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match warnings.len() {
+        0 => String::new(),
+        1..=TOLD => format!("; beware: {told}"),
+        count => format!("; beware: {told}; and {} more", count - TOLD),
     }
 }
 

@@ -55,6 +55,11 @@ pub fn encode(message: &impl Message, limit: usize, out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
+/// Whether [`encode`] makes a frame of `message`.
+pub fn fits(message: &impl Message, limit: usize) -> bool {
+    PREFIX + message.encoded_len() <= limit
+}
+
 /// Cuts a stream of bytes into frames.
 ///
 /// Poll until nothing comes before more is handed in: then the buffer is never longer than the

@@ -28,6 +28,13 @@ impl<T> List<T> {
         Some(self.0.remove(at).value)
     }
 
+    /// The value of a rule, between those right before and right after it.
+    pub(crate) fn neighbours(&self, rule: &Rule) -> Option<(Option<&T>, &T, Option<&T>)> {
+        let at = self.0.iter().position(|entry| entry.rule == *rule)?;
+        let value = |at: usize| self.0.get(at).map(|entry| &entry.value);
+        Some((at.checked_sub(1).and_then(value), value(at)?, value(at + 1)))
+    }
+
     /// `request.host` is in lower case.
     pub(crate) fn lookup(&self, request: &Request<'_>) -> Option<&Entry<T>> {
         self.0.iter().find(|entry| {

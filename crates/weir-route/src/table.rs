@@ -114,6 +114,18 @@ impl<T> Table<T> {
         self.iter().any(|(known, _)| *known == rule)
     }
 
+    /// The route of a rule, between those right before and right after it in its section. `None`
+    /// when it is not there, or in the tree, where the order does not count. Looks at every route
+    /// of the section.
+    pub fn neighbours(&self, rule: &Rule) -> Option<(Option<&T>, &T, Option<&T>)> {
+        let list = match rule.position {
+            Position::Pre => &self.before,
+            Position::Post => &self.after,
+            Position::Tree => return None,
+        };
+        list.neighbours(&rule.clone().canonical())
+    }
+
     /// Removes a route; returns its value.
     pub fn remove(&mut self, rule: &Rule) -> Option<T> {
         let rule = rule.clone().canonical();

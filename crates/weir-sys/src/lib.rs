@@ -28,5 +28,5 @@ pub use pipe::Pipe;
 pub use process::name as name_process;
 pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core, spawn_self};
 pub use random::fill as fill_random;
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, let_long_writes_fail};
 pub use tcp::{TcpListener, TcpStream, is_bound};

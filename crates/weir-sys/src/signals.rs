@@ -83,6 +83,13 @@ impl AsFd for Signals {
     }
 }
 
+/// From now on a write beyond the length that a file may have fails in this process and those it
+/// starts (`EFBIG`), as one on a full disk does, and does not end the process (`SIGXFSZ`).
+pub fn let_long_writes_fail() {
+    // SAFETY: SIG_IGN is a valid disposition of this signal, and no handler of ours is lost.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// A signal that is ignored is dropped even while it is blocked.
 fn stop_ignoring(signals: &[Signal]) {
     for (_, number) in ALL.iter().filter(|(signal, _)| signals.contains(signal)) {

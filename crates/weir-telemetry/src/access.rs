@@ -7,7 +7,8 @@
 //!
 //! where what is unknown is `-`. The tags are those of the frontend, then `epoch=N` (which
 //! configuration served the request; Weir's addition, an ordinary tag to every parser),
-//! `client-cert=…` (the fingerprint of the certificate that the client showed) and `user-agent=…`. `otel` is always `None`. ` | message` is there only when there is a message.
+//! `client-cert=…` (the fingerprint of the certificate that the client showed) and `user-agent=…`.
+//! `otel` is always `None`. ` | message` is there only when there is a message.
 //!
 //! What a client sends is escaped and bounded: nothing in it can end the line, leave the brackets
 //! or add a column.

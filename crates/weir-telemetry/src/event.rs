@@ -173,7 +173,9 @@ events! {
         /// How many had taken too long.
         count: usize,
     }
-    Warn + HandshakesCut: "{count} TLS handshakes are cut because they are slow and others wait:                            somebody opens connections and says nothing; raise max_buffers if                            these are real clients"
+    Warn + HandshakesCut: "{count} TLS handshakes are cut because they are slow and others wait: \
+                           somebody opens connections and says nothing; raise max_buffers if \
+                           these are real clients"
 
     /// No keys were agreed on with a backend.
     BackendHandshakeFailed {

@@ -31,13 +31,30 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(command.stdin(Stdio::null()))
+    }
+
+    /// The same with an open standard input, until [`Process::close_input`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_with_input(command: &mut Command) -> Self {
+        Self::start(command.stdin(Stdio::piped()))
+    }
+
+    fn start(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (sender, lines) = channel();
         let (out, err) = (child.stdout.take(), child.stderr.take());
         forward(out.expect("stdout is piped"), sender.clone());
         forward(err.expect("stderr is piped"), sender);
         Self { child, lines, seen: Vec::new(), read: 0 }
+    }
+
+    /// Its standard input ends.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Its process id.
@@ -155,9 +172,14 @@ pub fn send_signal(pid: i32, signal: Signal) {
 
 /// True while a process of this id exists and has not ended.
 pub fn is_running(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-    !matches!(state, None | Some('Z' | 'X'))
+    !matches!(state(pid), None | Some('Z' | 'X'))
+}
+
+/// What a process is doing, as proc_pid_stat(5) says it: `R` it runs, `S` it waits for events, `T`
+/// it is stopped. `None`: there is no such process.
+pub fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
 }
 
 /// The process ids of the children of `pid`, oldest first.

@@ -46,11 +46,21 @@ pub fn open_files(pid: i32) -> u64 {
 /// # Panics
 /// When there is no such process.
 pub fn limit_open_files(pid: i32, most: u64) -> u64 {
+    limit(pid, Resource::Nofile, Some(most)).expect("weir sets a limit")
+}
+
+/// Sets the length, in bytes, up to which a process may write files; `None`: any length.
+///
+/// # Panics
+/// When there is no such process.
+pub fn limit_file_length(pid: i32, most: Option<u64>) {
+    limit(pid, Resource::Fsize, most);
+}
+
+fn limit(pid: i32, of: Resource, most: Option<u64>) -> Option<u64> {
     let pid = Some(Pid::from_raw(pid).expect("a process id"));
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let new = Rlimit { current: Some(most), maximum };
-    let before = prlimit(pid, Resource::Nofile, new).expect("a process of ours");
-    before.current.expect("weir sets a limit")
+    let new = Rlimit { current: most, maximum: getrlimit(of).maximum };
+    prlimit(pid, of, new).expect("a process of ours").current
 }
 
 /// Lets this process open as many descriptors as the system allows it.

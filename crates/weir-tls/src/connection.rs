@@ -3,21 +3,24 @@
 //! Must not know: sockets. What is received goes in as it came, what is to be sent comes out in
 //! order; a part of a record stays with the caller until the rest of it is there.
 
+mod step;
+mod write;
+
 use std::sync::Arc;
 
-use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, UnbufferedConnectionCommon, UnbufferedStatus,
-};
+use rustls::server::UnbufferedServerConnection;
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use crate::store::{Chosen, Entry, Store};
 use crate::{ClientConfig, ServerConfig};
+use step::{Outcome, Step, refuse_pieces, step};
+use write::write;
 
-/// The longest record, with its header (RFC 8446 §5.2, RFC 5246 §6.2.3), in bytes.
-pub const MAX_RECORD: usize = 5 + 16_384 + 2_048;
+/// The longest record with the ciphers that are spoken, its header included (RFC 8446 §5.2), in
+/// bytes. A longer one is refused by rustls.
+pub const MAX_RECORD: usize = 5 + 16_384 + 256;
 
 /// `unrecognized_name` as a record that is not encrypted (RFC 6066 §3): what a client gets whose
 /// name has no certificate.
@@ -266,146 +269,6 @@ impl Connection {
             _ => error.into(),
         }
     }
-}
-
-/// Refuses a handshake message that came in pieces after the handshake: rustls holds on to them
-/// where they lie, and they would have to lie there whenever it is asked to write.
-fn refuse_pieces(left: &[u8]) -> Result<(), TlsError> {
-    let whole = match left {
-        [_, _, _, high, low, payload @ ..] => {
-            payload.len() >= usize::from(u16::from_be_bytes([*high, *low]))
-        }
-        _ => false,
-    };
-    if whole { Err(TlsError::Pieces) } else { Ok(()) }
-}
-
-/// What one step of rustls came to.
-enum Outcome {
-    /// So many plain bytes were written; there may be more to do.
-    Again(usize),
-    /// More has to come in.
-    Blocked,
-    /// Plain bytes may be sent.
-    Ready,
-    /// The peer has ended its side.
-    Closed,
-    Failed(rustls::Error),
-}
-
-struct Step {
-    consumed: usize,
-    outcome: Result<Outcome, TlsError>,
-}
-
-fn step<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    room: &mut [u8],
-    out: &mut Vec<u8>,
-    rest: &mut Vec<u8>,
-) -> Step {
-    let outcome = match status.state {
-        Err(error) => Ok(Outcome::Failed(error)),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => match traffic.next_record() {
-            Some(Ok(record)) => {
-                let n = record.payload.len().min(room.len());
-                room[..n].copy_from_slice(&record.payload[..n]);
-                rest.extend_from_slice(&record.payload[n..]);
-                Ok(Outcome::Again(n))
-            }
-            Some(Err(error)) => Ok(Outcome::Failed(error)),
-            None => Ok(Outcome::Again(0)),
-        },
-        Ok(ConnectionState::EncodeTlsData(mut data)) => {
-            append(out, |out| data.encode(out)).map(|()| Outcome::Again(0))
-        }
-        Ok(ConnectionState::TransmitTlsData(data)) => {
-            data.done();
-            Ok(Outcome::Again(0))
-        }
-        Ok(ConnectionState::WriteTraffic(_)) => Ok(Outcome::Ready),
-        Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(Outcome::Closed),
-        Ok(_) => Ok(Outcome::Blocked),
-    };
-    Step { consumed: status.discard, outcome }
-}
-
-/// Either kind of connection, for what both can do.
-trait Process<Data> {
-    fn process(&mut self) -> UnbufferedStatus<'_, '_, Data>;
-}
-
-impl Process<ServerConnectionData> for UnbufferedConnectionCommon<ServerConnectionData> {
-    fn process(&mut self) -> UnbufferedStatus<'_, '_, ServerConnectionData> {
-        self.process_tls_records(&mut [])
-    }
-}
-
-impl Process<ClientConnectionData> for UnbufferedConnectionCommon<ClientConnectionData> {
-    fn process(&mut self) -> UnbufferedStatus<'_, '_, ClientConnectionData> {
-        self.process_tls_records(&mut [])
-    }
-}
-
-/// Brings a connection to where it takes plain bytes, and lets it write.
-fn write<Data>(
-    connection: &mut impl Process<Data>,
-    out: &mut Vec<u8>,
-    mut what: impl FnMut(
-        &mut rustls::unbuffered::WriteTraffic<'_, Data>,
-        &mut [u8],
-    ) -> Result<usize, EncryptError>,
-) -> Result<(), TlsError> {
-    loop {
-        match connection.process().state? {
-            ConnectionState::WriteTraffic(mut traffic) => {
-                return append(out, |out| what(&mut traffic, out));
-            }
-            ConnectionState::EncodeTlsData(mut data) => append(out, |out| data.encode(out))?,
-            ConnectionState::TransmitTlsData(data) => data.done(),
-            ConnectionState::PeerClosed => {}
-            _ => return Err(rustls::Error::HandshakeNotComplete.into()),
-        }
-    }
-}
-
-/// An error that says how much room is wanted.
-trait Wanted {
-    fn wanted(&self) -> Option<usize>;
-}
-
-impl Wanted for EncodeError {
-    fn wanted(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(size) => Some(size.required_size),
-            _ => None,
-        }
-    }
-}
-
-impl Wanted for EncryptError {
-    fn wanted(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(size) => Some(size.required_size),
-            _ => None,
-        }
-    }
-}
-
-/// Appends what `write` writes, once it has said how much that is.
-fn append<E: Wanted>(
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
-) -> Result<(), TlsError> {
-    let start = out.len();
-    let wanted = match write(&mut []) {
-        Ok(_) => return Ok(()),
-        Err(error) => error.wanted().ok_or(rustls::Error::EncryptError)?,
-    };
-    out.resize(start + wanted, 0);
-    let written = write(&mut out[start..]).map_err(|_| TlsError::NoRoom)?;
-    out.truncate(start + written);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 
+use sha2::{Digest, Sha256};
+
+use crate::tickets::Bound;
 use crate::{Der, Store, Tickets, names};
 
 /// What a listener asks of clients.
@@ -70,8 +73,21 @@ pub fn server_config(
     config.alpn_protocols = options.alpn.iter().map(|name| name.to_vec()).collect();
     config.send_tls13_tickets = options.tickets;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = Arc::new(tickets);
+    config.ticketer = Arc::new(Bound { tickets, terms: terms(options.clients.as_ref()) });
     Ok(Arc::new(config))
+}
+
+/// Tells apart what clients are asked for.
+fn terms(clients: Option<&ClientCheck<'_>>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    if let Some(check) = clients {
+        hasher.update([u8::from(check.optional), 1]);
+        for list in [check.authorities, check.revoked] {
+            hasher.update((list.len() as u64).to_be_bytes());
+            list.iter().for_each(|der| hasher.update(Sha256::digest(der.bytes())));
+        }
+    }
+    hasher.finalize().into()
 }
 
 fn verifier(

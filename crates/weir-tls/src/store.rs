@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rustls::SignatureAlgorithm;
 use rustls::SignatureScheme;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -164,6 +165,15 @@ impl Store {
         };
         list.sort();
         list
+    }
+
+    /// What a client is shown that asks for a name and can check everything; whether it is the
+    /// default.
+    pub fn serves(&self, name: &str) -> Option<(Fingerprint, bool)> {
+        let every = default_provider().signature_verification_algorithms.supported_schemes();
+        let inner = self.0.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let (entry, is_default) = inner.choose(Some(&name.to_ascii_lowercase()), &every)?;
+        Some((entry.fingerprint, is_default))
     }
 
     /// Takes what the handshake that was just worked on was answered with.

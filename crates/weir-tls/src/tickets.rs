@@ -3,7 +3,9 @@
 //! A ticket is the name of its key, a nonce, and what rustls wants to find again, under
 //! AES-256-GCM. The first key seals; all of them open.
 //!
-//! Invariant: tickets live as long as their key is kept; whoever makes keys forgets them in time.
+//! Invariants: tickets live as long as their key is kept; whoever makes keys forgets them in time.
+//! A session is resumed only where clients are asked for the same proof of who they are: rustls
+//! does not ask again, so a ticket of a listener that asks for nothing must not open another.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -65,37 +67,53 @@ impl Tickets {
     }
 }
 
-impl fmt::Debug for Tickets {
+/// The tickets of listeners that ask clients for the same.
+pub(crate) struct Bound {
+    pub(crate) tickets: Tickets,
+    /// What is asked, in a few bytes.
+    pub(crate) terms: [u8; 32],
+}
+
+impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tickets")
     }
 }
 
-impl ProducesTickets for Tickets {
+impl Bound {
+    fn aad(&self, key: &[u8; NAME_LEN]) -> Aad<[u8; 48]> {
+        let mut aad = [0; 48];
+        aad[..NAME_LEN].copy_from_slice(key);
+        aad[NAME_LEN..].copy_from_slice(&self.terms);
+        Aad::from(aad)
+    }
+}
+
+impl ProducesTickets for Bound {
     fn enabled(&self) -> bool {
-        !self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.tickets.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn lifetime(&self) -> u32 {
-        self.lifetime
+        self.tickets.lifetime
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.tickets.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.first()?;
         let mut sealed = plain.to_vec();
-        let nonce = key.aead.seal_in_place_append_tag(Aad::from(key.name), &mut sealed).ok()?;
+        let nonce = key.aead.seal_in_place_append_tag(self.aad(&key.name), &mut sealed).ok()?;
         Some([&key.name[..], nonce.as_ref(), &sealed].concat())
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_first_chunk::<NAME_LEN>()?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.tickets.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.iter().find(|key| key.name == *name)?;
         let mut plain = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let len = key.aead.open_in_place(nonce, Aad::from(*name), &mut plain).ok()?.len();
+        let len = key.aead.open_in_place(nonce, self.aad(name), &mut plain).ok()?.len();
         plain.truncate(len);
         Some(plain)
     }
@@ -109,23 +127,27 @@ mod tests {
         TicketKey { made: 0, bytes: Secret::from(&[byte; KEY_LEN][..]) }
     }
 
+    fn with(keys: &[TicketKey]) -> Bound {
+        let tickets = Tickets::new(60);
+        tickets.set(keys);
+        Bound { tickets, terms: [0; 32] }
+    }
+
     #[test]
     fn whoever_has_the_key_opens_the_ticket() {
-        let (one, other) = (Tickets::new(60), Tickets::new(60));
+        let (one, other) = (with(&[]), with(&[key(2), key(1)]));
         assert!(!one.enabled() && one.encrypt(b"x").is_none());
-        one.set(&[key(1)]);
-        other.set(&[key(2), key(1)]);
+        one.tickets.set(&[key(1)]);
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(other.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
         assert_ne!(ticket, one.encrypt(b"session").unwrap(), "another nonce each time");
-        other.set(&[key(2)]);
+        other.tickets.set(&[key(2)]);
         assert_eq!(other.decrypt(&ticket), None, "the key was forgotten");
     }
 
     #[test]
     fn a_ticket_that_was_touched_is_no_ticket() {
-        let tickets = Tickets::new(60);
-        tickets.set(&[key(1)]);
+        let tickets = with(&[key(1)]);
         let ticket = tickets.encrypt(b"session").unwrap();
         for at in 0..ticket.len() {
             let mut touched = ticket.clone();
@@ -133,5 +155,7 @@ mod tests {
             assert_eq!(tickets.decrypt(&touched), None);
             assert_eq!(tickets.decrypt(&ticket[..at]), None);
         }
+        let elsewhere = Bound { terms: [1; 32], ..tickets };
+        assert_eq!(elsewhere.decrypt(&ticket), None, "clients are asked for something else there");
     }
 }

@@ -18,6 +18,7 @@ use weir_sys::TcpListener;
 use weir_telemetry::tags_text;
 use weir_tls::Offer;
 
+mod order;
 mod places;
 mod tls;
 
@@ -84,7 +85,9 @@ fn compile(order: Order, stores: &mut Stores<'_>) -> Result<Prepared, String> {
             stores.forget(address);
             Prepared::RemoveListener(address)
         }
-        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster)?)),
+        Order::Cluster(cluster) => {
+            Prepared::Cluster(Box::new(cluster_settings(cluster, stores.tables)?))
+        }
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
         Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
@@ -114,10 +117,10 @@ fn listener_settings(
     Ok(ListenerSettings { config, forward, answers, tls })
 }
 
-fn cluster_settings(config: state::Cluster) -> Result<ClusterSettings, String> {
+fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    let tls = config.tls.as_deref().map(tls::back).transpose();
+    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls)).transpose();
     let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     Ok(ClusterSettings { config, answers, tls })
 }
@@ -177,6 +180,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                     tables.subtract("listener", &listener.settings.config);
                     let hashes = listener.certificates.values();
                     tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
+                    tables.hash = tables.hash.wrapping_sub(order::of_all(&listener.routes));
                 }
                 let routes =
                     removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
@@ -190,8 +194,12 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         Prepared::Frontend(route) => commit_route(tables, *route),
         Prepared::RemoveFrontend(id) => {
             let listener = tables.by_address.get(&id.address).copied();
-            let listener = listener.and_then(|key| tables.listeners.get_mut(key));
-            let removed = listener.and_then(|listener| listener.routes.remove(&id.into()));
+            let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
+                return;
+            };
+            let rule = id.into();
+            tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
+            let removed = listener.routes.remove(&rule);
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {
@@ -315,7 +323,10 @@ fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
     tables.add("frontend", &route.frontend);
     let Some(key) = tables.by_address.get(&route.frontend.address).copied() else { return };
     let Some(listener) = tables.listeners.get_mut(key) else { return };
-    let replaced = listener.routes.insert(rule, Rc::new(route));
+    let replaced = listener.routes.insert(rule.clone(), Rc::new(route));
+    if let Ok(None) = replaced {
+        tables.hash = tables.hash.wrapping_add(order::around(&listener.routes, &rule));
+    }
     if let Some(cluster) = cluster.and_then(|key| tables.clusters.get_mut(key)) {
         cluster.routes += 1;
     }

@@ -22,8 +22,8 @@ pub(crate) const PER_EXCHANGE: usize = 2;
 /// Buffers of one TLS connection: one for each direction.
 pub(crate) const PER_TLS: usize = 2;
 
-/// Who is admitted must find both; a smaller pool would never admit anybody.
-const LEAST: usize = PER_EXCHANGE + 2 * PER_TLS;
+/// A smaller pool would never admit a session of TLS.
+pub(crate) const LEAST_FOR_TLS: usize = PER_EXCHANGE + 2 * PER_TLS;
 
 /// What a session may take out of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Buffers {
         Self {
             free,
             reserved: 0,
-            limit: limits.buffers.max(LEAST),
+            limit: limits.buffers.max(PER_EXCHANGE),
             spare_used: 0,
             spare_limit,
             handshakes: 0,
@@ -117,16 +117,16 @@ impl Buffers {
     /// Reserves that many buffers; false when there are not as many.
     #[must_use]
     pub(crate) fn admit(&mut self, count: usize) -> bool {
-        let room = self.reserved + count <= self.limit;
+        let room = self.has_room(count);
         if room {
             self.reserved += count;
         }
         room
     }
 
-    /// Whether any session would be admitted.
-    pub(crate) fn has_room(&self) -> bool {
-        self.reserved + PER_EXCHANGE + PER_TLS <= self.limit
+    /// Whether that many buffers can be reserved.
+    pub(crate) fn has_room(&self, count: usize) -> bool {
+        self.reserved + count <= self.limit
     }
 
     /// Reserves the buffers of one handshake.

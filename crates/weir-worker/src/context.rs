@@ -52,7 +52,10 @@ pub(crate) struct Context {
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
     ready: Vec<Key>,
-    starved: VecDeque<Key>,
+    /// Sessions that wait for buffers, and for how many.
+    starved: VecDeque<(Key, usize)>,
+    /// Handshakes that may still be moved on in this turn.
+    pub(crate) handshakes_left: usize,
     /// Sessions that wait for a handshake.
     shaking: VecDeque<Key>,
     #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
@@ -71,7 +74,7 @@ impl Context {
             buffers: Buffers::new(limits),
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
-            tables: Tables::new(),
+            tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
@@ -88,6 +91,7 @@ impl Context {
             drain_until: None,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
+            handshakes_left: 0,
             shaking: VecDeque::new(),
             actives: Vec::with_capacity(limits.buffers / 2),
             settings,
@@ -121,10 +125,10 @@ impl Context {
         self.ready.is_empty()
     }
 
-    /// Puts a session in line for buffers.
-    pub(crate) fn starve(&mut self, session: &mut Session) {
+    /// Puts a session in line for that many buffers.
+    pub(crate) fn starve(&mut self, session: &mut Session, count: usize) {
         session.starved = true;
-        self.starved.push_back(session.key);
+        self.starved.push_back((session.key, count));
         self.observe.buffers_exhausted();
     }
 
@@ -150,19 +154,18 @@ impl Context {
     /// A session that waits for buffers goes. Those that have waited longest go first, so it is
     /// found near the front.
     pub(crate) fn leave_starved(&mut self, session: Key) {
-        for line in [&mut self.starved, &mut self.shaking] {
-            if let Some(at) = line.iter().position(|key| *key == session) {
-                line.remove(at);
-            }
+        if let Some(at) = self.starved.iter().position(|(key, _)| *key == session) {
+            self.starved.remove(at);
+        }
+        if let Some(at) = self.shaking.iter().position(|key| *key == session) {
+            self.shaking.remove(at);
         }
     }
 
     /// The session that waits longest for buffers, when there are some.
     pub(crate) fn next_starved(&mut self) -> Option<Key> {
-        if self.starved.is_empty() || !self.buffers.has_room() {
-            return None;
-        }
-        self.starved.pop_front()
+        let (key, _) = self.starved.pop_front_if(|(_, count)| self.buffers.has_room(*count))?;
+        Some(key)
     }
 
     /// An exchange for a head that was just parsed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_base::Key;
 use weir_control::channel::{Question, Settings, ToMain, ToWorker, decode, encode};
-use weir_control::order::Order;
+use weir_control::order::{Object, Order};
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener};
 
@@ -33,6 +33,13 @@ pub(crate) enum Command {
         closed: Vec<Key>,
         /// What is in use once this is done.
         epoch: u64,
+    },
+    /// Say how many sessions these objects concern.
+    Count {
+        /// Of the question.
+        number: u64,
+        /// In the order of the answer.
+        objects: Vec<Object>,
     },
 }
 
@@ -152,14 +159,11 @@ impl Control {
                 self.sockets.clear();
                 None
             }
-            ToWorker::Ask { number, question } => {
-                self.answer(number, question, cx);
-                None
-            }
             ToWorker::TicketKeys(keys) => {
                 cx.tables.tickets.set(&keys);
                 None
             }
+            ToWorker::Ask { number, question } => self.answer(number, question, cx),
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);
                 None
@@ -222,8 +226,14 @@ impl Control {
         self.say(&ToMain::Applied { epoch });
     }
 
-    fn answer(&mut self, number: u64, question: Question, cx: &mut Context) {
+    /// As many sessions as that.
+    pub(crate) fn counted(&mut self, number: u64, sessions: Vec<u64>) {
+        self.say(&ToMain::Counted { number, sessions });
+    }
+
+    fn answer(&mut self, number: u64, question: Question, cx: &mut Context) -> Option<Command> {
         self.say(&match question {
+            Question::Sessions(objects) => return Some(Command::Count { number, objects }),
             Question::Hash => {
                 let (epoch, hash) = (cx.observe.epoch(), cx.tables.hash);
                 ToMain::Hashed { number, epoch, hash }
@@ -241,6 +251,7 @@ impl Control {
                 ToMain::CertificatesFound { number, found: Vec::new() }
             }
         });
+        None
     }
 
     /// The last word.

@@ -8,7 +8,7 @@ use weir_control::channel::Explained;
 use weir_control::state::Redirect;
 use weir_route::Request;
 
-use crate::tables::{Cluster, Route, Tables};
+use crate::tables::{Cluster, Listener, Route, Tables};
 
 /// What would happen to a request, and why.
 pub(crate) fn explain(
@@ -26,6 +26,7 @@ pub(crate) fn explain(
     explained.listener = Some(address.to_string());
     let accepts = if listener.settings.config.active { "accepts" } else { "does not accept" };
     explained.steps.push(format!("the listener on {address} {accepts} connections"));
+    explained.steps.extend(certificate(listener, request));
     let reasons = listener.routes.explain(request);
     explained.steps.extend(reasons.to_string().lines().map(str::to_owned));
     let winner = listener.routes.lookup(request);
@@ -40,11 +41,38 @@ pub(crate) fn explain(
     };
     let route = found.value();
     explained.frontend = Some(frontend_name(&route.frontend.id()));
-    outcome(tables, now, route, &mut explained);
+    let encrypted = listener.settings.tls.is_some();
+    outcome(&Site { tables, now, encrypted }, route, &mut explained);
     explained
 }
 
-fn outcome(tables: &Tables, now: Instant, route: &Route, explained: &mut Explained) {
+/// What a request meets.
+struct Site<'a> {
+    tables: &'a Tables,
+    now: Instant,
+    /// It came with TLS.
+    encrypted: bool,
+}
+
+/// Which certificate a client gets that asks for the host.
+fn certificate(listener: &Listener, request: &Request<'_>) -> Option<String> {
+    let tls = listener.settings.tls.as_ref()?;
+    let host = str::from_utf8(request.host).ok()?;
+    Some(match tls.store.serves(host) {
+        Some((fingerprint, false)) => {
+            format!("a client that asks for {host} is shown the certificate {fingerprint}")
+        }
+        Some((fingerprint, true)) => format!(
+            "no certificate has the name {host}: clients are shown the listener's own, {fingerprint}"
+        ),
+        None => format!(
+            "no certificate has the name {host} and the listener has none of its own: the \
+             handshake fails with unrecognized_name"
+        ),
+    })
+}
+
+fn outcome(site: &Site<'_>, route: &Route, explained: &mut Explained) {
     let redirect = match route.frontend.redirect {
         Redirect::Forward => None,
         Redirect::Permanent => Some(301),
@@ -61,22 +89,22 @@ fn outcome(tables: &Tables, now: Instant, route: &Route, explained: &mut Explain
         return;
     };
     explained.cluster = Some(id.clone());
-    match route.cluster.and_then(|key| tables.clusters.get(key)) {
-        Some(cluster) => candidates(now, cluster, route, explained),
+    match route.cluster.and_then(|key| site.tables.clusters.get(key)) {
+        Some(cluster) => candidates(site, cluster, route, explained),
         None => explained.steps.push(format!("cluster {id} is not known: the answer is 503")),
     }
 }
 
-fn candidates(now: Instant, cluster: &Cluster, route: &Route, explained: &mut Explained) {
+fn candidates(site: &Site<'_>, cluster: &Cluster, route: &Route, explained: &mut Explained) {
     let config = &cluster.settings.config;
     if route.frontend.required_auth {
         explained.steps.push("credentials are needed, else the answer is 401".to_owned());
     }
-    if config.https_redirect {
+    if config.https_redirect && !site.encrypted {
         explained.steps.push("the cluster redirects to https with 301".to_owned());
         return;
     }
-    let views: Vec<_> = cluster.group.iter(now).filter(|view| !view.removed).collect();
+    let views: Vec<_> = cluster.group.iter(site.now).filter(|view| !view.removed).collect();
     explained.backends.extend(views.iter().map(|view| {
         let spec = view.spec;
         let backup = if spec.backup { ", backup" } else { "" };

@@ -13,6 +13,7 @@ mod accept;
 mod alarm;
 mod apply;
 mod buffers;
+mod census;
 mod context;
 mod control;
 mod date;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use weir_balance::{Group, GroupFull, Spec};
-use weir_base::{Key, Slab};
+use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
@@ -18,8 +18,11 @@ use weir_http::answers::Template;
 use weir_http::policy::{Edits, ForwardOptions, Hsts, RewriteTemplate};
 use weir_route::Table;
 use weir_sys::TcpListener;
-use weir_tls::{Connection, Fingerprint, Offer, ServerConfig, Store, Tickets, TlsError};
+use weir_tls::{
+    Connection, Fingerprint, MAX_RECORD, Offer, ServerConfig, Store, Tickets, TlsError,
+};
 
+use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
 use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
@@ -38,6 +41,8 @@ pub(crate) struct Tables {
     pub(crate) by_id: HashMap<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
+    /// Why no TLS can be spoken, if it cannot.
+    pub(crate) tls_refusal: Option<String>,
     /// Keys of session tickets, for all listeners.
     pub(crate) tickets: Tickets,
     /// How many backends, of all clusters, are at an address.
@@ -115,8 +120,9 @@ pub(crate) struct ClusterSettings {
 }
 
 impl Tables {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
+            tls_refusal: tls_refusal(limits),
             listeners: Slab::new(MAX_LISTENERS),
             by_address: HashMap::new(),
             clusters: Slab::new(MAX_CLUSTERS),
@@ -207,6 +213,16 @@ impl Tables {
         self.backends_at.remove(&address);
         Some(address)
     }
+}
+
+/// A record must fit in a buffer, and the buffers of a session in the pool.
+fn tls_refusal(limits: &Limits) -> Option<String> {
+    let least = MAX_RECORD - BODY_ROOM;
+    if limits.buffer_bytes < least {
+        return Some(format!("TLS needs a `buffer_size` of at least {least}"));
+    }
+    let few = limits.buffers < LEAST_FOR_TLS;
+    few.then(|| format!("TLS needs `max_buffers` to be at least {LEAST_FOR_TLS}"))
 }
 
 /// The hash of a backend as main describes it.

@@ -10,7 +10,8 @@ use weir_sys::Event;
 
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
-use crate::buffers::Reservation;
+use crate::buffers::{PER_EXCHANGE, Reservation};
+use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::observe::Shut;
@@ -21,6 +22,9 @@ use crate::upstream::Wake;
 
 /// While draining: how long until connections that still wait in the kernel are looked at again.
 const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Handshakes moved on in one turn: each may cost a signature, and others wait meanwhile.
+const HANDSHAKES: usize = 8;
 
 /// When too many handshakes are under way, one that has taken that long is cut.
 const SLOW_HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -64,6 +68,7 @@ impl Worker {
             let events = self.cx.epoll.wait(self.timeout())?;
             self.cx.now = weir_sys::now();
             self.cx.observe.turn(self.cx.now);
+            self.cx.handshakes_left = HANDSHAKES;
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.drive_ready();
@@ -289,7 +294,7 @@ impl Worker {
                 self.settle(key, alive);
             }
         }
-        if self.cx.buffers.has_room() {
+        if self.cx.buffers.has_room(PER_EXCHANGE) {
             self.cx.observe.buffers_free();
         }
     }
@@ -341,6 +346,11 @@ impl Worker {
                         self.gate.close(listener, &mut self.cx);
                     }
                     self.control.applied(epoch);
+                }
+                Command::Count { number, objects } => {
+                    let sessions = self.sessions.iter().map(|(_, session)| session);
+                    let counts = census::count(&self.cx.tables, sessions, &objects);
+                    self.control.counted(number, counts);
                 }
             }
         }

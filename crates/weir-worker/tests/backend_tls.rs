@@ -105,7 +105,7 @@ fn without_a_name_the_host_of_the_request_is_asked_for() {
 #[test]
 fn a_backend_that_is_not_who_it_should_be_is_answered_for_with_502() {
     let (authority, other) = (Authority::new("ca"), Authority::new("other"));
-    let (address, _served) = backend(&other.issue(&["inside.example"]), None, 1);
+    let (address, _served) = backend(&other.issue(&["inside.example"]), None, 3);
     let proxy = proxy(address, authority.backend_tls("inside.example"));
     let answer = proxy.ask(ASK);
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");

@@ -8,7 +8,7 @@ use harness::{Proxy, backend, frontend, limits, listener, settings};
 use weir_control::change::{diff, state_hash};
 use weir_control::channel::Explained;
 use weir_control::order::Order;
-use weir_control::state::{Cluster, Frontend, PathRule, Position, State};
+use weir_control::state::{Cluster, Frontend, Listener, PathRule, Position, State};
 
 /// A small generator; the seed is in the message of a failure.
 struct Random(u64);
@@ -132,4 +132,48 @@ fn a_frontend_without_its_listener_is_refused() {
     let elsewhere = frontend(SocketAddr::from(([127, 0, 0, 1], 1)));
     let refusal = proxy.refused(vec![Order::Frontend(Box::new(elsewhere))]);
     assert!(refusal.contains("there is no listener on 127.0.0.1:1"), "{refusal}");
+}
+
+#[test]
+fn the_hash_follows_the_order_of_rules_before_and_after_the_tree() {
+    let (mut proxy, address) = loaded(&State::default());
+    let empty = proxy.hash();
+    for position in [Position::Pre, Position::Post] {
+        let rule = |host: &str| Frontend { hostname: host.into(), position, ..frontend(address) };
+        let add = |host: &str| Order::Frontend(Box::new(rule(host)));
+        proxy.transact(vec![add("a"), add("b"), add("c")]);
+        let first = proxy.hash();
+        proxy.transact(vec![add("b")]);
+        assert_eq!(proxy.hash(), first, "what is replaced keeps its place");
+        proxy.transact(vec![Order::RemoveFrontend(rule("b").id()), add("b")]);
+        assert_ne!(proxy.hash(), first);
+        proxy.transact(vec![Order::RemoveFrontend(rule("c").id()), add("c")]);
+        assert_eq!(proxy.hash(), first, "the order is the first one again");
+    }
+    for host in ["a", "b", "c"] {
+        for position in [Position::Pre, Position::Post] {
+            let rule = Frontend { hostname: host.into(), position, ..frontend(address) };
+            proxy.transact(vec![Order::RemoveFrontend(rule.id())]);
+        }
+    }
+    assert_eq!(proxy.hash(), empty);
+}
+
+#[test]
+fn the_order_of_rules_goes_with_their_listener() {
+    let (mut proxy, _) = loaded(&State::default());
+    let before = proxy.hash();
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let closed = Listener { active: false, ..listener(address) };
+    let mut orders = vec![Order::Listener(closed)];
+    for position in [Position::Pre, Position::Post, Position::Tree] {
+        for host in ["a", "b", "c"] {
+            let hostname = host.into();
+            let rule = Frontend { hostname, position, ..frontend(address) };
+            orders.push(Order::Frontend(Box::new(rule)));
+        }
+    }
+    proxy.transact(orders);
+    proxy.transact(vec![Order::RemoveListener(address)]);
+    assert_eq!(proxy.hash(), before);
 }

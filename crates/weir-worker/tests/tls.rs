@@ -381,3 +381,14 @@ fn handshakes_may_come_byte_by_byte() {
     peer.until("in the end");
     assert_eq!(peer.0.conn.protocol_version(), Some(ProtocolVersion::TLSv1_3));
 }
+
+#[test]
+fn which_certificate_is_shown_is_explained() {
+    let authority = Authority::new("ca");
+    let mut proxy = proxy(&[], &authority, |_| {});
+    let address = proxy.address;
+    let steps = proxy.explain(address, "one.example.net", "/").steps.join("\n");
+    assert!(steps.contains("asks for one.example.net is shown the certificate"), "{steps}");
+    let steps = proxy.explain(address, "example.com", "/").steps.join("\n");
+    assert!(steps.contains("unrecognized_name"), "{steps}");
+}

@@ -6,51 +6,11 @@ mod process_support;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
 
-use process_support::{CONTROLLED, Proxy, fetch, weir};
+use process_support::control::{ask, bad, epoch, good, json, route, status};
+use process_support::held::{Asked, routes};
+use process_support::{CONTROLLED, Config, Proxy, fetch, weir};
 use weir_testkit::process::{Signal, eventually, send_signal};
-
-fn ask(proxy: &Proxy, words: &[&str]) -> Output {
-    let mut command: Command = weir();
-    command.args(words).arg("-c").arg(proxy.config.path());
-    command.output().expect("weir runs")
-}
-
-/// The standard output of a command that succeeds.
-fn good(proxy: &Proxy, words: &[&str]) -> String {
-    let output = ask(proxy, words);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// The standard error of a command that fails.
-fn bad(proxy: &Proxy, words: &[&str]) -> String {
-    let output = ask(proxy, words);
-    assert!(!output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).expect("JSON")
-}
-
-fn status(proxy: &Proxy) -> String {
-    let answer = fetch(proxy.address, "/");
-    answer.split(' ').nth(1).expect("a status").to_owned()
-}
-
-fn route(proxy: &Proxy, cluster: &str) {
-    let address = proxy.address.to_string();
-    good(proxy, &["cluster", "add", "--id", cluster, "--load-balancing-policy", "random"]);
-    let frontend = ["frontend", "http", "add", "-a", &address, "--hostname", "a.example"];
-    good(proxy, &[&frontend[..], &["id", cluster]].concat());
-}
-
-fn epoch(proxy: &Proxy) -> u64 {
-    json(&good(proxy, &["drift", "--json"]))["epoch"].as_u64().expect("a number")
-}
 
 #[test]
 fn a_route_is_served_by_every_worker_as_soon_as_it_is_acknowledged() {
@@ -117,6 +77,34 @@ fn a_listener_comes_and_goes_while_the_proxy_runs() {
     good(&proxy, &["listener", "http", "remove", "-a", &at]);
     assert!(std::net::TcpStream::connect(free).is_err());
     assert_eq!(status(&proxy), "404", "the other listener is untouched");
+}
+
+#[test]
+fn a_new_listener_leaves_no_connection_to_a_worker_that_is_not_there() {
+    let text = format!("worker_automatic_restart = false\n{CONTROLLED}");
+    let mut proxy = Proxy::start(Config::new(&text), &[]);
+    send_signal(proxy.workers()[0], Signal::KILL);
+    proxy.main.line_with("not started again");
+    assert_eq!(status(&proxy), "404");
+    let free = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let at = free.to_string();
+    good(&proxy, &["listener", "http", "add", "-a", &at, "--sticky-name", "S"]);
+    good(&proxy, &["listener", "http", "activate", "-a", &at]);
+    // The kernel gives half of the connections to the socket of the dead worker.
+    for _ in 0..50 {
+        assert!(fetch(free, "/").starts_with("HTTP/1.1 404 "));
+    }
+}
+
+#[test]
+fn a_change_whose_list_is_too_long_for_an_answer_is_acknowledged() {
+    let proxy = Proxy::controlled();
+    let before = epoch(&proxy);
+    let answer = Asked::of(&proxy, routes(&proxy, "a.example", 1_000)).answer();
+    let answer = answer.expect("it is made, so it is not told to have failed");
+    assert!(answer.contains("in use by every worker"), "{answer}");
+    assert_eq!(epoch(&proxy), before + 1);
+    assert_eq!(status(&proxy), "503");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A number that is equal for equal states, whoever computes it.
 //!
-//! Invariant: [`hash_change`] leads from the [`state_hash`] of a state to that of the changed one,
-//! and costs what the changes cost.
+//! Invariant: [`StateHash::follow`] leads from the hash of a state to that of the changed one, and
+//! costs what the changes cost.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -20,19 +20,47 @@ pub fn object_hash(kind: &str, object: &impl Serialize) -> u64 {
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// The sum of the hashes of all objects: whatever the order of declaration.
-pub fn state_hash(state: &State) -> u64 {
-    let listeners = state.listeners.values().map(|object| object_hash("listener", object));
-    let clusters = state.clusters.values().map(|object| object_hash("cluster", object));
-    let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
-    let backends = state.backends.iter().map(|object| object_hash("backend", object));
-    let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
-    let lists = certificates.chain(listeners);
-    lists.chain(clusters).chain(frontends).chain(backends).fold(0, u64::wrapping_add)
+/// The hash of a state as it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateHash {
+    /// Sum of the hashes of all objects.
+    objects: u64,
+    /// [`crate::declared::Declared::order`] of the frontends.
+    order: u64,
 }
 
-/// How changes that were just made to `state` have moved its hash: add it with wrapping.
-pub fn hash_change(state: &State, undo: &[Undo]) -> u64 {
+impl StateHash {
+    /// Of a whole state, object by object.
+    pub fn of(state: &State) -> Self {
+        let listeners = state.listeners.values().map(|object| object_hash("listener", object));
+        let clusters = state.clusters.values().map(|object| object_hash("cluster", object));
+        let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
+        let backends = state.backends.iter().map(|object| object_hash("backend", object));
+        let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
+        let lists = certificates.chain(listeners);
+        let all = lists.chain(clusters).chain(frontends).chain(backends);
+        Self { objects: all.fold(0, u64::wrapping_add), order: state.frontends.order() }
+    }
+
+    /// Follows changes that were just made to the state; `undo` is what undoes them.
+    pub fn follow(&mut self, state: &State, undo: &[Undo]) {
+        self.objects = self.objects.wrapping_add(objects_change(state, undo));
+        self.order = state.frontends.order();
+    }
+
+    /// What is compared.
+    pub fn value(self) -> u64 {
+        self.objects.wrapping_add(self.order)
+    }
+}
+
+/// The sum of the hashes of all objects, and of the order of frontends where it counts; otherwise
+/// the order of declaration does not matter.
+pub fn state_hash(state: &State) -> u64 {
+    StateHash::of(state).value()
+}
+
+fn objects_change(state: &State, undo: &[Undo]) -> u64 {
     let differences = first_of_each(undo).map(|step| match step {
         Undo::Listener(address, before) => {
             difference("listener", before.as_ref(), state.listeners.get(address))

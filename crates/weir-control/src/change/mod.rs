@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 
 pub(crate) use coverage::Coverage;
 pub use diff::diff;
-pub use hash::{hash_change, object_hash, state_hash};
-pub use plan::{certificate_name, frontend_name, plan};
+pub use hash::{StateHash, object_hash, state_hash};
+pub use plan::{certificate_name, frontend_name, plan, plan_by_object};
 pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};

@@ -6,12 +6,34 @@ use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
 use super::first::first_of_each;
 use super::{Undo, shown};
+use crate::order::Object;
 use crate::state::{CertificateId, Frontend, FrontendId, PathRule, Position, State};
 
 /// The net effect of changes that were just made to `state`; objects that are as before are left
 /// out.
 pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
-    let changes = first_of_each(undo).filter_map(|step| match step {
+    let changes = first_of_each(undo).filter_map(|step| compare_object(state, step));
+    changes.collect()
+}
+
+/// As [`plan`], with the object that each change is of.
+pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChange)> {
+    let changes = first_of_each(undo).filter_map(|step| {
+        let change = compare_object(state, step)?;
+        let object = match step {
+            Undo::Listener(address, _) => Object::Listener(*address),
+            Undo::Cluster(id, _) => Object::Cluster(id.clone()),
+            Undo::Frontend(id, _) => Object::Frontend(id.clone()),
+            Undo::Backend(id, _) => Object::Backend(id.clone()),
+            Undo::Certificate(id, _) => Object::Certificate(*id),
+        };
+        Some((object, change))
+    });
+    changes.collect()
+}
+
+fn compare_object(state: &State, first: &Undo) -> Option<PlannedChange> {
+    match first {
         Undo::Listener(address, before) => {
             let after = state.listeners.get(address);
             compare("listener", address.to_string(), before.as_ref(), after)
@@ -31,8 +53,7 @@ pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
             let names = either.map_or(&[][..], |certificate| &certificate.names);
             compare("certificate", certificate_name(id, names), before.as_deref(), after)
         }
-    });
-    changes.collect()
+    }
 }
 
 /// How a frontend is named: `GET example.org/path (PREFIX) on 127.0.0.1:80`.

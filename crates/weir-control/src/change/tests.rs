@@ -171,16 +171,29 @@ fn seen(state: &State) -> (State, Vec<Frontend>, Vec<Frontend>) {
     (sorted, frontends, by_list(lists))
 }
 
+/// The order of the lists, pair by pair.
+fn order_of(state: &State) -> u64 {
+    let (_, _, listed) = seen(state);
+    let pairs = listed
+        .windows(2)
+        .filter(|pair| (pair[0].address, pair[0].position) == (pair[1].address, pair[1].position));
+    let links = pairs.map(|pair| object_hash("order", &(pair[0].id(), pair[1].id())));
+    links.fold(0, u64::wrapping_add)
+}
+
 proptest! {
     #[test]
     fn undoing_leaves_no_trace(before in orders(), changes in orders()) {
         let (mut state, _) = made(before);
         let (old, hash) = (state.clone(), state_hash(&state));
+        let mut followed = StateHash::of(&state);
         let mut undo = Vec::new();
         for order in changes {
             state.apply(order, &mut undo);
         }
-        prop_assert_eq!(state_hash(&state), hash.wrapping_add(hash_change(&state, &undo)));
+        followed.follow(&state, &undo);
+        prop_assert_eq!(state_hash(&state), followed.value());
+        prop_assert_eq!(state.frontends.order(), order_of(&state));
         state.undo(undo);
         prop_assert_eq!(&state, &old);
         prop_assert_eq!(state_hash(&state), hash);
@@ -197,6 +210,43 @@ proptest! {
         prop_assert_eq!(seen(&a), seen(&b));
         prop_assert_eq!(state_hash(&a), state_hash(&b));
         prop_assert_eq!(diff(&a, &b), vec![]);
+    }
+
+    #[test]
+    fn states_are_equal_to_workers_when_their_hashes_are(a in orders(), b in orders()) {
+        let ((a, _), (b, _)) = (made(a), made(b));
+        prop_assert_eq!(seen(&a) == seen(&b), state_hash(&a) == state_hash(&b));
+    }
+
+    #[test]
+    fn the_hash_tells_orders_of_a_list_apart(
+        hosts in Just((0..5_u8).collect::<Vec<_>>()).prop_shuffle(),
+        again in Just((0..5_u8).collect::<Vec<_>>()).prop_shuffle(),
+        position in prop_oneof![Just(Position::Pre), Just(Position::Tree), Just(Position::Post)],
+    ) {
+        let of = |hosts: &[u8]| {
+            let add = |host: &u8| Order::Frontend(Box::new(frontend(0, *host, position, false)));
+            state_hash(&made(hosts.iter().map(add).collect()).0)
+        };
+        let same = hosts == again || position == Position::Tree;
+        prop_assert_eq!(of(&hosts) == of(&again), same);
+    }
+
+    #[test]
+    fn a_stored_state_keeps_its_places(before in orders(), changes in orders()) {
+        let (mut state, _) = made(before);
+        let old = state.clone();
+        let text = serde_json::to_vec(&state).expect("stored");
+        let mut read: State = serde_json::from_slice(&text).expect("read");
+        let mut undo = Vec::new();
+        for order in changes {
+            state.apply(order.clone(), &mut undo);
+            read.apply(order, &mut Vec::new());
+        }
+        prop_assert_eq!(&read, &state);
+        read.undo(undo);
+        prop_assert_eq!(state_hash(&read), state_hash(&old));
+        prop_assert_eq!(read, old);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use weir_balance::{LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
+use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
@@ -240,17 +241,36 @@ impl Backend {
 
 impl Named for Frontend {
     type Name = FrontendId;
+    type List = (SocketAddr, Position);
 
     fn name(&self) -> FrontendId {
         self.id()
+    }
+
+    /// Those before and after the tree: the first that fits wins.
+    fn list(&self) -> Option<Self::List> {
+        (self.position != Position::Tree).then_some((self.address, self.position))
+    }
+
+    fn link(&self, next: &Self) -> u64 {
+        object_hash("order", &(self.id(), next.id()))
     }
 }
 
 impl Named for Backend {
     type Name = BackendId;
+    type List = ();
 
     fn name(&self) -> BackendId {
         self.key()
+    }
+
+    fn list(&self) -> Option<()> {
+        None
+    }
+
+    fn link(&self, _: &Self) -> u64 {
+        0
     }
 }
 
@@ -266,5 +286,6 @@ pub struct State {
     /// In order of declaration.
     pub backends: Declared<Backend>,
     /// By listener and fingerprint.
+    #[serde(with = "tls::list")]
     pub certificates: BTreeMap<CertificateId, Certificate>,
 }

@@ -143,3 +143,25 @@ impl Certificate {
         CertificateId { address: self.address, fingerprint: self.fingerprint }
     }
 }
+
+/// Certificates as a list: each says what names it.
+pub(super) mod list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Certificate, CertificateId};
+
+    type Certificates = BTreeMap<CertificateId, Certificate>;
+
+    pub(crate) fn serialize<S: Serializer>(all: &Certificates, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(all.values())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Certificates, D::Error> {
+        let all = Vec::<Certificate>::deserialize(from)?;
+        Ok(all.into_iter().map(|certificate| (certificate.id(), certificate)).collect())
+    }
+}

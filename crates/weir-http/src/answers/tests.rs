@@ -57,6 +57,7 @@ fn a_template_is_rendered_with_its_variables() {
     let text =
         "HTTP/1.1 503 Busy\nX-Cluster: %CLUSTER_ID\nContent-Length: 9\n\n%ROUTE\n100% %MESSAGE";
     let variables = Variables {
+        hsts: b"",
         method: b"GET",
         authority: b"h",
         path: b"/<b>",
@@ -79,6 +80,7 @@ fn a_template_is_rendered_with_its_variables() {
 #[test]
 fn each_variable_has_its_text() {
     let variables = Variables {
+        hsts: b"",
         method: b"GET",
         authority: b"h",
         path: b"/p",

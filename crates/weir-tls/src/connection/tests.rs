@@ -180,6 +180,27 @@ fn a_session_is_resumed_by_another_server_with_the_same_keys() {
 }
 
 #[test]
+fn a_session_is_not_resumed_where_clients_must_show_who_they_are() {
+    let authority = Authority::new();
+    let client = client(&authority);
+    let store = Store::default();
+    store.add(authority.offer("example.org", FAR));
+    let check = || ClientCheck {
+        optional: false,
+        authorities: std::slice::from_ref(&authority.der),
+        revoked: &[],
+    };
+    let open = server_config(&options(), store.clone(), tickets()).unwrap();
+    let strict = ServerOptions { clients: Some(check()), ..options() };
+    let strict = server_config(&strict, store.clone(), tickets()).unwrap();
+    pair(&store, &open, &client, "example.org").run(64).unwrap();
+    let mut again = pair(&store, &open, &client, "example.org");
+    again.run(64).unwrap();
+    assert!(again.server.take_facts().resumed);
+    assert!(pair(&store, &strict, &client, "example.org").run(64).is_err());
+}
+
+#[test]
 fn a_name_without_certificate_is_told_so_or_gets_the_default() {
     let authority = Authority::new();
     let store = Store::default();
@@ -283,5 +304,70 @@ fn garbage_is_answered_with_an_alert() {
         let mut out = Vec::new();
         let result = server.receive(&mut garbage.to_vec(), &mut [0; 64], &mut out);
         assert!(result.is_err() && out.first() == Some(&21), "{out:?}");
+    }
+}
+
+/// A server, and what a client sends it first.
+fn hello() -> (Connection, Vec<u8>) {
+    let authority = Authority::new();
+    let store = Store::default();
+    store.add(authority.offer("example.org", FAR));
+    let config = server_config(&options(), store.clone(), tickets()).unwrap();
+    let mut pair = pair(&store, &config, &client(&authority), "example.org");
+    carry(&mut pair.client, &mut pair.to_client, &mut pair.to_server, &mut pair.at_client, 64)
+        .unwrap();
+    (pair.server, pair.to_server)
+}
+
+/// Feeds bytes in pieces; true when the server gave up.
+fn feed(server: &mut Connection, bytes: &[u8], pieces: &[usize]) -> bool {
+    let (mut held, mut rest) = (Vec::new(), bytes);
+    for piece in pieces.iter().cycle() {
+        let (now, later) = rest.split_at((*piece).min(rest.len()));
+        held.extend_from_slice(now);
+        rest = later;
+        match server.receive(&mut held, &mut [0; 32], &mut Vec::new()) {
+            Ok(received) => held.drain(..received.consumed),
+            Err(_) => return true,
+        };
+        if rest.is_empty() {
+            return false;
+        }
+    }
+    false
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_hello_breaks_the_server(
+        changes in proptest::collection::vec((proptest::num::usize::ANY, proptest::num::u8::ANY), 0..8),
+        pieces in proptest::collection::vec(1..900_usize, 1..6),
+    ) {
+        let (mut server, mut bytes) = hello();
+        for (at, byte) in &changes {
+            let at = at % bytes.len();
+            bytes[at] = *byte;
+        }
+        let failed = feed(&mut server, &bytes, &pieces);
+        proptest::prop_assert!(!failed || !changes.is_empty());
+    }
+
+    #[test]
+    fn no_garbage_breaks_an_established_connection(
+        garbage in proptest::collection::vec(proptest::num::u8::ANY, 1..200),
+        pieces in proptest::collection::vec(1..90_usize, 1..6),
+        kind in 20..24_u8,
+    ) {
+        let authority = Authority::new();
+        let store = Store::default();
+        store.add(authority.offer("example.org", FAR));
+        let config = server_config(&options(), store.clone(), tickets()).unwrap();
+        let mut pair = pair(&store, &config, &client(&authority), "example.org");
+        pair.run(64).unwrap();
+        let record = [&[kind, 3, 3, 0, garbage.len() as u8][..], &garbage].concat();
+        let failed = feed(&mut pair.server, &record, &pieces);
+        let silent = kind == 20 && garbage == [1];
+        proptest::prop_assert!(failed || silent, "a record that nobody sealed");
     }
 }

@@ -20,7 +20,7 @@ const HTTP1: &[u8] = b"http/1.1";
 /// The certificates of listeners while orders are compiled: a listener keeps its own when it is
 /// changed, and loses them when it is removed.
 pub(super) struct Stores<'a> {
-    tables: &'a Tables,
+    pub(super) tables: &'a Tables,
     changed: HashMap<SocketAddr, Store>,
 }
 
@@ -52,6 +52,7 @@ pub(super) fn front(
     stores: &mut Stores<'_>,
 ) -> Result<Option<FrontTls>, String> {
     let Some(tls) = &listener.tls else { return Ok(None) };
+    stores.tables.tls_refusal.clone().map_or(Ok(()), Err)?;
     let store = stores.of(listener.address);
     let clients = (tls.client_auth != ClientAuth::None).then(|| ClientCheck {
         optional: tls.client_auth == ClientAuth::Optional,
@@ -89,7 +90,8 @@ const MOST_TICKETS: usize = 16;
 ///
 /// # Errors
 /// A sentence about what cannot be carried out.
-pub(super) fn back(tls: &state::BackendTls) -> Result<BackendTls, String> {
+pub(super) fn back(tables: &Tables, tls: &state::BackendTls) -> Result<BackendTls, String> {
+    tables.tls_refusal.clone().map_or(Ok(()), Err)?;
     let system =
         if tls.verify && tls.authorities.is_empty() { system_authorities() } else { Vec::new() };
     let config = client_config(&ClientOptions {

@@ -82,6 +82,10 @@ impl Session {
             }
             self.reservation = Reservation::Handshake;
         }
+        if cx.handshakes_left == 0 {
+            return Step::Yield;
+        }
+        cx.handshakes_left -= 1;
         match self.socket.shake_hands(&mut cx.buffers) {
             Shaken::Blocked => return Step::Wait,
             Shaken::Done => {}

@@ -29,7 +29,8 @@ impl Session {
             return Step::Wait;
         }
         if !self.reserve(cx) {
-            cx.starve(self);
+            let count = self.own_buffers();
+            cx.starve(self, count);
             return Step::Wait;
         }
         self.stage = Stage::Head(cx.buffers.take());

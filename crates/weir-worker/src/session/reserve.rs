@@ -34,7 +34,8 @@ impl Session {
         more
     }
 
-    fn own_buffers(&self) -> usize {
+    /// Buffers that an exchange may need, apart from those of TLS with the backend.
+    pub(super) fn own_buffers(&self) -> usize {
         PER_EXCHANGE + if self.socket.is_clear() { 0 } else { PER_TLS }
     }
 

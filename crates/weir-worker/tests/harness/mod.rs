@@ -13,7 +13,7 @@ use weir_base::Limits;
 use weir_control::channel::{
     Explained, LogSettings, Question, Settings, ToMain, ToWorker, decode, encode,
 };
-use weir_control::order::Order;
+use weir_control::order::{Object, Order};
 use weir_control::state::{
     Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
 };
@@ -204,6 +204,15 @@ impl Proxy {
         match self.hear() {
             ToMain::Explained { explained, .. } => *explained,
             other => panic!("not explained: {other:?}"),
+        }
+    }
+
+    /// How many sessions each object concerns.
+    pub fn count(&mut self, objects: Vec<Object>) -> Vec<u64> {
+        self.say(&ToWorker::Ask { number: 3, question: Question::Sessions(objects) });
+        match self.hear() {
+            ToMain::Counted { number: 3, sessions } => sessions,
+            other => panic!("not counted: {other:?}"),
         }
     }
 

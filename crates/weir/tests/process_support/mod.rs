@@ -1,7 +1,10 @@
 //! Weir as a user starts it: the real binary, a configuration file in a temporary directory.
 
 pub(crate) mod backend;
+pub(crate) mod certificates;
+pub(crate) mod control;
 pub(crate) mod crowd;
+pub(crate) mod held;
 pub(crate) mod pushed;
 pub(crate) mod scripted;
 pub(crate) mod tools;
@@ -114,8 +117,8 @@ impl Proxy {
 
 /// The address in the next line that tells of one.
 pub(crate) fn listening(process: &mut Process) -> SocketAddr {
-    let line = process.line_with("listening on http://");
-    let (_, address) = line.split_once("http://").expect("the address is in the line");
+    let line = process.line_with("listening on http");
+    let (_, address) = line.split_once("://").expect("the address is in the line");
     address.trim().parse().expect("an address")
 }
 

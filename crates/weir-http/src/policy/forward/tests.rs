@@ -291,7 +291,8 @@ fn only_the_proxy_says_which_certificate_a_client_showed() {
     let (name, chain) = ("client-cert", "client-cert-chain");
     let plain = Case::new(&lines).run();
     assert!(plain.values(name).is_empty() && plain.values(chain).is_empty());
-    let identity = ClientIdentity { certificate: b":AQ==:", chain: b":Ag==:" };
-    let shown = Case::new(&lines).with(move |cx| cx.identity = identity).run();
+    let show: &dyn Fn(&mut RequestContext<'_>) =
+        &|cx| cx.identity = ClientIdentity { certificate: b":AQ==:", chain: b":Ag==:" };
+    let shown = Case::new(&lines).change(show).run();
     assert_eq!((shown.values(name), shown.values(chain)), (vec![":AQ==:"], vec![":Ag==:"]));
 }

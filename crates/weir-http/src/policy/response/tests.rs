@@ -98,12 +98,12 @@ fn edits_delete_then_add() {
 
 #[test]
 fn what_is_said_about_coming_back_encrypted() {
-    let hsts = |force| Hsts { value: b"max-age=1".as_slice().into(), force };
+    let hsts = |force| &*Box::leak(Box::new(Hsts { value: b"max-age=1"[..].into(), force }));
     let name = "strict-transport-security";
     let (kept, forced) = (hsts(false), hsts(true));
     let backend = ["Strict-Transport-Security: max-age=9"];
-    assert_eq!(forwarded(&[], NONE, |cx| cx.hsts = Some(&kept)).values(name), ["max-age=1"]);
-    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(&kept)).values(name), ["max-age=9"]);
-    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(&forced)).values(name), ["max-age=1"]);
+    assert_eq!(forwarded(&[], NONE, |cx| cx.hsts = Some(kept)).values(name), ["max-age=1"]);
+    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(kept)).values(name), ["max-age=9"]);
+    assert_eq!(forwarded(&backend, NONE, |cx| cx.hsts = Some(forced)).values(name), ["max-age=1"]);
     assert_eq!(forwarded(&backend, NONE, |_| {}).values(name), ["max-age=9"]);
 }
