@@ -46,14 +46,15 @@ pub(crate) enum About {
     },
     /// What one worker would do.
     Explanation(Asker),
-    /// A dry run.
-    Sessions(Box<Planned>),
     /// Which certificates are served.
     Certificates {
+        /// Who wants to know.
         asker: Asker,
-        /// By slot, of those that have answered.
+        /// By slot.
         found: BTreeMap<String, ResponseContent>,
     },
+    /// A dry run.
+    Sessions(Box<Planned>),
 }
 
 impl Supervisor {
@@ -187,38 +188,6 @@ impl Supervisor {
         });
     }
 
-    /// Asks every worker which certificates it serves: those that a client of a name could be
-    /// shown, or all.
-    pub(crate) fn ask_for_certificates(
-        &mut self,
-        asker: Asker,
-        filters: QueryCertificatesFilters,
-        now: Instant,
-    ) {
-        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
-        if waiting.is_empty() {
-            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
-        }
-        let question = Question::Certificates { domain: filters.domain };
-        let found = BTreeMap::new();
-        self.ask(waiting, question, About::Certificates { asker, found }, now);
-    }
-
-    pub(crate) fn note_certificates(
-        &mut self,
-        slot: u16,
-        number: u64,
-        certificates: &[FoundCertificates],
-    ) {
-        self.note_answer(slot, number, |about| {
-            if let About::Certificates { found, .. } = about {
-                let list =
-                    ContentType::CertificatesByAddress(query::certificates_found(certificates));
-                found.insert(slot.to_string(), ResponseContent { content_type: Some(list) });
-            }
-        });
-    }
-
     /// A worker has answered; the last answer ends the question.
     fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
@@ -252,16 +221,60 @@ impl Supervisor {
             }
             About::Hashes { asker: Some(asker), found } => self.tell_drift(&asker, &found),
             About::Explanation(asker) => self.answer(&asker, &Response::failure(silence)),
-            About::Sessions(planned) => self.tell_plan(*planned),
             About::Certificates { asker, found } if found.is_empty() => {
                 self.answer(&asker, &Response::failure(silence));
             }
             About::Certificates { asker, found } => {
-                let message = format!("answers of workers: {}", found.len());
-                let content = ContentType::WorkerResponses(WorkerResponses { map: found });
-                self.answer(&asker, &Response::ok(message, content));
+                self.tell_certificates(&asker, found, ask.waiting.len());
             }
+            About::Sessions(planned) => self.tell_plan(*planned),
         }
+    }
+
+    /// Asks every worker which certificates it serves: those that a client of a name could be
+    /// shown, or all.
+    pub(crate) fn ask_for_certificates(
+        &mut self,
+        asker: Asker,
+        filters: QueryCertificatesFilters,
+        now: Instant,
+    ) {
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        if waiting.is_empty() {
+            return self.answer(&asker, &Response::failure("no worker is there to be asked"));
+        }
+        let question = Question::Certificates { domain: filters.domain };
+        let about = About::Certificates { asker, found: BTreeMap::new() };
+        self.ask(waiting, question, about, now);
+    }
+
+    pub(crate) fn note_certificates(
+        &mut self,
+        slot: u16,
+        number: u64,
+        served: &[FoundCertificates],
+    ) {
+        self.note_answer(slot, number, |about| {
+            if let About::Certificates { found, .. } = about {
+                let list = ContentType::CertificatesByAddress(query::certificates_found(served));
+                found.insert(slot.to_string(), ResponseContent { content_type: Some(list) });
+            }
+        });
+    }
+
+    /// What every worker that has answered serves.
+    fn tell_certificates(
+        &mut self,
+        asker: &Asker,
+        map: BTreeMap<String, ResponseContent>,
+        late: usize,
+    ) {
+        let message = match late {
+            0 => "every worker has answered".to_owned(),
+            late => format!("{late} workers have not answered in time"),
+        };
+        let content = ContentType::WorkerResponses(WorkerResponses { map });
+        self.answer(asker, &Response::ok(message, content));
     }
 
     /// Asks the workers, from time to time, whether they have in use what main has.

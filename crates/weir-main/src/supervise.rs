@@ -184,10 +184,10 @@ impl Supervisor {
                 ToMain::Explained { number, explained } => {
                     self.note_explained(slot, number, *explained);
                 }
+                ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
                 ToMain::CertificatesFound { number, found } => {
                     self.note_certificates(slot, number, &found);
                 }
-                ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
                 ToMain::Pong(number) => worker.ponged(number, now),
                 ToMain::Refused { epoch, reason } => {
                     if !self.note_refused(epoch, &reason)

@@ -247,8 +247,9 @@ impl Control {
                 let explained = Box::new(explain::explain(&cx.tables, cx.now, address, &request));
                 ToMain::Explained { number, explained }
             }
-            Question::Certificates { .. } => {
-                ToMain::CertificatesFound { number, found: Vec::new() }
+            Question::Certificates { domain } => {
+                let found = cx.tables.certificates(domain.as_deref());
+                ToMain::CertificatesFound { number, found }
             }
         });
         None

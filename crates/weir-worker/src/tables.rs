@@ -12,6 +12,7 @@ use serde::Serialize;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
+use weir_control::channel::FoundCertificates;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
 use weir_http::answers::Template;
@@ -182,6 +183,16 @@ impl Tables {
             tls.store.remove(&id.fingerprint);
         }
         self.hash = self.hash.wrapping_sub(before);
+    }
+
+    /// What clients that ask for a name could be shown, or all certificates; by listener.
+    pub(crate) fn certificates(&self, domain: Option<&str>) -> Vec<FoundCertificates> {
+        let listeners = self.listeners.iter().filter_map(|(_, listener)| {
+            let tls = listener.settings.tls.as_ref()?;
+            let address = listener.settings.config.address;
+            Some(FoundCertificates { address, certificates: tls.store.list(domain) })
+        });
+        listeners.filter(|found| !found.certificates.is_empty()).collect()
     }
 
     fn listener_mut(&mut self, address: SocketAddr) -> Option<&mut Listener> {
