@@ -1,6 +1,8 @@
 use super::*;
 use crate::{ClientCheck, Fingerprint, client_config, server_config};
 use crate::{ClientOptions, Der, Offer, Secret, ServerOptions, TicketKey, Tickets};
+use proptest::collection::vec;
+use proptest::prelude::any;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
 };
