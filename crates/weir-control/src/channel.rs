@@ -1,36 +1,20 @@
 //! The messages between main and a worker.
 //!
-//! Each is one JSON document behind a 4-byte big-endian length; unknown fields are skipped.
+//! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
 //! announces them. The channel is trusted: both ends are the same binary.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use weir_base::Limits;
 
 use weir_tls::{Fingerprint, TicketKey};
 
 use crate::order::{Object, Order};
-
-/// The frame that carries `message`, a [`ToWorker`] or [`ToMain`].
-///
-/// # Errors
-/// None that a message of this module can cause.
-pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
-    Ok(serde_json::to_vec(message)?)
-}
-
-/// The message that a frame carries.
-///
-/// # Errors
-/// `InvalidData` or `UnexpectedEof` when the frame is none of ours.
-pub fn decode<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
-    Ok(serde_json::from_slice(frame)?)
-}
+/// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
+pub use crate::packed::{pack as encode, unpack as decode};
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);

@@ -108,6 +108,17 @@ impl<T: Named> Declared<T> {
         self.places.get(name).copied()
     }
 
+    /// The thing of that name and where it stands.
+    pub fn with_place(&self, name: &T::Name) -> Option<(u64, &T)> {
+        let place = self.places.get(name)?;
+        self.things.get(place).map(|thing| (*place, thing))
+    }
+
+    /// All and where they stand, in the order of declaration.
+    pub fn places(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.things.iter().map(|(place, thing)| (*place, thing))
+    }
+
     /// All, in the order of declaration.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.things.values()

@@ -10,6 +10,7 @@
 //! * [`requests`]: the control protocol's requests as changes, and back.
 //! * [`order`]: numbered changes to it; a worker is the fold of its orders.
 //! * [`channel`]: the messages between main and a worker.
+//! * [`packed`]: values as bytes.
 
 pub mod change;
 pub mod channel;
@@ -19,5 +20,6 @@ pub mod declared;
 #[cfg(test)]
 mod fixtures;
 pub mod order;
+pub mod packed;
 pub mod requests;
 pub mod state;

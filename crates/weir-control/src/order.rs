@@ -55,13 +55,13 @@ pub enum Order {
 
 impl State {
     /// The orders that build this state from nothing.
-    pub fn orders(&self) -> Vec<Order> {
+    pub fn orders(&self) -> impl Iterator<Item = Order> {
         let listeners = self.listeners.values().cloned().map(Order::Listener);
         let clusters = self.clusters.values().cloned().map(Order::Cluster);
         let frontends = self.frontends.iter().cloned().map(|f| Order::Frontend(Box::new(f)));
         let backends = self.backends.iter().cloned().map(Order::Backend);
         let certificates = self.certificates.values().cloned();
         let certificates = certificates.map(|c| Order::Certificate(Box::new(c)));
-        listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends).collect()
+        listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends)
     }
 }

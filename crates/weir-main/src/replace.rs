@@ -19,13 +19,14 @@ impl Supervisor {
         if self.transaction.is_some() {
             return;
         }
+        let mut frames = Vec::new();
         for slot in 0..self.plan.worker_count {
             let place = &self.slots[usize::from(slot)];
             let wanted = place.worker.is_none() && place.start_at <= now;
             if !wanted || matches!(self.stage, Stage::Ending { .. }) {
                 continue;
             }
-            match self.start_worker(slot, now) {
+            match self.start_worker(slot, &mut frames, now) {
                 Ok(pid) => match self.slots[usize::from(slot)].because.take() {
                     None => info!("worker {slot} is starting as pid {pid}"),
                     Some(why) => warn!("{why}; started again as pid {pid} on the same sockets"),
@@ -38,17 +39,25 @@ impl Supervisor {
         }
     }
 
-    /// Starts a worker, lends it the slot's sockets and tells it all that it needs.
-    fn start_worker(&mut self, slot: u16, now: Instant) -> io::Result<i32> {
+    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
+    /// empty, or what an earlier one was told of the same state.
+    fn start_worker(
+        &mut self,
+        slot: u16,
+        frames: &mut Vec<Vec<u8>>,
+        now: Instant,
+    ) -> io::Result<i32> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
         worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             worker.lend(address, socket);
         }
-        let orders = self.plan.state.orders();
-        let epoch = self.epoch;
-        worker.send_frames(&order_frames(&orders, |orders| ToWorker::Apply { epoch, orders })?);
+        if frames.is_empty() {
+            let (epoch, orders) = (self.epoch, self.plan.state.orders());
+            *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
+        }
+        worker.send_frames(frames);
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);

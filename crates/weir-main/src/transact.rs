@@ -33,7 +33,6 @@ use crate::worker_process::order_frames;
 pub(crate) struct Transaction {
     who: Who,
     epoch: u64,
-    orders: Vec<Order>,
     undo: Vec<Undo>,
     changes: Vec<PlannedChange>,
     warnings: Vec<String>,
@@ -120,7 +119,7 @@ impl Supervisor {
             }
         };
         let epoch = self.epoch + 1;
-        let frames = order_frames(&orders, |orders| ToWorker::Prepare { epoch, orders });
+        let frames = order_frames(orders, |orders| ToWorker::Prepare { epoch, orders });
         let Ok(frames) = frames else {
             self.sockets.remove(&listeners.bound);
             self.plan.state.undo(undo);
@@ -138,7 +137,6 @@ impl Supervisor {
         self.transaction = Some(Transaction {
             who,
             epoch,
-            orders,
             undo,
             changes,
             warnings,
@@ -237,11 +235,12 @@ impl Supervisor {
             uid: transaction.who.asker.uid,
             pid: transaction.who.asker.pid,
             client: transaction.who.client.clone(),
-            orders: std::mem::take(&mut transaction.orders),
-            undo: transaction.undo.clone(),
-            changes: transaction.changes.clone(),
+            undo: std::mem::take(&mut transaction.undo),
+            changes: std::mem::take(&mut transaction.changes),
         };
-        if let Err(error) = self.history.add(transaction.epoch, &record, &self.plan.state) {
+        let stored = self.history.add(transaction.epoch, &record, &self.plan.state);
+        (transaction.undo, transaction.changes) = (record.undo, record.changes);
+        if let Err(error) = stored {
             let reason = format!("the change cannot be stored, so it was not made: {error}");
             return self.abandon(transaction, &reason);
         }

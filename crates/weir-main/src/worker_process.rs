@@ -21,8 +21,9 @@ use crate::token::Token;
 const PING_PERIOD: Duration = Duration::from_secs(1);
 /// Time from the end of the channel to the end of the process.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
-/// A frame holds 64 MiB; a frontend with many edits takes some kilobytes.
-const ORDERS_IN_A_FRAME: usize = 2_000;
+/// What a worker decodes and compiles in one turn, while its traffic waits: less than a
+/// millisecond, unless there are regular expressions.
+const ORDERS_IN_A_FRAME: usize = 200;
 /// How a process ends that we kill, unless it was ending already.
 const KILLED: ExitReason = ExitReason::Killed(9);
 
@@ -250,12 +251,20 @@ impl WorkerProcess {
 /// # Errors
 /// None that orders can cause.
 pub(crate) fn order_frames(
-    orders: &[Order],
+    orders: impl IntoIterator<Item = Order>,
     last: impl FnOnce(Vec<Order>) -> ToWorker,
 ) -> io::Result<Vec<Vec<u8>>> {
-    let (parts, rest) = orders.as_chunks::<ORDERS_IN_A_FRAME>();
-    let parts = parts.iter().map(|part| encode(&ToWorker::Orders(part.to_vec())));
-    parts.chain([encode(&last(rest.to_vec()))]).collect()
+    let mut orders = orders.into_iter();
+    let mut next = || orders.by_ref().take(ORDERS_IN_A_FRAME).collect::<Vec<_>>();
+    let mut frames = Vec::new();
+    loop {
+        let part = next();
+        if part.len() < ORDERS_IN_A_FRAME {
+            frames.push(encode(&last(part))?);
+            return Ok(frames);
+        }
+        frames.push(encode(&ToWorker::Orders(part))?);
+    }
 }
 
 /// How a worker's process ended.

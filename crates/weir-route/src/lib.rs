@@ -11,15 +11,16 @@
 //! 3. a rule with the request's method before one for any method.
 //!
 //! Invariants: looking up allocates nothing and does not depend on the number of hosts (those with
-//! regular expressions aside, which are tried one by one); inserting and removing cost what one
-//! host has, not what the table has; hosts compare without case, also with expressions; what is
-//! tried one by one is bounded in number, and an expression in memory.
+//! regular expressions aside, which are tried one by one); inserting and removing do not depend on
+//! it either, nor on the number of paths of a host; hosts compare without case, also with
+//! expressions; what is tried one by one is bounded in number, and an expression in memory.
 
 mod error;
 mod explain;
 mod host;
 mod list;
 mod node;
+mod paths;
 mod pattern;
 mod regex;
 mod rule;
@@ -31,7 +32,7 @@ mod tests;
 
 pub use error::RuleError;
 pub use explain::Explanation;
-pub use pattern::{CaptureCounts, Captures, check};
+pub use pattern::{CaptureCounts, Captures, Compiled, check};
 pub use regex::{MAX_REGEX_TEXT, REGEX_MEMORY};
 pub use rule::{PathRule, Position, Rule};
 pub use table::{Found, Request, Table};

@@ -1,5 +1,8 @@
 //! The paths and methods of one host of the tree.
 
+use std::ops::Bound;
+
+use crate::paths::{Paths, grow};
 use crate::pattern::{PathPattern, Pattern};
 use crate::{PathRule, Rule};
 
@@ -16,16 +19,16 @@ type Methods<T> = Vec<Entry<T>>;
 /// The routes of one host.
 pub(crate) struct Node<T> {
     /// By path.
-    equals: Vec<(Box<[u8]>, Methods<T>)>,
+    equals: Paths<Methods<T>>,
     /// By prefix.
-    prefixes: Vec<(Box<[u8]>, Methods<T>)>,
+    prefixes: Paths<Methods<T>>,
     /// The longest expression first, then by text.
-    regexes: Vec<(Box<[u8]>, Methods<T>)>,
+    regexes: Vec<(Box<str>, Methods<T>)>,
 }
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { equals: Vec::new(), prefixes: Vec::new(), regexes: Vec::new() }
+        Self { equals: Paths::default(), prefixes: Paths::default(), regexes: Vec::new() }
     }
 }
 
@@ -36,18 +39,21 @@ impl<T> Node<T> {
 
     /// Adds a route; returns the value of the one it replaces.
     pub(crate) fn insert(&mut self, entry: Entry<T>) -> Option<T> {
-        let (list, text, find) = self.list(&entry.rule.path);
-        let at = match find(list, text.as_bytes()) {
-            Ok(at) => at,
-            Err(at) => {
-                list.insert(at, (text.as_bytes().into(), Vec::with_capacity(1)));
-                at
+        let methods = match &entry.rule.path {
+            PathRule::Equals(text) => self.equals.entry(text.as_bytes()),
+            PathRule::Prefix(text) => self.prefixes.entry(text.as_bytes()),
+            PathRule::Regex(text) => {
+                let at = self.find_regex(text).unwrap_or_else(|at| {
+                    self.regexes.insert(at, (text.as_str().into(), Vec::new()));
+                    at
+                });
+                &mut self.regexes[at].1
             }
         };
-        let methods = &mut list[at].1;
         if let Some(old) = methods.iter_mut().find(|old| old.rule.method == entry.rule.method) {
             return Some(std::mem::replace(old, entry).value);
         }
+        grow(methods);
         // Those with a method come first: they are more specific.
         if entry.rule.method.is_some() {
             methods.insert(0, entry)
@@ -58,22 +64,36 @@ impl<T> Node<T> {
     }
 
     pub(crate) fn remove(&mut self, rule: &Rule) -> Option<T> {
-        let (list, text, find) = self.list(&rule.path);
-        let at = find(list, text.as_bytes()).ok()?;
-        let methods = &mut list[at].1;
-        let found = methods.iter().position(|entry| entry.rule.method == rule.method)?;
-        let entry = methods.remove(found);
-        if methods.is_empty() {
-            list.remove(at);
+        let of_method = |methods: &mut Methods<T>| {
+            let found = methods.iter().position(|entry| entry.rule.method == rule.method)?;
+            Some((methods.remove(found).value, methods.is_empty()))
+        };
+        let remove_from = |paths: &mut Paths<Methods<T>>, text: &str| {
+            let (value, was_last) = of_method(paths.get_mut(text.as_bytes())?)?;
+            if was_last {
+                paths.remove(text.as_bytes());
+            }
+            Some(value)
+        };
+        match &rule.path {
+            PathRule::Equals(text) => remove_from(&mut self.equals, text),
+            PathRule::Prefix(text) => remove_from(&mut self.prefixes, text),
+            PathRule::Regex(text) => {
+                let at = self.find_regex(text).ok()?;
+                let (value, was_last) = of_method(&mut self.regexes[at].1)?;
+                if was_last {
+                    self.regexes.remove(at);
+                }
+                Some(value)
+            }
         }
-        Some(entry.value)
     }
 
     /// The most specific route for a path and method.
     pub(crate) fn lookup(&self, path: &[u8], method: &[u8]) -> Option<&Entry<T>> {
-        let equal = by_text(&self.equals, path).ok();
+        let equal = self.equals.get(path);
         equal
-            .and_then(|at| for_method(&self.equals[at].1, method))
+            .and_then(|methods| for_method(methods, method))
             .or_else(|| self.longest_prefix(path, method))
             .or_else(|| {
                 self.regexes.iter().find_map(|(_, methods)| {
@@ -84,55 +104,33 @@ impl<T> Node<T> {
             })
     }
 
-    /// Walks from the longest possible prefix to shorter ones, by binary search.
+    /// Walks from the longest possible prefix to shorter ones, by search.
     fn longest_prefix(&self, path: &[u8], method: &[u8]) -> Option<&Entry<T>> {
-        let mut key = path;
-        let mut end = self.prefixes.len();
+        let mut bound = Bound::Included(path);
         loop {
-            end = self.prefixes[..end].partition_point(|(prefix, _)| &**prefix <= key);
-            let (prefix, methods) = &self.prefixes[..end].last()?;
+            let (prefix, methods) = self.prefixes.last(bound)?;
             let common = common_len(prefix, path);
-            if common == prefix.len() {
-                if let Some(entry) = for_method(methods, method) {
-                    return Some(entry);
-                }
-                end -= 1;
+            if common < prefix.len() {
+                bound = Bound::Included(&path[..common]);
+                continue;
             }
-            key = &path[..common];
+            if let Some(entry) = for_method(methods, method) {
+                return Some(entry);
+            }
+            bound = Bound::Excluded(&path[..common]);
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<T>> {
-        let lists = [&self.equals, &self.prefixes, &self.regexes];
-        lists.into_iter().flatten().flat_map(|(_, methods)| methods)
+        let regexes = self.regexes.iter().map(|(_, methods)| methods);
+        self.equals.values().chain(self.prefixes.values()).chain(regexes).flatten()
     }
 
-    /// The list that a path belongs to, its text and how the list is searched.
-    #[expect(clippy::type_complexity, reason = "private, and used twice")]
-    fn list<'a>(
-        &mut self,
-        path: &'a PathRule,
-    ) -> (
-        &mut Vec<(Box<[u8]>, Methods<T>)>,
-        &'a str,
-        fn(&[(Box<[u8]>, Methods<T>)], &[u8]) -> Result<usize, usize>,
-    ) {
-        match path {
-            PathRule::Equals(text) => (&mut self.equals, text, by_text),
-            PathRule::Prefix(text) => (&mut self.prefixes, text, by_text),
-            PathRule::Regex(text) => (&mut self.regexes, text, by_length),
-        }
+    fn find_regex(&self, text: &str) -> Result<usize, usize> {
+        self.regexes.binary_search_by(|(known, _)| {
+            text.len().cmp(&known.len()).then_with(|| (**known).cmp(text))
+        })
     }
-}
-
-fn by_text<V>(list: &[(Box<[u8]>, V)], text: &[u8]) -> Result<usize, usize> {
-    list.binary_search_by(|(known, _)| (**known).cmp(text))
-}
-
-fn by_length<V>(list: &[(Box<[u8]>, V)], text: &[u8]) -> Result<usize, usize> {
-    list.binary_search_by(|(known, _)| {
-        text.len().cmp(&known.len()).then_with(|| (**known).cmp(text))
-    })
 }
 
 fn for_method<'a, T>(methods: &'a [Entry<T>], method: &[u8]) -> Option<&'a Entry<T>> {

@@ -29,8 +29,35 @@ pub struct Captures<'a> {
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn check(rule: &Rule) -> Result<CaptureCounts, RuleError> {
-    let pattern = Pattern::compile(rule)?;
-    Ok(CaptureCounts { host: pattern.host.captures(), path: pattern.path.captures() })
+    Pattern::compile(rule).map(|pattern| pattern.counts())
+}
+
+/// A rule that is compiled: what it costs to add it to a table does not depend on it.
+pub struct Compiled {
+    /// In its canonical form.
+    pub(crate) rule: Rule,
+    pub(crate) pattern: Pattern,
+}
+
+impl Compiled {
+    /// Compiles a rule.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn new(rule: Rule) -> Result<Self, RuleError> {
+        let rule = rule.canonical();
+        Ok(Self { pattern: Pattern::compile(&rule)?, rule })
+    }
+
+    /// What it captures.
+    pub fn captures(&self) -> CaptureCounts {
+        self.pattern.counts()
+    }
+
+    /// The rule in its canonical form.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
 }
 
 /// A compiled rule.
@@ -61,6 +88,10 @@ impl Pattern {
             PathRule::Regex(text) => PathPattern::Regex(regex::compile(text, text, Case::Counts)?),
         };
         Ok(Self { host: HostPattern::compile(&rule.host)?, path })
+    }
+
+    fn counts(&self) -> CaptureCounts {
+        CaptureCounts { host: self.host.captures(), path: self.path.captures() }
     }
 
     pub(crate) fn captures<'a>(&self, request: &Request<'a>) -> Captures<'a> {

@@ -6,7 +6,7 @@ use crate::explain::Explanation;
 use crate::host::{HostPattern, LONGEST, suffix_of};
 use crate::list::List;
 use crate::node::{Entry, Node, allows};
-use crate::pattern::{Captures, Pattern};
+use crate::pattern::{Captures, Compiled};
 use crate::{Position, Rule, RuleError, Usage};
 
 type Hosts<T> = HashMap<Box<[u8]>, Node<T>, foldhash::fast::RandomState>;
@@ -82,8 +82,15 @@ impl<T> Table<T> {
     /// # Errors
     /// When the rule breaks the syntax, or there is no room for it; the table is unchanged.
     pub fn insert(&mut self, rule: Rule, value: T) -> Result<Option<T>, RuleError> {
-        let rule = rule.canonical();
-        let pattern = Pattern::compile(&rule)?;
+        self.put(Compiled::new(rule)?, value)
+    }
+
+    /// Adds a route of a compiled rule, as [`Table::insert`].
+    ///
+    /// # Errors
+    /// When there is no room for it; the table is unchanged.
+    pub fn put(&mut self, compiled: Compiled, value: T) -> Result<Option<T>, RuleError> {
+        let Compiled { rule, pattern } = compiled;
         let mut usage = self.usage;
         if let Err(full) = usage.add(&rule)
             && !self.iter().any(|(known, _)| *known == rule)

@@ -331,3 +331,34 @@ proptest! {
         }
     }
 }
+
+/// Beyond what a list of paths holds.
+#[test]
+fn many_paths_of_a_host_are_found_as_few_are() {
+    let prefix = |number: usize| Rule {
+        host: "h".into(),
+        path: PathRule::Prefix(format!("/{}", "x".repeat(number))),
+        method: (number % 3 == 0).then(|| "GET".to_owned()),
+        position: Position::Tree,
+    };
+    let mut table = Table::new();
+    for number in (0..200).rev() {
+        assert_eq!(table.insert(prefix(number), number), Ok(None));
+    }
+    let found = |table: &Table<usize>, length: usize, method: &str| {
+        let path = format!("/{}y", "x".repeat(length));
+        let request = Request { host: b"h", path: path.as_bytes(), method: method.as_bytes() };
+        table.lookup(&request).map(|found| *found.value())
+    };
+    for length in 1..200 {
+        assert_eq!(found(&table, length, "GET"), Some(length));
+        let other = if length % 3 == 0 { length - 1 } else { length };
+        assert_eq!(found(&table, length, "PUT"), Some(other));
+    }
+    for number in 1..200 {
+        assert_eq!(table.remove(&prefix(number)), Some(number));
+        assert_eq!(found(&table, number, "GET"), Some(0));
+    }
+    assert_eq!(table.remove(&prefix(0)), Some(0));
+    assert!(table.is_empty());
+}

@@ -1,7 +1,7 @@
-//! Orders: compiled first, all of them, then put into the tables in one go.
+//! Orders: compiled first, all of them, piece by piece, then put into the tables in one go.
 //!
 //! What can be refused is refused while nothing has changed; what is put in place cannot fail. The
-//! cost follows the orders, not the tables.
+//! cost follows the orders, not the tables; what takes long is done before they are put in place.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use weir_balance::{Group, Spec};
 use weir_base::{Instant, Key};
+use weir_control::change::object_hash;
 use weir_control::order::Order;
-use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId};
+use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId, Position};
 use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
-use weir_route::{Rule, Table};
+use weir_route::{CaptureCounts, Compiled, Rule, Table};
 use weir_sys::TcpListener;
 use weir_telemetry::tags_text;
 use weir_tls::Offer;
@@ -24,7 +25,8 @@ mod tls;
 
 use tls::Stores;
 
-use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Tables};
+use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
+use places::Places;
 
 /// Sockets that main has lent and no listener uses yet.
 pub(crate) type Sockets = HashMap<SocketAddr, Vec<TcpListener>>;
@@ -40,6 +42,17 @@ pub(crate) struct Changes {
     pub(crate) forgotten: Vec<SocketAddr>,
 }
 
+/// Orders as they come, in pieces: each piece is checked and compiled when it is added, and traffic
+/// goes on between two. Tables stay as they are until the last one has come.
+#[derive(Default)]
+pub(crate) struct Draft {
+    places: Places,
+    stores: Stores,
+    orders: Vec<Prepared>,
+    /// Why an order cannot be put in place.
+    refusal: Option<String>,
+}
+
 /// Orders that can be put in place.
 pub(crate) struct Batch(Vec<Prepared>);
 
@@ -49,22 +62,42 @@ enum Prepared {
     RemoveListener(SocketAddr),
     Cluster(Box<ClusterSettings>),
     RemoveCluster(String),
-    Frontend(Box<(Rule, Route)>),
-    RemoveFrontend(FrontendId),
-    Backend(state::Backend),
+    Frontend(Box<(Compiled, Route)>),
+    RemoveFrontend(Box<FrontendId>),
+    Backend(Box<(state::Backend, u64)>),
     RemoveBackend { cluster: String, id: String },
     Certificate(Box<(SocketAddr, Offer, u64)>),
     RemoveCertificate(CertificateId),
 }
 
-/// Checks and compiles all orders; nothing changes.
-///
-/// # Errors
-/// A sentence about the first order that is refused.
-pub(crate) fn prepare(tables: &Tables, orders: Vec<Order>) -> Result<Batch, String> {
-    places::check(tables, &orders)?;
-    let mut stores = Stores::new(tables);
-    orders.into_iter().map(|order| compile(order, &mut stores)).collect::<Result<_, _>>().map(Batch)
+impl Draft {
+    /// Adds further orders. After one that is refused, the rest does not count.
+    pub(crate) fn add(&mut self, tables: &Tables, orders: Vec<Order>) {
+        self.orders.reserve(orders.len());
+        for order in orders {
+            if self.refusal.is_some() {
+                return;
+            }
+            match self.compile(tables, order) {
+                Ok(prepared) => self.orders.push(prepared),
+                Err(sentence) => self.refusal = Some(sentence),
+            }
+        }
+    }
+
+    fn compile(&mut self, tables: &Tables, order: Order) -> Result<Prepared, String> {
+        self.places.look(tables, &order)?;
+        compile(order, tables, &mut self.stores)
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// A sentence about the first order that is refused.
+    pub(crate) fn finish(self, tables: &Tables) -> Result<Batch, String> {
+        self.places.require_room(tables)?;
+        self.refusal.map_or(Ok(Batch(self.orders)), Err)
+    }
 }
 
 /// Puts prepared orders in place.
@@ -76,22 +109,23 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     changes
 }
 
-fn compile(order: Order, stores: &mut Stores<'_>) -> Result<Prepared, String> {
+fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepared, String> {
     Ok(match order {
         Order::Listener(listener) => {
-            Prepared::Listener(Box::new(listener_settings(listener, stores)?))
+            Prepared::Listener(Box::new(listener_settings(listener, tables, stores)?))
         }
         Order::RemoveListener(address) => {
             stores.forget(address);
             Prepared::RemoveListener(address)
         }
-        Order::Cluster(cluster) => {
-            Prepared::Cluster(Box::new(cluster_settings(cluster, stores.tables)?))
-        }
+        Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster, tables)?)),
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
-        Order::RemoveFrontend(id) => Prepared::RemoveFrontend(id),
-        Order::Backend(backend) => Prepared::Backend(backend),
+        Order::RemoveFrontend(id) => Prepared::RemoveFrontend(Box::new(id)),
+        Order::Backend(backend) => {
+            let hash = object_hash("backend", &backend);
+            Prepared::Backend(Box::new((backend, hash)))
+        }
         Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
         Order::Certificate(certificate) => {
             Prepared::Certificate(Box::new(tls::certificate(*certificate)))
@@ -102,7 +136,8 @@ fn compile(order: Order, stores: &mut Stores<'_>) -> Result<Prepared, String> {
 
 fn listener_settings(
     config: state::Listener,
-    stores: &mut Stores<'_>,
+    tables: &Tables,
+    stores: &mut Stores,
 ) -> Result<ListenerSettings, String> {
     let answers = answer_set(&config.answers)
         .map_err(|error| format!("listener {}: {error}", config.address))?;
@@ -112,9 +147,10 @@ fn listener_settings(
         elide_x_real_ip: config.elide_x_real_ip,
         send_x_real_ip: config.send_x_real_ip,
     };
-    let tls = tls::front(&config, stores)
+    let tls = tls::front(&config, tables, stores)
         .map_err(|error| format!("listener {}: {error}", config.address))?;
-    Ok(ListenerSettings { config, forward, answers, tls })
+    let hash = object_hash("listener", &config);
+    Ok(ListenerSettings { config, hash, forward, answers, tls })
 }
 
 fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
@@ -122,7 +158,8 @@ fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSe
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls)).transpose();
     let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    Ok(ClusterSettings { config, answers, tls })
+    let hash = object_hash("cluster", &config);
+    Ok(ClusterSettings { config, hash, answers, tls })
 }
 
 fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
@@ -130,37 +167,38 @@ fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
         .map_err(|(status, error)| format!("answer template for {status}: {error}"))
 }
 
-fn route(frontend: Frontend) -> Result<(Rule, Route), String> {
-    let rule = Rule::from(frontend.id());
+fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
     let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
-    let captures = weir_route::check(&rule).map_err(|error| format!("{}: {error}", name()))?;
-    let rewrite = |template: &Option<String>| {
-        template
-            .as_deref()
-            .map(|text| RewriteTemplate::compile(text, captures.host, captures.path))
-            .transpose()
-            .map_err(|error| format!("{}: {error}", name()))
-    };
-    let edits =
-        |position| edits(&frontend, position).map_err(|error| format!("{}: {error}", name()));
-    let redirect_template = frontend
-        .redirect_template
-        .as_deref()
-        .map(|text| Template::compile(None, text))
-        .transpose()
-        .map_err(|error| format!("{}: redirect template: {error}", name()))?;
+    let compiled = Compiled::new(Rule::from(frontend.id()));
+    let compiled = compiled.map_err(|error| format!("{}: {error}", name()))?;
+    let special =
+        special(&frontend, compiled.captures()).map_err(|error| format!("{}: {error}", name()))?;
     let route = Route {
+        hash: object_hash("frontend", &frontend),
         cluster: None,
+        special: (special != Special::default()).then(|| Box::new(special)),
+        tags: tags_text(frontend.tags.iter().map(|(key, value)| (&**key, &**value))).into(),
+        frontend,
+    };
+    Ok((compiled, route))
+}
+
+fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, String> {
+    let rewrite = |template: &Option<String>| {
+        let compile = |text| RewriteTemplate::compile(text, captures.host, captures.path);
+        template.as_deref().map(compile).transpose().map_err(|error| error.to_string())
+    };
+    let edits = |position| edits(frontend, position).map_err(|error| error.to_string());
+    let template = frontend.redirect_template.as_deref();
+    let template = template.map(|text| Template::compile(None, text)).transpose();
+    Ok(Special {
         request_edits: edits(EditPosition::Request)?,
         response_edits: edits(EditPosition::Response)?,
         rewrite_host: rewrite(&frontend.rewrite_host)?,
         rewrite_path: rewrite(&frontend.rewrite_path)?,
-        redirect_template,
+        redirect_template: template.map_err(|error| format!("redirect template: {error}"))?,
         hsts: frontend.hsts.map(|hsts| hsts.enabled.then(|| tls::hsts(&hsts))),
-        tags: tags_text(frontend.tags.iter().map(|(key, value)| (&**key, &**value))),
-        frontend,
-    };
-    Ok((rule, route))
+    })
 }
 
 fn edits(frontend: &Frontend, position: EditPosition) -> Result<Edits, EditError> {
@@ -177,7 +215,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             if let Some(key) = tables.by_address.remove(&address) {
                 let removed = tables.listeners.remove(key);
                 if let Some(listener) = &removed {
-                    tables.subtract("listener", &listener.settings.config);
+                    tables.subtract(listener.settings.hash);
                     let hashes = listener.certificates.values();
                     tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
                     tables.hash = tables.hash.wrapping_sub(order::of_all(&listener.routes));
@@ -197,12 +235,13 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
                 return;
             };
-            let rule = id.into();
+            let rule = (*id).into();
             tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
             let removed = listener.routes.remove(&rule);
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {
+            let (backend, hash) = *backend;
             let cluster = cluster_slot(tables, &backend.cluster);
             let spec = Spec {
                 id: backend.id.into(),
@@ -211,7 +250,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
-            match tables.put_backend(cluster, spec) {
+            match tables.put_backend(cluster, spec, hash) {
                 Ok(left) => changes.forgotten.extend(left),
                 Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
             }
@@ -239,7 +278,7 @@ fn commit_listener(
     let address = settings.config.address;
     let active = settings.config.active;
     let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
-    tables.add("listener", &settings.config);
+    tables.add(settings.hash);
     if let Some(tls) = &mut settings.tls {
         tls.store.set_default(tls.default.take());
     }
@@ -248,7 +287,7 @@ fn commit_listener(
     let Some((key, listener)) = known.and_then(|key| Some((key, tables.listeners.get_mut(key)?)))
     else {
         let count = lent.len();
-        let (routes, certificates) = (Table::new(), HashMap::new());
+        let (routes, certificates) = (Table::new(), Default::default());
         let listener = Listener { settings, routes, sockets: lent, certificates };
         if let Ok(key) = tables.listeners.insert(listener) {
             tables.by_address.insert(address, key);
@@ -259,23 +298,23 @@ fn commit_listener(
     let before = std::mem::replace(&mut listener.settings, settings);
     if !active {
         changes.closed.push(key);
-        tables.subtract("listener", &before.config);
+        tables.subtract(before.hash);
         return;
     }
     let first = listener.sockets.len();
     listener.sockets.extend(lent);
     changes.opened.extend((first..listener.sockets.len()).map(|index| (key, index)));
-    tables.subtract("listener", &before.config);
+    tables.subtract(before.hash);
 }
 
 fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
     let key = cluster_slot(tables, &settings.config.id);
-    tables.add("cluster", &settings.config);
+    tables.add(settings.hash);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
-        tables.subtract("cluster", &before.config);
+        tables.subtract(before.hash);
     }
 }
 
@@ -287,7 +326,12 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
     let config = state::Cluster { id: id.to_owned(), ..state::Cluster::default() };
     let cluster = Cluster {
         group: Group::new(config.load_balancing, config.load_metric),
-        settings: Rc::new(ClusterSettings { config, answers: AnswerSet::default(), tls: None }),
+        settings: Rc::new(ClusterSettings {
+            config,
+            hash: 0,
+            answers: AnswerSet::default(),
+            tls: None,
+        }),
         routes: 0,
         defined: false,
     };
@@ -311,20 +355,22 @@ fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
     }
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     if std::mem::replace(&mut cluster.defined, false) {
-        let settings = Rc::clone(&cluster.settings);
-        tables.subtract("cluster", &settings.config);
+        let hash = cluster.settings.hash;
+        tables.subtract(hash);
     }
     drop_if_unused(tables, key);
 }
 
-fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
-    let cluster = route.frontend.cluster.clone().map(|id| cluster_slot(tables, &id));
+fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
+    let cluster = route.frontend.cluster.as_deref().map(|id| cluster_slot(tables, id));
     route.cluster = cluster;
-    tables.add("frontend", &route.frontend);
+    tables.add(route.hash);
     let Some(key) = tables.by_address.get(&route.frontend.address).copied() else { return };
     let Some(listener) = tables.listeners.get_mut(key) else { return };
-    let replaced = listener.routes.insert(rule.clone(), Rc::new(route));
-    if let Ok(None) = replaced {
+    let listed = compiled.rule().position != Position::Tree;
+    let listed = listed.then(|| compiled.rule().clone());
+    let replaced = listener.routes.put(compiled, Rc::new(route));
+    if let (Ok(None), Some(rule)) = (&replaced, listed) {
         tables.hash = tables.hash.wrapping_add(order::around(&listener.routes, &rule));
     }
     if let Some(cluster) = cluster.and_then(|key| tables.clusters.get_mut(key)) {
@@ -336,7 +382,7 @@ fn commit_route(tables: &mut Tables, (rule, mut route): (Rule, Route)) {
 /// A route is gone: its cluster's slot may go too.
 fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
     let Some(route) = route else { return };
-    tables.subtract("frontend", &route.frontend);
+    tables.subtract(route.hash);
     let Some(key) = route.cluster else { return };
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.routes -= 1;

@@ -11,7 +11,7 @@ use weir_control::order::{Object, Order};
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener};
 
-use crate::apply::{Batch, Sockets, commit, prepare};
+use crate::apply::{Batch, Draft, Sockets, commit};
 use crate::context::Context;
 use crate::explain;
 use crate::token::Token;
@@ -48,10 +48,12 @@ pub(crate) struct Control {
     channel: Channel,
     sockets: Sockets,
     /// The beginning of the next orders.
-    begun: Vec<Order>,
+    begun: Draft,
     /// What may be committed, and the epoch that it makes.
     prepared: Option<(u64, Batch)>,
     readable: bool,
+    /// Orders were compiled in this turn: the next message waits for the next one.
+    paused: bool,
     writing: bool,
     gone: bool,
 }
@@ -62,9 +64,10 @@ impl Control {
         Self {
             channel,
             sockets,
-            begun: Vec::new(),
+            begun: Draft::default(),
             prepared: None,
             readable: true,
+            paused: false,
             writing: false,
             gone: false,
         }
@@ -97,12 +100,17 @@ impl Control {
         self.readable = true;
     }
 
-    /// Carries out messages until one needs the worker. `None`: no more.
+    /// A message may wait that was there already.
+    pub(crate) fn has_more(&self) -> bool {
+        self.readable && !self.gone
+    }
+
+    /// Carries out messages until one needs the worker. `None`: no more in this turn.
     pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Command> {
         for happening in cx.observe.happened() {
             self.say(&ToMain::Happened(happening));
         }
-        if self.gone || !self.readable {
+        if self.gone || !self.readable || std::mem::take(&mut self.paused) {
             return None;
         }
         loop {
@@ -110,6 +118,9 @@ impl Control {
                 Ok(Some(frame)) => {
                     if let Some(request) = self.message(&frame, cx) {
                         return Some(request);
+                    }
+                    if std::mem::take(&mut self.paused) {
+                        return self.flush(cx);
                     }
                 }
                 Ok(None) => break,
@@ -132,16 +143,18 @@ impl Control {
             ToWorker::Start(_) => None,
             ToWorker::Socket(address) => self.borrow_socket(address, cx),
             ToWorker::Orders(orders) => {
-                self.begun.extend(orders);
+                self.begin(orders, cx);
                 None
             }
-            ToWorker::Apply { epoch, orders } => {
-                let orders = self.whole(orders);
-                self.apply(epoch, orders, cx)
-            }
+            ToWorker::Apply { epoch, orders } => match self.prepare(orders, cx) {
+                Ok(batch) => self.commit(epoch, batch, cx),
+                Err(reason) => {
+                    self.say(&ToMain::Refused { epoch, reason });
+                    None
+                }
+            },
             ToWorker::Prepare { epoch, orders } => {
-                let orders = self.whole(orders);
-                match prepare(&cx.tables, orders) {
+                match self.prepare(orders, cx) {
                     Ok(batch) => {
                         self.prepared = Some((epoch, batch));
                         self.say(&ToMain::Prepared { epoch });
@@ -180,11 +193,16 @@ impl Control {
         }
     }
 
-    /// Orders with what came before them.
-    fn whole(&mut self, orders: Vec<Order>) -> Vec<Order> {
-        let mut whole = std::mem::take(&mut self.begun);
-        whole.extend(orders);
-        whole
+    /// Compiles orders that others follow.
+    fn begin(&mut self, orders: Vec<Order>, cx: &Context) {
+        self.begun.add(&cx.tables, orders);
+        self.paused = true;
+    }
+
+    /// The last orders, with what came before them.
+    fn prepare(&mut self, orders: Vec<Order>, cx: &Context) -> Result<Batch, String> {
+        self.begin(orders, cx);
+        std::mem::take(&mut self.begun).finish(&cx.tables)
     }
 
     /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
@@ -200,16 +218,6 @@ impl Control {
         let sockets = &mut listener.sockets;
         sockets.push(socket);
         Some(Command::Watch(vec![(key, sockets.len() - 1)]))
-    }
-
-    fn apply(&mut self, epoch: u64, orders: Vec<Order>, cx: &mut Context) -> Option<Command> {
-        match prepare(&cx.tables, orders) {
-            Ok(batch) => self.commit(epoch, batch, cx),
-            Err(reason) => {
-                self.say(&ToMain::Refused { epoch, reason });
-                None
-            }
-        }
     }
 
     fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {

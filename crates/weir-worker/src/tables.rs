@@ -3,12 +3,11 @@
 //! Tables change only between ticks, in place and by as much as an order says; a request keeps the
 //! [`Route`] and [`ListenerSettings`] that it started with.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::Serialize;
+use hashbrown::HashMap;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
@@ -31,15 +30,18 @@ pub(crate) const MAX_LISTENERS: usize = 1 << 10;
 /// Clusters of one worker.
 pub(crate) const MAX_CLUSTERS: usize = 1 << 18;
 
+/// What is known by names that come from the configuration.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// How long clients may use a session ticket, in seconds: main keeps keys for as long.
 const TICKET_LIFETIME: u32 = weir_control::channel::TICKET_LIFETIME.as_secs() as u32;
 
 /// Everything a worker serves.
 pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
-    pub(crate) by_address: HashMap<SocketAddr, Key>,
+    pub(crate) by_address: Map<SocketAddr, Key>,
     pub(crate) clusters: Slab<Cluster>,
-    pub(crate) by_id: HashMap<String, Key>,
+    pub(crate) by_id: Map<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
     /// Why no TLS can be spoken, if it cannot.
@@ -47,7 +49,7 @@ pub(crate) struct Tables {
     /// Keys of session tickets, for all listeners.
     pub(crate) tickets: Tickets,
     /// How many backends, of all clusters, are at an address.
-    backends_at: HashMap<SocketAddr, usize>,
+    backends_at: Map<SocketAddr, usize>,
 }
 
 /// An address that is served.
@@ -57,12 +59,14 @@ pub(crate) struct Listener {
     /// Ours, and those of slots that have no worker.
     pub(crate) sockets: Vec<TcpListener>,
     /// The hashes of its certificates.
-    pub(crate) certificates: HashMap<Fingerprint, u64>,
+    pub(crate) certificates: Map<Fingerprint, u64>,
 }
 
 /// What a connection keeps of its listener.
 pub(crate) struct ListenerSettings {
     pub(crate) config: state::Listener,
+    /// [`object_hash`] of it.
+    pub(crate) hash: u64,
     pub(crate) forward: ForwardOptions,
     pub(crate) answers: AnswerSet,
     pub(crate) tls: Option<FrontTls>,
@@ -91,17 +95,38 @@ impl FrontTls {
 /// What happens to the requests of one frontend.
 pub(crate) struct Route {
     pub(crate) frontend: state::Frontend,
+    /// [`object_hash`] of the frontend.
+    pub(crate) hash: u64,
     pub(crate) cluster: Option<Key>,
+    /// `k=v, k=v` for the access log.
+    pub(crate) tags: Box<str>,
+    /// What most routes do without.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What is done to the requests and responses of a route beside forwarding them.
+#[derive(Default, PartialEq)]
+pub(crate) struct Special {
     pub(crate) request_edits: Edits,
     pub(crate) response_edits: Edits,
     pub(crate) rewrite_host: Option<RewriteTemplate>,
     pub(crate) rewrite_path: Option<RewriteTemplate>,
     pub(crate) redirect_template: Option<Template>,
-    /// `k=v, k=v` for the access log.
-    pub(crate) tags: String,
     /// Instead of the listener's policy, which may be to say nothing.
     pub(crate) hsts: Option<Option<Hsts>>,
 }
+
+impl Route {
+    pub(crate) fn request_edits(&self) -> &Edits {
+        self.special.as_ref().map_or(&NO_EDITS, |special| &special.request_edits)
+    }
+
+    pub(crate) fn response_edits(&self) -> &Edits {
+        self.special.as_ref().map_or(&NO_EDITS, |special| &special.response_edits)
+    }
+}
+
+static NO_EDITS: Edits = Edits::NONE;
 
 /// A cluster and its backends as this worker sees them.
 pub(crate) struct Cluster {
@@ -116,6 +141,8 @@ pub(crate) struct Cluster {
 /// What an exchange keeps of its cluster.
 pub(crate) struct ClusterSettings {
     pub(crate) config: state::Cluster,
+    /// [`object_hash`] of it.
+    pub(crate) hash: u64,
     pub(crate) answers: AnswerSet,
     pub(crate) tls: Option<BackendTls>,
 }
@@ -125,29 +152,31 @@ impl Tables {
         Self {
             tls_refusal: tls_refusal(limits),
             listeners: Slab::new(MAX_LISTENERS),
-            by_address: HashMap::new(),
+            by_address: Map::default(),
             clusters: Slab::new(MAX_CLUSTERS),
-            by_id: HashMap::new(),
+            by_id: Map::default(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
-            backends_at: HashMap::new(),
+            backends_at: Map::default(),
         }
     }
 
-    /// Adds a backend to a cluster, or changes it. The address that no backend is at any more.
+    /// Adds a backend to a cluster, or changes it; `hash` is its [`object_hash`]. The address that
+    /// no backend is at any more.
     pub(crate) fn put_backend(
         &mut self,
         cluster: Key,
         spec: Spec,
+        hash: u64,
     ) -> Result<Option<SocketAddr>, GroupFull> {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return Ok(None) };
         let id = &cluster.settings.config.id;
         let known = cluster.group.spec_of(&spec.id);
         let before = known.map(|spec| spec.address);
         let gone = known.map_or(0, |spec| backend_hash(id, spec));
-        let (address, new) = (spec.address, backend_hash(id, &spec));
+        let address = spec.address;
         cluster.group.upsert(spec)?;
-        self.hash = self.hash.wrapping_add(new).wrapping_sub(gone);
+        self.hash = self.hash.wrapping_add(hash).wrapping_sub(gone);
         if before == Some(address) {
             return Ok(None);
         }
@@ -200,14 +229,14 @@ impl Tables {
         self.listeners.get_mut(*key)
     }
 
-    /// An object is served.
-    pub(crate) fn add(&mut self, kind: &str, object: &impl Serialize) {
-        self.hash = self.hash.wrapping_add(object_hash(kind, object));
+    /// An object of this hash is served.
+    pub(crate) fn add(&mut self, hash: u64) {
+        self.hash = self.hash.wrapping_add(hash);
     }
 
-    /// An object is not served any more.
-    pub(crate) fn subtract(&mut self, kind: &str, object: &impl Serialize) {
-        self.hash = self.hash.wrapping_sub(object_hash(kind, object));
+    /// An object of this hash is not served any more.
+    pub(crate) fn subtract(&mut self, hash: u64) {
+        self.hash = self.hash.wrapping_sub(hash);
     }
 
     /// Whether a backend of some cluster is at that address.

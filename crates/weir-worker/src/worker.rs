@@ -86,7 +86,8 @@ impl Worker {
 
     /// How long the loop may sleep.
     fn timeout(&self) -> Option<std::time::Duration> {
-        if !self.cx.is_quiet() || (self.gate.len() > 0 && self.gate.is_open()) {
+        let waits = self.gate.len() > 0 && self.gate.is_open();
+        if !self.cx.is_quiet() || waits || self.control.has_more() {
             return Some(std::time::Duration::ZERO);
         }
         if self.cx.draining() && !self.listeners_closed() {

@@ -130,8 +130,14 @@ fn what_is_prepared_and_forgotten_leaves_no_trace() {
 fn a_frontend_without_its_listener_is_refused() {
     let (mut proxy, _) = loaded(&State::default());
     let elsewhere = frontend(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let refusal = proxy.refused(vec![Order::Frontend(Box::new(elsewhere))]);
-    assert!(refusal.contains("there is no listener on 127.0.0.1:1"), "{refusal}");
+    let before = proxy.hash();
+    for position in 0..3 {
+        let mut orders = vec![Order::Cluster(Cluster { id: "c".into(), ..Cluster::default() }); 2];
+        orders.insert(position, Order::Frontend(Box::new(elsewhere.clone())));
+        let refusal = proxy.refused(orders);
+        assert!(refusal.contains("there is no listener on 127.0.0.1:1"), "{refusal}");
+        assert_eq!(proxy.hash(), before);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use foldhash::fast::RandomState;
+
 use super::Undo;
 use crate::state::{BackendId, CertificateId, FrontendId};
 
@@ -18,7 +20,7 @@ enum Name<'a> {
 
 /// The first step about each object: it tells what the object was before all of them.
 pub(super) fn first_of_each(undo: &[Undo]) -> impl Iterator<Item = &Undo> {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_hasher(RandomState::default());
     undo.iter().filter(move |step| {
         seen.insert(match step {
             Undo::Listener(address, _) => Name::Listener(address),

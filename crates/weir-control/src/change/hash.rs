@@ -8,14 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::Undo;
 use super::first::first_of_each;
+use crate::packed::pack;
 use crate::state::State;
 
-/// Of one object and its kind; the same in every process and version that knows the same keys.
+/// Of one object and its kind; the same in every process of this binary.
 pub fn object_hash(kind: &str, object: &impl Serialize) -> u64 {
     let mut hasher = Sha256::new();
     hasher.update(kind);
-    // Objects of the state have nothing that JSON cannot say.
-    hasher.update(serde_json::to_vec(object).unwrap_or_default());
+    // Objects of the state have nothing that cannot be packed.
+    hasher.update(pack(object).unwrap_or_default());
     let digest: [u8; 32] = hasher.finalize().into();
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -236,8 +236,8 @@ proptest! {
     fn a_stored_state_keeps_its_places(before in orders(), changes in orders()) {
         let (mut state, _) = made(before);
         let old = state.clone();
-        let text = serde_json::to_vec(&state).expect("stored");
-        let mut read: State = serde_json::from_slice(&text).expect("read");
+        let bytes = crate::packed::pack(&state).expect("stored");
+        let mut read: State = crate::packed::unpack(&bytes).expect("read");
         let mut undo = Vec::new();
         for order in changes {
             state.apply(order.clone(), &mut undo);
@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn a_state_is_made_again_by_its_orders(orders in orders()) {
         let (state, _) = made(orders);
-        let (again, undo) = made(state.orders());
+        let (again, undo) = made(state.orders().collect());
         prop_assert_eq!(&again, &state);
         let added = plan(&again, &undo).iter().all(|change| change.kind == 0);
         prop_assert!(added);

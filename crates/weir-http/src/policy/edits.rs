@@ -43,6 +43,9 @@ pub enum EditError {
 }
 
 impl Edits {
+    /// No edit.
+    pub const NONE: Self = Self { host: None, deleted: Vec::new(), added: Vec::new() };
+
     /// From names and values.
     ///
     /// # Errors

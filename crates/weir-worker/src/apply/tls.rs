@@ -19,27 +19,20 @@ const HTTP1: &[u8] = b"http/1.1";
 
 /// The certificates of listeners while orders are compiled: a listener keeps its own when it is
 /// changed, and loses them when it is removed.
-pub(super) struct Stores<'a> {
-    pub(super) tables: &'a Tables,
-    changed: HashMap<SocketAddr, Store>,
-}
+#[derive(Default)]
+pub(super) struct Stores(HashMap<SocketAddr, Store>);
 
-impl<'a> Stores<'a> {
-    pub(super) fn new(tables: &'a Tables) -> Self {
-        Self { tables, changed: HashMap::new() }
-    }
-
+impl Stores {
     pub(super) fn forget(&mut self, address: SocketAddr) {
-        self.changed.insert(address, Store::default());
+        self.0.insert(address, Store::default());
     }
 
-    fn of(&mut self, address: SocketAddr) -> Store {
-        let tables = self.tables;
+    fn of(&mut self, address: SocketAddr, tables: &Tables) -> Store {
         let known = || {
             let listener = tables.listeners.get(*tables.by_address.get(&address)?)?;
             listener.settings.tls.as_ref().map(|tls| tls.store.clone())
         };
-        self.changed.entry(address).or_insert_with(|| known().unwrap_or_default()).clone()
+        self.0.entry(address).or_insert_with(|| known().unwrap_or_default()).clone()
     }
 }
 
@@ -49,11 +42,12 @@ impl<'a> Stores<'a> {
 /// A sentence about what cannot be carried out.
 pub(super) fn front(
     listener: &state::Listener,
-    stores: &mut Stores<'_>,
+    tables: &Tables,
+    stores: &mut Stores,
 ) -> Result<Option<FrontTls>, String> {
     let Some(tls) = &listener.tls else { return Ok(None) };
-    stores.tables.tls_refusal.clone().map_or(Ok(()), Err)?;
-    let store = stores.of(listener.address);
+    tables.tls_refusal.clone().map_or(Ok(()), Err)?;
+    let store = stores.of(listener.address, tables);
     let clients = (tls.client_auth != ClientAuth::None).then(|| ClientCheck {
         optional: tls.client_auth == ClientAuth::Optional,
         authorities: &tls.client_authorities,
@@ -78,7 +72,7 @@ pub(super) fn front(
         chain: identity.chain.clone(),
         key: identity.key.clone(),
     });
-    let config = server_config(&options, store.clone(), stores.tables.tickets.clone())?;
+    let config = server_config(&options, store.clone(), tables.tickets.clone())?;
     let policy = tls.hsts.as_ref().filter(|policy| policy.enabled);
     Ok(Some(FrontTls { config, store, hsts: policy.map(hsts), default }))
 }

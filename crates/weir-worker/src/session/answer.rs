@@ -126,7 +126,7 @@ impl Session {
         let template = active
             .route
             .as_ref()
-            .and_then(|route| route.redirect_template.as_ref())
+            .and_then(|route| route.special.as_ref()?.redirect_template.as_ref())
             .filter(|_| !answer.location.is_empty())
             .or_else(|| cluster.as_ref().and_then(|c| c.answers.template(answer.status)))
             .or_else(|| self.settings.answers.template(answer.status))

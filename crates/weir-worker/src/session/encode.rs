@@ -35,7 +35,7 @@ pub(super) fn request(
         id: &active.id,
         options: &settings.forward,
         strip_sticky: cluster.is_some_and(|c| c.settings.config.sticky_session),
-        edits: &route.request_edits,
+        edits: route.request_edits(),
         host: rewritten.filter(|host| !host.is_empty()),
         identity: tls.map_or_else(ClientIdentity::default, |tls| ClientIdentity {
             certificate: &tls.certificate_field,
@@ -61,7 +61,7 @@ pub(super) fn hsts<'a>(
     settings: &'a ListenerSettings,
 ) -> Option<&'a Hsts> {
     let tls = settings.tls.as_ref()?;
-    match route.and_then(|route| route.hsts.as_ref()) {
+    match route.and_then(|route| route.special.as_ref()?.hsts.as_ref()) {
         Some(own) => own.as_ref(),
         None => tls.hsts.as_ref(),
     }
@@ -91,7 +91,7 @@ pub(super) fn response(
         id: &active.id,
         correlation: &settings.forward.correlation,
         sticky,
-        edits: &route.response_edits,
+        edits: route.response_edits(),
         date: cx.date.text(),
         trailers: framing == Framing::Chunked,
         hsts: hsts(Some(route), settings),
@@ -117,6 +117,6 @@ pub(super) fn interim(active: &Active, head: &ResponseHead, bytes: &[u8], cx: &m
     cx.scratch.clear();
     let reason = head.reason.of(bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
-    policy::interim_fields(&cx.response_fields, bytes, &route.response_edits, &mut out);
+    policy::interim_fields(&cx.response_fields, bytes, route.response_edits(), &mut out);
     out.finish();
 }

@@ -10,7 +10,7 @@ use super::active::Rewritten;
 use super::answer::Answer;
 use super::{Active, Session, Step};
 use crate::context::Context;
-use crate::tables::Route;
+use crate::tables::{Route, Special};
 use weir_control::state::{Redirect, RedirectScheme};
 
 impl Session {
@@ -57,11 +57,13 @@ impl Session {
             return Err(Answer::plain(404));
         };
         let route = Rc::clone(found.value());
-        if route.rewrite_host.is_some() || route.rewrite_path.is_some() {
+        let special = route.special.as_deref();
+        let rewriting = special.filter(|s| s.rewrite_host.is_some() || s.rewrite_path.is_some());
+        if let Some(special) = rewriting {
             let captures = found.captures(&request);
             let captures = policy::Captures { host: &captures.host, path: &captures.path };
             let query = &target.path_and_query.of(bytes)[target.path.len as usize..];
-            let rewritten = rewrite(&route, captures, query);
+            let rewritten = rewrite(special, captures, query);
             let rewritten = rewritten.map_err(|error| Answer::refusal(400, &error))?;
             active.rewritten = Some(Box::new(rewritten));
         }
@@ -149,15 +151,15 @@ impl Active {
 }
 
 fn rewrite(
-    route: &Route,
+    special: &Special,
     captures: policy::Captures<'_>,
     query: &[u8],
 ) -> Result<Rewritten, policy::RenderError> {
     let mut rewritten = Rewritten::default();
-    if let Some(template) = &route.rewrite_host {
+    if let Some(template) = &special.rewrite_host {
         template.render_host(captures, &mut rewritten.host)?;
     }
-    if let Some(template) = &route.rewrite_path {
+    if let Some(template) = &special.rewrite_path {
         template.render_path(captures, query, &mut rewritten.path)?;
     }
     Ok(rewritten)

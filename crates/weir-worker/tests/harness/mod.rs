@@ -160,7 +160,7 @@ impl Proxy {
         proxy.say(&ToWorker::Start(Box::new(settings)));
         let announce = encode(&ToWorker::Socket(address)).expect("encoded");
         proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
-        proxy.apply(state.orders());
+        proxy.apply(state.orders().collect());
         proxy
     }
 
@@ -171,8 +171,18 @@ impl Proxy {
         assert_eq!(self.hear(), ToMain::Applied { epoch });
     }
 
+    /// Says all but the last order, each in a piece of its own.
+    fn begin(&mut self, mut orders: Vec<Order>) -> Vec<Order> {
+        let last = orders.split_off(orders.len().saturating_sub(1));
+        for order in orders {
+            self.say(&ToWorker::Orders(vec![order]));
+        }
+        last
+    }
+
     /// Prepares and commits.
     pub fn transact(&mut self, orders: Vec<Order>) {
+        let orders = self.begin(orders);
         self.epoch += 1;
         let epoch = self.epoch;
         self.say(&ToWorker::Prepare { epoch, orders });
@@ -218,6 +228,7 @@ impl Proxy {
 
     /// Why orders are refused.
     pub fn refused(&mut self, orders: Vec<Order>) -> String {
+        let orders = self.begin(orders);
         let epoch = self.epoch + 1;
         self.say(&ToWorker::Apply { epoch, orders });
         match self.hear() {
