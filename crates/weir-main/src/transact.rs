@@ -274,10 +274,7 @@ impl Supervisor {
     }
 
     fn answer_done(&mut self, who: &Who, changes: &[PlannedChange], warnings: Vec<String>) {
-        let beware = match who.detailed || warnings.is_empty() {
-            true => String::new(),
-            false => format!("; beware: {}", warnings.join("; ")),
-        };
+        let beware = if who.detailed { String::new() } else { beware(&warnings) };
         let content = who.detailed.then(|| {
             let changes = changes.to_vec();
             ContentType::Transaction(TransactionResult { epoch: self.epoch, changes, warnings })
@@ -316,6 +313,17 @@ impl Supervisor {
                 worker.kill(format!("did not {what} epoch {} in time", transaction.epoch));
             }
         }
+    }
+}
+
+/// The first warnings, behind the sentence of success.
+fn beware(warnings: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = warnings.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match warnings.len() {
+        0 => String::new(),
+        1..=TOLD => format!("; beware: {told}"),
+        count => format!("; beware: {told}; and {} more", count - TOLD),
     }
 }
 

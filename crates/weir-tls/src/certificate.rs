@@ -15,7 +15,7 @@ use rustls::pki_types::PrivateKeyDer;
 
 use crate::{Der, Fingerprint, Secret};
 pub use describe::{Description, day, describe, host_pattern, is_server_name};
-pub use pem::{certificate_pem, key_pem, revocations_pem};
+pub use pem::{certificate_pem, certificates, key_pem, revocations_pem};
 
 /// A certificate and its key that can be served.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ fn certificate(listener: &Listener, request: &Request<'_>) -> Option<String> {
             format!("a client that asks for {host} is shown the certificate {fingerprint}")
         }
         Some((fingerprint, true)) => format!(
-            "no certificate has the name {host}: clients are shown the listener's own, {fingerprint}"
+            "no certificate has the name {host}: clients are shown the default one, {fingerprint}"
         ),
         None => format!(
             "no certificate has the name {host} and the listener has none of its own: the \

@@ -10,7 +10,6 @@ mod demo;
 mod failure;
 mod output;
 mod show;
-mod x509;
 
 use std::process::ExitCode;
 

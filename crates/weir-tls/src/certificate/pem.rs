@@ -12,8 +12,11 @@ use crate::{Der, Secret};
 /// Characters of a line.
 const LINE: usize = 64;
 
-/// The certificates of a text, in its order; other blocks are skipped.
-pub(super) fn certificates(text: &str) -> Result<Vec<Der>, CertificateError> {
+/// The certificates of a text in PEM, in its order; other blocks are skipped.
+///
+/// # Errors
+/// [`CertificateError::DamagedPem`].
+pub fn certificates(text: &str) -> Result<Vec<Der>, CertificateError> {
     let blocks = CertificateDer::pem_slice_iter(text.as_bytes());
     let ders = blocks.map(|block| block.map(|der| Der::from(&der[..])));
     ders.collect::<Result<_, _>>().map_err(|_| CertificateError::DamagedPem)

@@ -1,6 +1,8 @@
 use super::*;
 use crate::{ClientCheck, Fingerprint, client_config, server_config};
 use crate::{ClientOptions, Der, Offer, Secret, ServerOptions, TicketKey, Tickets};
+use proptest::collection::vec;
+use proptest::prelude::any;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
 };
@@ -341,8 +343,8 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
     fn no_hello_breaks_the_server(
-        changes in proptest::collection::vec((proptest::num::usize::ANY, proptest::num::u8::ANY), 0..8),
-        pieces in proptest::collection::vec(1..900_usize, 1..6),
+        changes in vec((any::<usize>(), any::<u8>()), 0..8),
+        pieces in vec(1..900_usize, 1..6),
     ) {
         let (mut server, mut bytes) = hello();
         for (at, byte) in &changes {
@@ -355,8 +357,8 @@ proptest::proptest! {
 
     #[test]
     fn no_garbage_breaks_an_established_connection(
-        garbage in proptest::collection::vec(proptest::num::u8::ANY, 1..200),
-        pieces in proptest::collection::vec(1..90_usize, 1..6),
+        garbage in vec(any::<u8>(), 1..200),
+        pieces in vec(1..90_usize, 1..6),
         kind in 20..24_u8,
     ) {
         let authority = Authority::new();

@@ -7,8 +7,8 @@ use weir_control::change::object_hash;
 use weir_control::state::{self, Certificate, ClientAuth, TlsVersion};
 use weir_http::policy::Hsts;
 use weir_tls::{
-    ClientCheck, ClientOptions, Fingerprint, Offer, ServerOptions, Store, client_config,
-    server_config, system_authorities,
+    ClientCheck, ClientOptions, Fingerprint, Offer, ServerOptions, Store, certificate,
+    client_config, server_config, system_authorities,
 };
 
 use crate::tables::{FrontTls, Tables};
@@ -67,7 +67,7 @@ pub(super) fn front(
             .chain
             .first()
             .map_or(Fingerprint::FIRST, |c| Fingerprint::of(c.bytes())),
-        names: Vec::new(),
+        names: names(identity),
         expires: i64::MAX,
         chain: identity.chain.clone(),
         key: identity.key.clone(),
@@ -75,6 +75,13 @@ pub(super) fn front(
     let config = server_config(&options, store.clone(), tables.tickets.clone())?;
     let policy = tls.hsts.as_ref().filter(|policy| policy.enabled);
     Ok(Some(FrontTls { config, store, hsts: policy.map(hsts), default }))
+}
+
+/// The names in a certificate; none when it cannot be read.
+fn names(identity: &state::Identity) -> Vec<String> {
+    let leaf = identity.chain.first();
+    let described = leaf.and_then(|leaf| certificate::describe(leaf.bytes()));
+    described.map(|found| found.names).unwrap_or_default()
 }
 
 /// Each ticket costs its client a signature's worth of bytes and us an encryption.

@@ -109,6 +109,33 @@ const LINES: &[(&str, &str)] = &[
          --answer 503=busy --answer 404=file://DIR/a.http",
         "AddCluster",
     ),
+    (
+        "cluster add -i a --load-balancing-policy random --tls --tls-ca DIR/cert.pem \
+         --tls-server-name b.internal --tls-no-verify --tls-certificate DIR/cert.pem \
+         --tls-key DIR/key.pem",
+        "AddCluster",
+    ),
+    (
+        "listener https add -a 127.0.0.1:1 --certificate DIR/cert.pem --key DIR/key.pem \
+         --certificate-chain DIR/chain.pem",
+        "AddHttpsListener",
+    ),
+    (
+        "listener https add -a 127.0.0.1:1 --client-auth required --client-ca DIR/cert.pem \
+         --client-crl DIR/cert.pem",
+        "AddHttpsListenerWithClientAuth",
+    ),
+    ("certificate list -f AB:CD --with-key", "QueryCertificatesFromTheState"),
+    (
+        "certificate add -a 127.0.0.1:1 --certificate DIR/cert.pem --key DIR/key.pem \
+         --name a.org --name b.org --expired-at 7",
+        "AddCertificate",
+    ),
+    (
+        "certificate replace -a 127.0.0.1:1 --new-certificate DIR/cert.pem \
+         --new-key DIR/key.pem -f abcd --name a.org --expired-at -7",
+        "ReplaceCertificate",
+    ),
     ("cluster add -i a -s -r --load-balancing-policy MAGLEV", "AddCluster"),
     ("cluster h2 enable -i a", "QueryClusterById"),
     ("cluster h2 disable --id a", "QueryClusterById"),
@@ -278,6 +305,10 @@ fn lines_that_contradict_themselves_are_refused() {
         "listener https update -a 127.0.0.1:1 --reset-alpn --alpn-protocols h2",
         "listener tcp add -a localhost:1",
         "certificate remove -a 127.0.0.1:1",
+        "certificate list --with-key",
+        "listener https add -a 127.0.0.1:1 --certificate DIR/cert.pem",
+        "listener https add -a 127.0.0.1:1 --client-auth optional",
+        "cluster add -i a --load-balancing-policy random --tls-key DIR/key.pem",
         "certificate remove -a 127.0.0.1:1 -f ab --cert DIR/cert.pem",
         "certificate remove -a 127.0.0.1:1 --cert DIR/key.pem",
         "certificate remove -a 127.0.0.1:1 --cert DIR/nothing",

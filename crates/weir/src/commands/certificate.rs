@@ -10,9 +10,10 @@ use weir_client::proto::{
     ReplaceCertificate, TlsVersion,
 };
 
+use weir_tls::certificate::{self, CertificateError};
+
 use super::files::{file_failure, read};
 use crate::failure::Failure;
-use crate::x509;
 
 /// What to do about certificates.
 #[derive(clap::Subcommand)]
@@ -39,6 +40,9 @@ pub(crate) struct List {
     /// Those that workers use.
     #[arg(short, long)]
     workers: bool,
+    /// With its private key.
+    #[arg(long, requires = "fingerprint", conflicts_with_all = ["domain", "workers"])]
+    with_key: bool,
 }
 
 /// A certificate.
@@ -50,15 +54,21 @@ pub(crate) struct Add {
     /// File with the certificate, in PEM.
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// File with the certificates that signed it, in PEM.
+    /// File with the certificates that signed it, in PEM, if the first does not have them.
     #[arg(long, value_name = "FILE")]
-    certificate_chain: PathBuf,
+    certificate_chain: Option<PathBuf>,
     /// File with its private key, in PEM.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Versions of TLS. May be given again.
     #[arg(long, value_name = "VERSION", value_delimiter = ',', num_args = 1..)]
     tls_versions: Vec<Version>,
+    /// A name to choose it for, instead of those it has. May be given again.
+    #[arg(long, value_name = "HOST")]
+    name: Vec<String>,
+    /// When it ends, for the choice among several, in seconds since 1970.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    expired_at: Option<i64>,
 }
 
 /// Which certificate is removed.
@@ -90,9 +100,9 @@ pub(crate) struct Replace {
     /// File with the new certificate, in PEM.
     #[arg(long, value_name = "FILE")]
     new_certificate: PathBuf,
-    /// File with the certificates that signed it, in PEM.
+    /// File with the certificates that signed it, in PEM, if the first does not have them.
     #[arg(long, value_name = "FILE")]
-    new_certificate_chain: PathBuf,
+    new_certificate_chain: Option<PathBuf>,
     /// File with its private key, in PEM.
     #[arg(long, value_name = "FILE")]
     new_key: PathBuf,
@@ -111,6 +121,12 @@ pub(crate) struct Replace {
     /// Versions of TLS. May be given again.
     #[arg(long, value_name = "VERSION", value_delimiter = ',', num_args = 1..)]
     tls_versions: Vec<Version>,
+    /// A name to choose it for, instead of those it has. May be given again.
+    #[arg(long, value_name = "HOST")]
+    name: Vec<String>,
+    /// When it ends, for the choice among several, in seconds since 1970.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    expired_at: Option<i64>,
 }
 
 /// A version of TLS.
@@ -130,19 +146,34 @@ impl Verb {
     pub(super) fn request(&self) -> Result<RequestType, Failure> {
         Ok(match self {
             Self::List(list) => list.request(),
-            Self::Add(add) => RequestType::AddCertificate(AddCertificate {
-                address: add.address.into(),
-                certificate: certificate(
-                    [&add.certificate, &add.certificate_chain, &add.key],
-                    &add.tls_versions,
-                )?,
-                expired_at: None,
-            }),
+            Self::Add(add) => RequestType::AddCertificate(add.message()?),
             Self::Remove(remove) => RequestType::RemoveCertificate(RemoveCertificate {
                 address: remove.address.into(),
                 fingerprint: fingerprint(&remove.certificate, &remove.fingerprint)?,
             }),
             Self::Replace(replace) => RequestType::ReplaceCertificate(replace.message()?),
+        })
+    }
+}
+
+impl Verb {
+    /// A private key is shown to who asks for it.
+    pub(super) fn shows_key(&self) -> bool {
+        matches!(self, Self::List(List { with_key: true, .. }))
+    }
+}
+
+impl Add {
+    fn message(&self) -> Result<AddCertificate, Failure> {
+        let files = Files {
+            certificate: &self.certificate,
+            chain: self.certificate_chain.as_deref(),
+            key: &self.key,
+        };
+        Ok(AddCertificate {
+            address: self.address.into(),
+            certificate: files.message(&self.tls_versions, &self.name)?,
+            expired_at: self.expired_at,
         })
     }
 }
@@ -163,12 +194,16 @@ impl List {
 
 impl Replace {
     fn message(&self) -> Result<ReplaceCertificate, Failure> {
-        let files = [&self.new_certificate, &self.new_certificate_chain, &self.new_key];
+        let files = Files {
+            certificate: &self.new_certificate,
+            chain: self.new_certificate_chain.as_deref(),
+            key: &self.new_key,
+        };
         Ok(ReplaceCertificate {
             address: self.address.into(),
-            new_certificate: certificate(files, &self.tls_versions)?,
+            new_certificate: files.message(&self.tls_versions, &self.name)?,
             old_fingerprint: fingerprint(&self.old_certificate, &self.fingerprint)?,
-            new_expired_at: None,
+            new_expired_at: self.expired_at,
         })
     }
 }
@@ -184,16 +219,46 @@ impl Version {
     }
 }
 
-/// Certificate, chain and key.
-fn certificate(files: [&PathBuf; 3], versions: &[Version]) -> Result<CertificateAndKey, Failure> {
-    let [certificate, chain, key] = files;
-    Ok(CertificateAndKey {
-        certificate: read(certificate)?,
-        certificate_chain: x509::split_pem(&read(chain)?),
-        key: read(key)?,
-        versions: versions.iter().map(|version| version.message().into()).collect(),
-        names: Vec::new(),
-    })
+/// A certificate, what signed it, and its key.
+pub(super) struct Files<'a> {
+    pub(super) certificate: &'a Path,
+    pub(super) chain: Option<&'a Path>,
+    pub(super) key: &'a Path,
+}
+
+impl Files<'_> {
+    fn message(
+        &self,
+        versions: &[Version],
+        names: &[String],
+    ) -> Result<CertificateAndKey, Failure> {
+        Ok(CertificateAndKey {
+            versions: versions.iter().map(|version| version.message().into()).collect(),
+            names: names.to_vec(),
+            ..self.read()?
+        })
+    }
+
+    /// Their texts, for no name in particular.
+    pub(super) fn read(&self) -> Result<CertificateAndKey, Failure> {
+        let chain = self.chain.map(blocks).transpose()?;
+        Ok(CertificateAndKey {
+            certificate: read(self.certificate)?,
+            certificate_chain: chain.unwrap_or_default(),
+            key: read(self.key)?,
+            ..CertificateAndKey::default()
+        })
+    }
+}
+
+/// The certificates of a file, each by itself.
+fn blocks(file: &Path) -> Result<Vec<String>, Failure> {
+    let all = certificate::certificates(&read(file)?).map_err(|error| unusable(file, error))?;
+    Ok(all.iter().map(certificate::certificate_pem).collect())
+}
+
+fn unusable(file: &Path, error: CertificateError) -> Failure {
+    file_failure(file, std::io::Error::other(error.to_string()))
 }
 
 /// That of the file, or as it is given; the parser sees to it that there is one of them.
@@ -205,9 +270,8 @@ fn fingerprint(file: &Option<PathBuf>, given: &Option<String>) -> Result<String,
 }
 
 fn fingerprint_of(file: &Path) -> Result<String, Failure> {
-    let der = x509::first_certificate(&read(file)?);
-    let none = || file_failure(file, std::io::Error::other("it holds no certificate in PEM"));
-    der.map(|der| x509::fingerprint(&der)).ok_or_else(none)
+    let found = certificate::fingerprint_of(&read(file)?);
+    found.map(|found| found.to_string()).map_err(|error| unusable(file, error))
 }
 
 /// As in messages: lower case, without colons.

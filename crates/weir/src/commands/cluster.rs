@@ -1,15 +1,18 @@
 //! `cluster list|add|remove|h2|health-check`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::response_content::ContentType;
 use weir_client::proto::{
-    Cluster, LoadBalancingAlgorithms, ProxyProtocolConfig, QueryClusterByDomain,
+    Cluster, ClusterTls, LoadBalancingAlgorithms, ProxyProtocolConfig, QueryClusterByDomain,
     QueryClustersHashes,
 };
 
+use super::certificate::Files;
+use super::files::read_optional;
 use super::health_check;
 use super::pairs::answers;
 use crate::console::Console;
@@ -83,6 +86,47 @@ pub(crate) struct Add {
     /// An answer: `503=text` or `503=file://path`. May be given again.
     #[arg(long, value_name = "CODE=ANSWER")]
     answer: Vec<String>,
+    #[command(flatten)]
+    tls: BackendTls,
+}
+
+/// TLS with backends. Any of these enables it.
+#[derive(clap::Args)]
+struct BackendTls {
+    /// Backends speak TLS.
+    #[arg(long)]
+    tls: bool,
+    /// File with the authorities of their certificates, in PEM; else whom the system trusts.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// The name that their certificates must have; else the host of the request.
+    #[arg(long, value_name = "NAME")]
+    tls_server_name: Option<String>,
+    /// Any certificate will do.
+    #[arg(long)]
+    tls_no_verify: bool,
+    /// File with what backends that ask are shown, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// File with the private key of that, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+}
+
+impl BackendTls {
+    fn message(&self) -> Result<Option<ClusterTls>, Failure> {
+        let identity = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Files { certificate, chain: None, key }.read()?),
+            _ => None,
+        };
+        let message = ClusterTls {
+            authorities: read_optional(self.tls_ca.as_deref())?.into_iter().collect(),
+            server_name: self.tls_server_name.clone(),
+            identity,
+            verify: self.tls_no_verify.then_some(false),
+        };
+        Ok((self.tls || message != ClusterTls::default()).then_some(message))
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -161,6 +205,7 @@ impl Add {
             https_redirect_port: self.https_redirect_port,
             authorized_hashes: self.authorized_hash.clone(),
             www_authenticate: self.www_authenticate.clone(),
+            tls: self.tls.message()?,
             ..Cluster::default()
         })
     }

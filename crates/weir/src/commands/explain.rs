@@ -10,7 +10,7 @@ use weir_client::proto::request::RequestType;
 pub(crate) struct Args {
     /// Its method.
     method: String,
-    /// `http://host:port/path?query`; the port chooses the listener.
+    /// `http://host:port/path?query`, or `https://…`; scheme and port choose the listener.
     url: String,
     /// A field: `name: value`. May be given again.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::console::{Console, Globals};
 use crate::failure::Failure;
+use crate::show;
 
 /// What to ask for.
 #[derive(clap::Subcommand)]
@@ -118,7 +119,11 @@ impl Verb {
         {
             return metrics::repeat(console, &request, period);
         }
-        let answer = console.ask(request)?;
+        let mut answer = console.ask(request)?;
+        let shows_key = matches!(self, Self::Certificate(verb) if verb.shows_key());
+        if let Some(content) = answer.content.as_mut().filter(|_| !shows_key) {
+            show::without_keys(content);
+        }
         console.show(&answer);
         Ok(ExitCode::SUCCESS)
     }

@@ -18,6 +18,7 @@ use weir_client::Answer;
 use weir_client::proto::response_content::ContentType;
 use weir_client::proto::{ResponseContent, WorkerResponses};
 
+pub(crate) use certificates::without_keys;
 pub(crate) use events::{event, event_json};
 
 use page::{Page, plain};
