@@ -38,8 +38,10 @@ const EPOCH: &str = "epoch";
 const TICKET_KEYS: TableDefinition<'_, (), &[u8]> = TableDefinition::new("ticket_keys");
 /// Transactions that are kept.
 const KEPT: u64 = 10_000;
+/// Bytes of transactions that are kept, packed.
+const KEPT_BYTES: u64 = 256 << 20;
 /// Old transactions that one new one removes at most.
-const REMOVED_AT_ONCE: usize = 2;
+const REMOVED_AT_ONCE: usize = 8;
 /// Pages of the file that are kept in memory, in bytes.
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -63,8 +65,34 @@ pub(crate) struct History {
     database: Option<Database>,
     /// The last epoch that was stored.
     last: u64,
-    /// No transaction before this one is stored. To look for the oldest one would be to read it.
+    kept: Kept,
+}
+
+/// The transactions that are stored. Only a start looks at all of them.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    /// There is none before this epoch.
     oldest: u64,
+    /// Of all of them.
+    bytes: u64,
+}
+
+impl Kept {
+    fn of(database: &Database) -> Result<Self> {
+        let read = database.begin_read()?;
+        let Ok(records) = read.open_table(RECORDS) else { return Ok(Self::default()) };
+        let oldest = records.first()?.map_or(0, |(epoch, _)| epoch.value());
+        let sum = |sum, entry: std::result::Result<Entry<'_>, _>| {
+            entry.map(|(_, record)| sum + record.value().len() as u64)
+        };
+        Ok(Self { oldest, bytes: records.iter()?.try_fold(0, sum)? })
+    }
+
+    /// Whether the oldest is to go when this epoch is stored.
+    fn exceeds(self, epoch: u64) -> bool {
+        let many = self.oldest + KEPT < epoch;
+        many || (self.bytes > KEPT_BYTES && self.oldest < epoch)
+    }
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -72,7 +100,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 impl History {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
-        Self { path: None, database: None, last: 0, oldest: 0 }
+        Self { path: None, database: None, last: 0, kept: Kept::default() }
     }
 
     /// Opens a store, which only its owner may read; the state in it and its epoch.
@@ -80,8 +108,8 @@ impl History {
         let database = open(path)?;
         let stored = stored(&database)?;
         let last = stored.as_ref().map_or(0, |(epoch, _)| *epoch);
-        let path = Some(path.to_owned());
-        Ok((Self { path, database: Some(database), last, oldest: 0 }, stored))
+        let (path, kept) = (Some(path.to_owned()), Kept::of(&database)?);
+        Ok((Self { path, database: Some(database), last, kept }, stored))
     }
 
     /// Stores a transaction; `state` is what it led to. It is on the disk when this returns.
@@ -100,22 +128,25 @@ impl History {
     }
 
     fn write(&mut self, epoch: u64, record: &Record, state: &State) -> Result<()> {
-        let mut oldest = self.oldest;
         let Some(database) = self.database()? else { return Ok(()) };
         let write = database.begin_write()?;
+        let mut kept = self.kept;
         let mut records = write.open_table(RECORDS)?;
-        records.insert(epoch, &*pack(record)?)?;
+        let bytes = pack(record)?;
+        records.insert(epoch, &*bytes)?;
+        kept.bytes += bytes.len() as u64;
         for _ in 0..REMOVED_AT_ONCE {
-            if oldest + KEPT >= epoch {
+            if !kept.exceeds(epoch) {
                 break;
             }
-            records.remove(oldest)?;
-            oldest = records.first()?.map_or(epoch, |(epoch, _)| epoch.value());
+            let gone = records.remove(kept.oldest)?.map_or(0, |gone| gone.value().len());
+            kept.bytes = kept.bytes.saturating_sub(gone as u64);
+            kept.oldest = records.first()?.map_or(epoch, |(epoch, _)| epoch.value());
         }
         drop(records);
         objects::put_changed(&mut write.open_table(OBJECTS)?, state, &record.undo)?;
         write.commit()?;
-        self.oldest = oldest;
+        self.kept = kept;
         Ok(())
     }
 
@@ -140,6 +171,7 @@ impl History {
         if let (None, Some(path)) = (&self.database, &self.path) {
             let database = open(path)?;
             forget_after(&database, self.last)?;
+            self.kept = Kept::of(&database)?;
             self.database = Some(database);
         }
         Ok(self.database.as_ref())

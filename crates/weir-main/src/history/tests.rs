@@ -159,6 +159,29 @@ fn old_transactions_go() {
 }
 
 #[test]
+fn old_transactions_give_way_to_large_ones() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let (mut history, _) = History::open(&path).expect("opened");
+    let mut state = State::default();
+    history.put(1, &state).expect("stored");
+    for epoch in 2..6 {
+        let made = record(&mut state, vec![cluster(format!("c{epoch}"))]);
+        history.add(epoch, &made, &state).expect("stored");
+    }
+    drop(history);
+    let (mut history, _) = History::open(&path).expect("opened");
+    let (kept, one) = (history.kept, history.kept.bytes / 4);
+    assert!(kept.oldest == 2 && one > 0);
+    // As if there were larger ones.
+    history.kept.bytes += KEPT_BYTES - 3 * one;
+    let made = record(&mut state, vec![cluster("c6".into())]);
+    history.add(6, &made, &state).expect("stored");
+    let left = history.since(0).expect("read").into_iter().map(|(epoch, _)| epoch);
+    assert_eq!(left.collect::<Vec<_>>(), [6, 5, 4]);
+}
+
+#[test]
 fn a_store_of_another_version_is_refused_with_a_way_out() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("store");
