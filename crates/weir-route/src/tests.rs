@@ -338,7 +338,7 @@ fn many_paths_of_a_host_are_found_as_few_are() {
     let prefix = |number: usize| Rule {
         host: "h".into(),
         path: PathRule::Prefix(format!("/{}", "x".repeat(number))),
-        method: (number % 3 == 0).then(|| "GET".to_owned()),
+        method: number.is_multiple_of(3).then(|| "GET".to_owned()),
         position: Position::Tree,
     };
     let mut table = Table::new();
