@@ -4,6 +4,7 @@
 //!
 //! * [`message`]: the neutral form in which every HTTP version meets.
 //! * [`h1`]: HTTP/1.1 on the wire, RFC 9112: strict in, canonical out.
+//! * [`h2`]: HTTP/2 on the wire, RFC 9113.
 //! * [`policy`]: what an intermediary changes in a message (RFC 9110 §7): forwarding fields,
 //!   hop-by-hop fields, cookies, edits, rewrites, authentication.
 //! * [`answers`]: the responses the proxy gives by itself, and their templates.
@@ -15,5 +16,6 @@
 pub mod answers;
 pub mod exchange;
 pub mod h1;
+pub mod h2;
 pub mod message;
 pub mod policy;

@@ -1,0 +1,126 @@
+//! What streams and the connection send.
+
+use super::super::frame::{self, HEADER, Header, Kind, MAX_PAYLOAD, flag};
+use super::super::hpack::Encoder;
+use super::super::stream::{self, State};
+use super::super::{Code, Ours};
+use super::Connection;
+
+impl Connection {
+    /// What waits to be sent before anything else. The caller takes it out.
+    pub fn control(&mut self) -> &mut Vec<u8> {
+        &mut self.control
+    }
+
+    /// Streams that are open.
+    pub fn open_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// A stream is open, or half of it.
+    pub fn is_open(&self, id: u32) -> bool {
+        self.streams.get(id).is_some()
+    }
+
+    /// The encoder of header blocks; whoever uses it sends what it makes, in order.
+    pub fn encoder(&mut self) -> &mut Encoder {
+        &mut self.encoder
+    }
+
+    /// Appends a header block of a stream as HEADERS and as many CONTINUATION as it takes.
+    pub fn write_head(&mut self, id: u32, block: &[u8], end: bool, out: &mut Vec<u8>) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.responded = true;
+        let most = self.theirs.max_payload.min(MAX_PAYLOAD);
+        let mut pieces = block.chunks(most).peekable();
+        let mut kind = Kind::Headers;
+        let mut flags = if end { flag::END_STREAM } else { 0 };
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                flags |= flag::END_HEADERS;
+            }
+            frame::write(kind, flags, id, piece, out);
+            (kind, flags) = (Kind::Continuation, 0);
+        }
+        if end {
+            self.sent_end(id);
+        }
+    }
+
+    /// Bytes of DATA that a stream may send in one frame now.
+    pub fn sendable(&self, id: u32) -> usize {
+        let Some(stream) = self.streams.get(id) else { return 0 };
+        let window = stream.send.available().min(self.send.available());
+        window.min(self.theirs.max_payload).min(MAX_PAYLOAD)
+    }
+
+    /// The header of a DATA frame of `len` bytes, at most [`Self::sendable`].
+    pub fn data_header(&mut self, id: u32, len: usize, end: bool) -> [u8; HEADER] {
+        if let Some(stream) = self.streams.get_mut(id) {
+            // Within both windows: `len` was asked for.
+            let _ = (stream.send.take(len), self.send.take(len));
+        }
+        if end {
+            self.sent_end(id);
+        }
+        let flags = if end { flag::END_STREAM } else { 0 };
+        Header { len, kind: Kind::Data, flags, stream: id }.bytes()
+    }
+
+    /// The end of a stream was sent.
+    pub fn sent_end(&mut self, id: u32) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if let Ok(next) = stream.state.next(stream::Event::SentEnd) {
+            stream.state = next;
+        }
+        if stream.state == State::Closed {
+            self.streams.remove(id);
+        }
+    }
+
+    /// Gives a stream up.
+    pub fn reset(&mut self, id: u32, code: Code) {
+        if self.streams.get(id).is_some() {
+            self.streams.remove(id);
+            frame::write_reset(id, code, &mut self.control);
+        }
+    }
+
+    /// A reader has taken bytes of a stream: the peer may send as many more, which it is told when
+    /// they are half a window.
+    pub fn consumed(&mut self, id: u32, bytes: usize) {
+        self.credit += bytes as u32;
+        self.give_back();
+        let Ours { window, .. } = self.options.ours;
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.credit += bytes as u32;
+        let more = matches!(stream.state, State::Open | State::HalfClosedLocal);
+        if more && stream.credit >= window / 2 {
+            let _ = stream.receive.give(stream.credit);
+            frame::write_window_update(id, stream.credit, &mut self.control);
+            stream.credit = 0;
+        }
+    }
+
+    /// Gives back to the peer what was read of all streams, when it is half a window.
+    pub(super) fn give_back(&mut self) {
+        if self.credit >= self.options.ours.connection_window / 2 {
+            // It was received: it fits.
+            let _ = self.receive.give(self.credit);
+            frame::write_window_update(0, self.credit, &mut self.control);
+            self.credit = 0;
+        }
+    }
+
+    /// No more streams are served than those that are open; the peer may have opened some that we
+    /// do not know of, so it is told twice (RFC 9113 §6.8): first that the end is near.
+    pub fn warn_of_end(&mut self) {
+        frame::write_goaway(0x7fff_ffff, Code::NoError, &mut self.control);
+    }
+
+    /// Ends the connection: streams that are open may finish unless `code` says otherwise.
+    pub fn go_away(&mut self, code: Code) {
+        self.served = self.last;
+        frame::write_goaway(self.last, code, &mut self.control);
+    }
+}

@@ -1,0 +1,26 @@
+//! HTTP/2 on the wire, RFC 9113: a connection as its streams see it.
+//!
+//! * [`frame`]: headers of frames. [`hpack`]: header blocks. [`Settings`](Ours): what both sides
+//!   want.
+//! * [`stream`]: the life of one stream. [`flow`]: windows. [`floods`]: what may happen so often
+//!   and no more. [`Priority`]: which response comes first.
+//! * [`head`]: heads as text.
+//! * [`Connection`]: all of it together.
+//!
+//! Must not know: sockets, buffers of the pool, routes, clocks.
+
+mod code;
+mod connection;
+pub mod floods;
+pub mod flow;
+pub mod frame;
+pub mod head;
+pub mod hpack;
+mod priority;
+mod settings;
+pub mod stream;
+
+pub use code::Code;
+pub use connection::{Connection, Event, Fault, Options, Step};
+pub use priority::Priority;
+pub use settings::{Ours, Theirs};
