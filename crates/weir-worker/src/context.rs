@@ -17,6 +17,7 @@ use weir_sys::Epoll;
 use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
 use crate::date::Date;
+use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
@@ -33,6 +34,7 @@ pub(crate) struct Context {
     pub(crate) buffers: Buffers,
     pub(crate) pipes: Pipes,
     pub(crate) upstream: Upstream,
+    pub(crate) multiplexes: Multiplexes,
     pub(crate) tables: Tables,
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
@@ -74,11 +76,12 @@ impl Context {
             buffers: Buffers::new(limits),
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
+            multiplexes: Multiplexes::new(limits.sessions),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
-            wheel: Wheel::new(limits.sessions, now, TICK),
+            wheel: Wheel::new(crate::places(limits), now, TICK),
             rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             request_fields: Fields::with_capacity(limits.fields),
             fields_of: None,

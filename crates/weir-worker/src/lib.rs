@@ -18,6 +18,8 @@ mod context;
 mod control;
 mod date;
 mod explain;
+mod front;
+mod multiplex;
 mod observe;
 mod per_address;
 mod pipes;
@@ -52,6 +54,11 @@ pub fn run(channel: Channel) -> io::Result<ExitCode> {
     }
     let context = Context::new(settings, observe)?;
     Worker::new(context, control)?.run()
+}
+
+/// Sessions that there can be: connections of clients, and streams, each of which holds two buffers.
+fn places(limits: &weir_base::Limits) -> usize {
+    limits.sessions + limits.buffers / 2
 }
 
 /// What a worker keeps for each thing that is limited, in bytes; for the worst-case memory of a

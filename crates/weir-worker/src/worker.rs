@@ -14,6 +14,8 @@ use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
+use crate::front::Front;
+use crate::multiplex::Born;
 use crate::observe::Shut;
 use crate::session::{Session, Stage};
 use crate::socket::Socket;
@@ -47,7 +49,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(cx: Context, control: Control) -> io::Result<Self> {
         let limits = &cx.settings.limits;
-        let (sessions, queue) = (limits.sessions, limits.accept_queue);
+        let (sessions, queue) = (crate::places(limits), limits.accept_queue);
         let next_sweep = cx.now + cx.settings.zombie_check_interval;
         let mut worker = Self {
             sessions: Slab::new(sessions),
@@ -72,11 +74,13 @@ impl Worker {
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.drive_ready();
+            self.serve_streams();
             self.fire_timers();
             self.accept();
             self.feed_starved();
             self.feed_handshakes();
             self.obey();
+            self.send_collected();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
                 return Ok(self.leave());
@@ -127,7 +131,7 @@ impl Worker {
 
     fn session_event(&mut self, key: Key, event: Event) {
         if let Some(session) = self.sessions.get_mut(key)
-            && session.socket.handle_event(event)
+            && session.handle_event(event, &mut self.cx)
         {
             self.cx.queue(session);
         }
@@ -150,6 +154,62 @@ impl Worker {
             }
         }
         self.ready = ready;
+    }
+
+    /// Makes sessions of new streams, and drives who can go on because of others.
+    fn serve_streams(&mut self) {
+        while let Some(born) = self.cx.multiplexes.born() {
+            self.bear(born);
+        }
+        self.wake_streams();
+        self.drive_ready();
+    }
+
+    fn wake_streams(&mut self) {
+        while let Some(key) = self.cx.multiplexes.woken() {
+            self.queue(key);
+        }
+    }
+
+    /// Makes a session of a stream.
+    fn bear(&mut self, born: Born) {
+        let id: RequestId = self.cx.new_id();
+        let (now, stream) = (self.cx.now, born.id);
+        let reservation = Reservation::Exchange(stream.buffers);
+        if self.sessions.is_full() {
+            self.cx.buffers.give(born.text);
+            self.cx.buffers.dismiss(reservation);
+            return self.cx.multiplexes.refuse(stream);
+        }
+        let opened = self.sessions.insert_with(|key| {
+            Ok::<_, io::Error>(Session {
+                key,
+                front: Front::Stream(stream),
+                client: born.client,
+                listener: born.listener,
+                settings: born.settings,
+                stage: Stage::Head(born.text),
+                since: now,
+                active_at: now,
+                requests: 0,
+                alarm: Alarm::silent(),
+                queued: false,
+                starved: false,
+                id,
+                counted: Vec::new(),
+                reservation,
+                tls: born.tls,
+            })
+        });
+        let Some(Ok(key)) = opened else { return };
+        self.cx.multiplexes.adopt(stream, key);
+        self.queue(key);
+    }
+
+    /// Sends what streams have written in this turn.
+    fn send_collected(&mut self) {
+        self.cx.multiplexes.flush(&mut self.cx.buffers);
+        self.wake_streams();
     }
 
     /// After a session was driven: it goes, or its timer is armed.
@@ -205,18 +265,23 @@ impl Worker {
     }
 
     fn accept(&mut self) {
-        let limit = self.sessions.capacity();
-        self.gate.reopen(self.sessions.len(), limit, &mut self.cx);
+        let limit = self.cx.settings.limits.sessions;
+        self.gate.reopen(self.connections(), limit, &mut self.cx);
         self.gate.fill(&mut self.cx);
         while self.gate.serves(&self.cx) {
             let Some(waiting) = self.gate.next() else { break };
-            if self.sessions.is_full() && !self.evict() {
+            if self.connections() >= limit && !self.evict() {
                 self.gate.put_back(waiting);
                 self.gate.shut(Shut::Sessions, &mut self.cx);
                 break;
             }
             self.open(waiting);
         }
+    }
+
+    /// Sessions that are not streams of others.
+    fn connections(&self) -> usize {
+        self.sessions.len() - self.cx.multiplexes.streams()
     }
 
     /// Makes a session of an accepted connection.
@@ -237,7 +302,7 @@ impl Worker {
             }
             Ok::<_, io::Error>(Session {
                 key,
-                socket,
+                front: Front::Socket(socket),
                 client: waiting.client,
                 listener: waiting.listener,
                 settings,
@@ -269,9 +334,10 @@ impl Worker {
         if !self.cx.settings.evict_on_queue_full || self.cx.draining() {
             return false;
         }
-        let count = (self.sessions.capacity() / 100).max(1);
+        let count = (self.cx.settings.limits.sessions / 100).max(1);
+        let connections = self.sessions.iter().filter(|(_, s)| s.front.stream().is_none());
         let mut by_age: Vec<_> =
-            self.sessions.iter().map(|(key, session)| (session.active_at, key)).collect();
+            connections.map(|(key, session)| (session.active_at, key)).collect();
         let count = count.min(by_age.len());
         if count == 0 {
             return false;

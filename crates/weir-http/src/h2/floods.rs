@@ -22,7 +22,7 @@ pub struct Limits {
     pub settings: u32,
     /// Empty DATA that does not end its stream, in a window.
     pub empty_data: u32,
-    /// WINDOW_UPDATE of the connection in a window; of streams, as many for each of them.
+    /// WINDOW_UPDATE by a few bytes in a window, as many for each open stream and one more time.
     pub window_updates: u32,
     /// CONTINUATION frames of one block.
     pub continuations: u32,

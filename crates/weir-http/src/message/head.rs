@@ -9,6 +9,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 /// How the length of a message body is known, RFC 9112 §6.3.
@@ -20,7 +22,7 @@ pub enum Framing {
     Length(u64),
     /// The chunked transfer coding.
     Chunked,
-    /// Until the connection closes; only responses.
+    /// Until the connection closes (only responses), or the stream ends.
     UntilClose,
 }
 
@@ -31,6 +33,8 @@ impl Framing {
         match (self, peer) {
             (Self::Chunked | Self::UntilClose, Version::Http10) => Self::UntilClose,
             (Self::Chunked | Self::UntilClose, Version::Http11) => Self::Chunked,
+            // A stream has an end of its own.
+            (Self::Chunked | Self::UntilClose, Version::Http2) => Self::UntilClose,
             (Self::None | Self::Length(_), _) => self,
         }
     }
@@ -79,7 +83,7 @@ pub struct RequestHead {
     pub target: Target,
     /// The version of the client.
     pub version: Version,
-    /// How its body is delimited; never [`Framing::UntilClose`].
+    /// How its body is delimited; [`Framing::UntilClose`] is the end of a stream.
     pub framing: Framing,
     /// The client lets the connection be reused after this exchange.
     pub keep_alive: bool,

@@ -53,12 +53,13 @@ pub(super) fn front(
         authorities: &tls.client_authorities,
         revoked: &tls.client_revoked,
     });
+    let alpn: Vec<_> = tls.alpn.iter().map(String::as_bytes).collect();
     let options = ServerOptions {
         tls12: tls.versions.contains(&TlsVersion::V12),
         tls13: tls.versions.contains(&TlsVersion::V13),
         cipher_suites: &tls.cipher_list,
         groups: &tls.groups_list,
-        alpn: &[HTTP1],
+        alpn: &alpn,
         tickets: usize::try_from(tls.tickets).unwrap_or(usize::MAX).min(MOST_TICKETS),
         clients,
     };

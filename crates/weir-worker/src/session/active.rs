@@ -7,7 +7,7 @@ use weir_balance::BackendKey;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::{RequestHead, Span};
+use weir_http::message::{RequestHead, Span, Version};
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
@@ -132,7 +132,7 @@ impl Active {
         // The head's spans count from the first unread byte: it goes to the start of the buffer.
         buffer.compact(0);
         buffer.unread.start = head.len.min(buffer.unread.end);
-        let pump = Pump::new(head.framing, head.framing);
+        let pump = Pump::new(head.framing, head.framing.towards(Version::Http11));
         Self {
             exchange: Exchange::new(head.method),
             head,

@@ -1,7 +1,7 @@
 //! Responses the proxy gives by itself.
 
 use std::fmt::Display;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use weir_base::Instant;
@@ -78,7 +78,7 @@ impl Session {
         let wanted = active.head.keep_alive && read && !cx.draining();
         let rendered = self.render(&active, &answer, wanted, cx);
         active.status = rendered.status;
-        let sent = self.socket.write(&[IoSlice::new(&cx.scratch)], &mut cx.buffers);
+        let sent = self.send_answer(active.head.method, cx);
         active.bytes_out += cx.scratch.len() as u64;
         self.active_at = cx.now;
         self.record(&active, cx);
@@ -102,6 +102,18 @@ impl Session {
         }
         self.drop_buffer(buffer, cx);
         self.start_linger(cx)
+    }
+
+    /// Writes what was rendered; how many bytes of it were taken.
+    fn send_answer(&mut self, method: Method, cx: &mut Context) -> io::Result<usize> {
+        let fields = &mut cx.response_fields;
+        let head = match self.front.stream() {
+            Some(stream) => cx.multiplexes.answer_head(stream, &cx.scratch, fields, method)?,
+            None => 0,
+        };
+        let body = [IoSlice::new(&cx.scratch[head..])];
+        let mut end = self.front.end(&mut cx.multiplexes);
+        Ok(head + end.write(&body, &mut cx.buffers)?)
     }
 
     /// When the wait began that `%DURATION` tells the length of.
@@ -172,14 +184,14 @@ impl Session {
     pub(super) fn flush_answer(&mut self, cx: &mut Context) -> Step {
         let Stage::Answering(rest) = &mut self.stage else { return Step::Wait };
         let unread = [IoSlice::new(rest.unread())];
-        let Ok(n) = self.socket.write(&unread, &mut cx.buffers) else {
+        let Ok(n) = self.front.end(&mut cx.multiplexes).write(&unread, &mut cx.buffers) else {
             return Step::Close;
         };
         rest.unread.start += n;
         if n > 0 {
             self.active_at = cx.now;
         }
-        if !rest.unread.is_empty() || !self.socket.is_flushed() {
+        if !rest.unread.is_empty() || !self.front.end(&mut cx.multiplexes).is_flushed() {
             return Step::Wait;
         }
         if let Stage::Answering(rest) = std::mem::replace(&mut self.stage, Stage::Idle) {

@@ -45,9 +45,11 @@ impl Session {
         if let Some(mut active) = self.take_active() {
             active.message = cause.word();
             active.failed = !active.tunnel;
-            self.socket.break_off();
-            if active.delimited_by_close() {
-                self.socket.reset_on_close();
+            if let Some(socket) = self.front.socket() {
+                socket.break_off();
+                if active.delimited_by_close() {
+                    socket.reset_on_close();
+                }
             }
             self.abandon(active, cx);
         }

@@ -7,6 +7,7 @@ use weir_http::exchange::{BackFailure, FrontFailure, Phase};
 
 use super::{Active, Session, Stage, Step};
 use crate::context::Context;
+use crate::front::Front;
 
 /// How long a closed connection may go on sending.
 const LINGER: Duration = Duration::from_secs(2);
@@ -24,6 +25,10 @@ enum Late {
 }
 
 impl Session {
+    fn is_flushed(&self) -> bool {
+        !matches!(&self.front, Front::Socket(socket) if !socket.is_flushed())
+    }
+
     /// The instant at which [`Session::expire`] has something to do.
     pub(crate) fn deadline(&self) -> Instant {
         let config = &self.settings.config;
@@ -33,6 +38,7 @@ impl Session {
             Stage::Exchange(active) => self.patience(active).0,
             Stage::Answering(_) => self.active_at + config.front_timeout,
             Stage::Lingering => self.since + LINGER,
+            Stage::Multiplex { busy } => self.connection_deadline(*busy),
         }
     }
 
@@ -50,6 +56,7 @@ impl Session {
                 Step::Close
             }
             Stage::Lingering => Step::Close,
+            Stage::Multiplex { .. } => self.connection_timed_out(cx),
             Stage::Exchange(active) if active.tunnel => Step::Close,
             Stage::Exchange(active) => match self.patience(active).1 {
                 Late::Connect => self.back_failed(BackFailure::ConnectTimeout, cx),
@@ -75,7 +82,7 @@ impl Session {
         let front = times.front + config.front_timeout;
         let back = times.back + config.back_timeout;
         let uploading = !active.request.pump.is_decoded() && !active.request_cut;
-        let blocked = active.response.is_blocked() || !self.socket.is_flushed();
+        let blocked = active.response.is_blocked() || !self.is_flushed();
         let mut nearest = (Instant::FAR, Late::Back);
         let mut consider = |at: Instant, late: Late| {
             if at < nearest.0 {

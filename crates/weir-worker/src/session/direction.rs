@@ -14,8 +14,9 @@ use weir_http::message::Framing;
 use weir_sys::Pipe;
 
 use crate::buffers::{Buffer, Buffers};
+use crate::front::End;
 use crate::pipes::{Pipes, SPLICE_MIN};
-use crate::socket::{Read, Socket};
+use crate::socket::Read;
 
 /// Rounds of one direction in one turn; what is left waits for the next turn.
 const ROUNDS: usize = 16;
@@ -102,14 +103,20 @@ impl Direction {
     }
 
     /// Writes an encoded head, together with what is decoded of the body.
+    /// `more`: another head follows.
     pub(crate) fn send_head(
         &mut self,
         head: &[u8],
-        sink: &mut Socket,
+        more: bool,
+        sink: &mut End<'_>,
         buffers: &mut Buffers,
     ) -> Result<u64, Stop> {
         if let Some(buffer) = &mut self.buffer {
             self.pump.handle(&buffer.bytes, &mut buffer.unread).map_err(Stop::Malformed)?;
+        }
+        if let End::Stream(all, id) = sink {
+            all.write_head(*id, head, !more && self.pump.is_done());
+            return Ok(head.len() as u64 + self.flush_body(sink, buffers)?);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
         slices[0] = IoSlice::new(head);
@@ -128,8 +135,8 @@ impl Direction {
     /// Moves what can be moved now.
     pub(crate) fn run(
         &mut self,
-        source: &mut Socket,
-        sink: &mut Socket,
+        source: &mut End<'_>,
+        sink: &mut End<'_>,
         buffers: &mut Buffers,
         pipes: &mut Pipes,
     ) -> Result<Turn, Stop> {
@@ -160,7 +167,7 @@ impl Direction {
     }
 
     /// Writes what waits: the rest of the head, the pipe, the decoded body.
-    pub(crate) fn flush(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
+    pub(crate) fn flush(&mut self, sink: &mut End<'_>, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
         sink.flush(buffers).map_err(|_| Stop::Sink)?;
         if let Some(rest) = &mut self.rest {
@@ -175,7 +182,9 @@ impl Direction {
                 buffers.unspill(rest);
             }
         }
-        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_empty()) {
+        if let (Some(pipe), End::Socket(sink)) = (self.pipe.as_mut(), &mut *sink)
+            && !pipe.is_empty()
+        {
             while !pipe.is_empty() && sink.is_writable() {
                 let n = sink.splice_out(pipe).map_err(|_| Stop::Sink)?;
                 self.pump.moved(n as u64);
@@ -186,7 +195,7 @@ impl Direction {
         Ok(total + self.flush_body(sink, buffers)?)
     }
 
-    fn flush_body(&mut self, sink: &mut Socket, buffers: &mut Buffers) -> Result<u64, Stop> {
+    fn flush_body(&mut self, sink: &mut End<'_>, buffers: &mut Buffers) -> Result<u64, Stop> {
         let mut total = 0;
         let Some(buffer) = &mut self.buffer else { return Ok(0) };
         loop {
@@ -203,7 +212,8 @@ impl Direction {
     }
 
     /// Fills the pipe, if a long verbatim run of body bytes is next. `None`: use the buffer.
-    fn splice(&mut self, source: &mut Socket, pipes: &mut Pipes) -> Option<Read> {
+    fn splice(&mut self, source: &mut End<'_>, pipes: &mut Pipes) -> Option<Read> {
+        let End::Socket(source) = source else { return None };
         let run = self.pump.raw_run().filter(|_| self.rest.is_none() && !self.pump.is_decoded())?;
         if self.pipe_holds() {
             return Some(Read::Blocked);
@@ -230,7 +240,7 @@ impl Direction {
 
     /// Reads into the buffer, after making room where nothing waits. A buffer in which nothing
     /// must stay goes back to the pool while nothing comes.
-    fn receive(&mut self, source: &mut Socket, buffers: &mut Buffers) -> Result<Read, Stop> {
+    fn receive(&mut self, source: &mut End<'_>, buffers: &mut Buffers) -> Result<Read, Stop> {
         if self.pump.is_decoded() || !source.is_readable() {
             return Ok(Read::Blocked);
         }

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use weir_http::h1::{Connection, HeadEncoder};
-use weir_http::message::{FieldName, Framing, Method, ResponseHead, Version};
+use weir_http::message::{FieldName, FieldSink, Framing, Method, ResponseHead, Version};
 use weir_http::policy::{self, ClientIdentity, Hsts, RequestContext, ResponseContext};
 
 use super::{Active, TlsClient};
 use crate::context::Context;
+use crate::front::Front;
+use crate::multiplex::Block;
 use crate::tables::{ListenerSettings, Route};
 
 /// The request head as the backend gets it.
@@ -45,7 +47,7 @@ pub(super) fn request(
     cx.scratch.clear();
     let mut out = HeadEncoder::request(&mut cx.scratch, head.method_text.of(bytes), path);
     policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
-    out.framing(head.framing);
+    out.framing(head.framing.towards(Version::Http11));
     let upgrade = cx.request_fields.first(FieldName::Upgrade).filter(|_| head.upgrade);
     out.connection(match upgrade {
         Some(field) => Connection::Upgrade(field.value.of(bytes)),
@@ -70,7 +72,7 @@ pub(super) fn hsts<'a>(
 /// A final response head as the client gets it, and how its body is delimited there.
 pub(super) fn response(
     active: &mut Active,
-    settings: &ListenerSettings,
+    (front, settings): (&Front, &ListenerSettings),
     head: &ResponseHead,
     bytes: &[u8],
     cx: &mut Context,
@@ -81,8 +83,6 @@ pub(super) fn response(
     let unread = !head.keep_alive && !active.request.is_done();
     active.front_keep &= framing != Framing::UntilClose && !upgraded && !unread && !cx.draining();
     cx.scratch.clear();
-    let reason = head.reason.of(bytes);
-    let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
     let Some(route) = active.route.as_deref() else { return };
     let sticky = active
         .sticky_value(&cx.tables)
@@ -96,11 +96,23 @@ pub(super) fn response(
         trailers: framing == Framing::Chunked,
         hsts: hsts(Some(route), settings),
     };
-    policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
-    out.framing(match head.declared_length {
+    let described = match head.declared_length {
         Some(length) if framing == Framing::None => Framing::Length(length),
         _ => framing,
-    });
+    };
+    if let Some(stream) = front.stream() {
+        let Some(encoder) = cx.multiplexes.encoder(stream) else { return };
+        let mut out = Block::begin(encoder, head.status, &mut cx.scratch);
+        policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
+        if let Framing::Length(length) = described {
+            out.field(b"content-length", &[itoa::Buffer::new().format(length).as_bytes()]);
+        }
+        return;
+    }
+    let reason = head.reason.of(bytes);
+    let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
+    policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
+    out.framing(described);
     let upgrade = cx.response_fields.first(FieldName::Upgrade).filter(|_| upgraded);
     out.connection(match upgrade {
         Some(field) => Connection::Upgrade(field.value.of(bytes)),
@@ -112,9 +124,25 @@ pub(super) fn response(
 }
 
 /// An interim response: its own fields, nothing of ours.
-pub(super) fn interim(active: &Active, head: &ResponseHead, bytes: &[u8], cx: &mut Context) {
+pub(super) fn interim(
+    active: &Active,
+    front: &Front,
+    head: &ResponseHead,
+    bytes: &[u8],
+    cx: &mut Context,
+) {
     let Some(route) = active.route.as_deref() else { return };
     cx.scratch.clear();
+    if let Some(stream) = front.stream() {
+        let Some(encoder) = cx.multiplexes.encoder(stream) else { return };
+        let mut out = Block::begin(encoder, head.status, &mut cx.scratch);
+        return policy::interim_fields(
+            &cx.response_fields,
+            bytes,
+            route.response_edits(),
+            &mut out,
+        );
+    }
     let reason = head.reason.of(bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
     policy::interim_fields(&cx.response_fields, bytes, route.response_edits(), &mut out);

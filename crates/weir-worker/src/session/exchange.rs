@@ -5,6 +5,7 @@ use weir_http::exchange::{BackFailure, FrontFailure, Phase};
 use super::direction::Stop;
 use super::{Session, Stage, Step};
 use crate::context::Context;
+use crate::front::End;
 use crate::socket::Shaken;
 
 /// What a turn of an exchange met.
@@ -37,7 +38,7 @@ impl Session {
     }
 
     fn turn(&mut self, cx: &mut Context) -> Result<Met, Met> {
-        if self.socket.is_broken() {
+        if self.front.end(&mut cx.multiplexes).is_broken() {
             return Err(Met::Front(FrontFailure::Gone));
         }
         let Stage::Exchange(active) = &self.stage else { return Ok(Met::Nothing) };
@@ -91,8 +92,9 @@ impl Session {
             return Ok(());
         };
         let result = result.and_then(|()| {
-            let (source, sink) = (&mut self.socket, &mut back.socket);
-            active.request.run(source, sink, &mut cx.buffers, &mut cx.pipes)
+            let mut source = self.front.end(&mut cx.multiplexes);
+            let mut sink = End::Socket(&mut back.socket);
+            active.request.run(&mut source, &mut sink, &mut cx.buffers, &mut cx.pipes)
         });
         if active.request.spent {
             active.exchange.handle_spent();

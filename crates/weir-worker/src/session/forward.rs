@@ -7,12 +7,14 @@ use weir_balance::BackendKey;
 use weir_base::Key;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
+use weir_http::message::Version;
 use weir_http::policy;
 
 use super::active::Upstreamed;
 use super::direction::Stop;
 use super::{Active, Session, Stage, Step, encode};
 use crate::context::Context;
+use crate::front::End;
 use crate::upstream::Peer;
 
 impl Session {
@@ -28,7 +30,8 @@ impl Session {
     pub(super) fn retry(&mut self, cx: &mut Context) -> Step {
         let Some(mut active) = self.take_active() else { return Step::Close };
         let framing = active.head.framing;
-        active.request.rewind(Pump::new(framing, framing), &mut cx.buffers);
+        let to = framing.towards(Version::Http11);
+        active.request.rewind(Pump::new(framing, to), &mut cx.buffers);
         active.request_cut = false;
         active.head_sent = false;
         active.fresh = true;
@@ -109,7 +112,8 @@ impl Session {
         active.times.sent = cx.now;
         active.times.back = cx.now;
         active.times.front = cx.now;
-        active.request.send_head(&cx.scratch, &mut back.socket, &mut cx.buffers)?;
+        let mut sink = End::Socket(&mut back.socket);
+        active.request.send_head(&cx.scratch, false, &mut sink, &mut cx.buffers)?;
         Ok(())
     }
 

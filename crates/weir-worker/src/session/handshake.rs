@@ -1,5 +1,6 @@
 //! Agreeing on keys with a client, and what is known of it afterwards.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -66,14 +67,15 @@ impl TlsClient {
 impl Session {
     /// `Handshake`: moves it on.
     pub(super) fn shake_hands(&mut self, cx: &mut Context) -> Step {
-        if self.socket.is_broken() {
+        let Some(socket) = self.front.socket() else { return Step::Close };
+        if socket.is_broken() {
             return Step::Close;
         }
         if self.starved {
             return Step::Wait;
         }
         if self.reservation == Reservation::None {
-            if !self.socket.is_readable() {
+            if !socket.is_readable() {
                 return Step::Wait;
             }
             if !cx.buffers.admit_handshake() {
@@ -86,7 +88,8 @@ impl Session {
             return Step::Yield;
         }
         cx.handshakes_left -= 1;
-        match self.socket.shake_hands(&mut cx.buffers) {
+        let Some(socket) = self.front.socket() else { return Step::Close };
+        match socket.shake_hands(&mut cx.buffers) {
             Shaken::Blocked => return Step::Wait,
             Shaken::Done => {}
             Shaken::Clear => return self.answer_clear(cx),
@@ -96,8 +99,16 @@ impl Session {
                 return Step::Close;
             }
         }
-        self.tls = self.socket.take_facts().map(TlsClient::new).map(Box::new);
+        let facts = socket.take_facts();
+        let multiplexed = facts.as_ref().is_some_and(|facts| facts.alpn.as_deref() == Some(b"h2"));
+        self.tls = facts.map(TlsClient::new).map(Rc::new);
         self.active_at = cx.now;
+        if multiplexed {
+            return self.become_connection(None, cx);
+        }
+        if self.settings.config.tls.as_ref().is_some_and(|tls| tls.disable_http11) {
+            return Step::Close;
+        }
         self.stage = Stage::Idle;
         self.unreserve(cx);
         Step::Again
@@ -105,7 +116,9 @@ impl Session {
 
     /// A client that speaks HTTP where TLS is spoken is told so in HTTP.
     fn answer_clear(&mut self, cx: &mut Context) -> Step {
-        self.socket.leave_tls(&mut cx.buffers);
+        if let Some(socket) = self.front.socket() {
+            socket.leave_tls(&mut cx.buffers);
+        }
         if !self.reserve(cx) {
             return Step::Close;
         }

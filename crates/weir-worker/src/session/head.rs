@@ -3,8 +3,9 @@
 use std::mem;
 
 use weir_http::h1::{RequestError, parse_request};
-use weir_http::message::RequestHead;
+use weir_http::message::{Framing, RequestHead, Version};
 
+use super::connection::begins_with_preface;
 use super::{Active, Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
@@ -14,15 +15,15 @@ use crate::socket::Read;
 impl Session {
     /// `Idle`: takes buffers as soon as there is something to read.
     pub(super) fn wait_for_request(&mut self, cx: &mut Context) -> Step {
-        if self.socket.flush(&mut cx.buffers).is_err() {
+        if self.front.end(&mut cx.multiplexes).flush(&mut cx.buffers).is_err() {
             return Step::Close;
         }
         self.unreserve(cx);
-        if !self.socket.is_readable() {
+        if !self.front.end(&mut cx.multiplexes).is_readable() {
             let over = cx.draining() && self.requests > 0;
             return if over { Step::Close } else { Step::Wait };
         }
-        if self.socket.is_broken() {
+        if self.front.end(&mut cx.multiplexes).is_broken() {
             return Step::Close;
         }
         if self.starved {
@@ -42,14 +43,24 @@ impl Session {
         let Stage::Head(buffer) = &mut self.stage else { return Step::Wait };
         if !buffer.unread.is_empty() {
             let request = &buffer.bytes[buffer.unread.clone()];
+            let first = self.requests == 0 && self.front.stream().is_none();
+            let preface = if first { begins_with_preface(request) } else { Some(false) };
+            if preface == Some(true) {
+                let begun = self.take_head_buffer();
+                return self.become_connection(Some(begun), cx);
+            }
             match parse_request(request, &cx.head_limits, &mut cx.request_fields) {
+                _ if preface.is_none() => {}
                 Ok(Some(head)) => return self.begin(head, cx),
+                Ok(None) if self.front.stream().is_some() => {
+                    return self.refuse(&RequestError::Truncated, cx);
+                }
                 Ok(None) => {}
                 Err(error) => return self.refuse(&error, cx),
             }
         }
         let first = buffer.unread.is_empty();
-        match self.socket.read(buffer.room(), &mut cx.buffers) {
+        match self.front.end(&mut cx.multiplexes).read(buffer.room(), &mut cx.buffers) {
             Read::Data(n) => {
                 buffer.filled(n);
                 self.active_at = cx.now;
@@ -58,7 +69,7 @@ impl Session {
                 }
                 Step::Again
             }
-            Read::Blocked if first && !self.socket.holds() => self.go_idle(cx),
+            Read::Blocked if first && !self.front.holds(&cx.multiplexes) => self.go_idle(cx),
             Read::Blocked => Step::Wait,
             Read::Closed if !first => self.refuse(&RequestError::Truncated, cx),
             Read::Closed | Read::Failed(_) => Step::Close,
@@ -66,7 +77,14 @@ impl Session {
     }
 
     /// A complete head: makes the exchange and routes it.
-    fn begin(&mut self, head: RequestHead, cx: &mut Context) -> Step {
+    fn begin(&mut self, mut head: RequestHead, cx: &mut Context) -> Step {
+        if let Some(stream) = self.front.stream() {
+            head.version = Version::Http2;
+            head.keep_alive = false;
+            if head.framing == Framing::None && !stream.bodiless {
+                head.framing = Framing::UntilClose;
+            }
+        }
         let buffer = self.take_head_buffer();
         self.requests += 1;
         cx.parsed_for(self.key, self.requests);

@@ -11,20 +11,24 @@ impl Session {
     /// Says that nothing more comes, and drops what the client still sends until it closes or the
     /// linger deadline passes (RFC 9112 §9.6).
     pub(super) fn start_linger(&mut self, cx: &mut Context) -> Step {
-        self.socket.shutdown_write(&mut cx.buffers);
+        if self.front.stream().is_some() {
+            self.front.end(&mut cx.multiplexes).finish();
+            return Step::Close;
+        }
+        self.front.end(&mut cx.multiplexes).shutdown_write(&mut cx.buffers);
         self.stage = Stage::Lingering;
         self.since = cx.now;
         Step::Again
     }
 
     pub(super) fn linger(&mut self, cx: &mut Context) -> Step {
-        if self.socket.flush(&mut cx.buffers).is_err() {
+        if self.front.end(&mut cx.multiplexes).flush(&mut cx.buffers).is_err() {
             return Step::Close;
         }
         self.unreserve(cx);
         let mut dropped = [0; 4096];
         for _ in 0..READS {
-            match self.socket.read(&mut dropped, &mut cx.buffers) {
+            match self.front.end(&mut cx.multiplexes).read(&mut dropped, &mut cx.buffers) {
                 Read::Data(_) => {}
                 Read::Blocked => return Step::Wait,
                 Read::Closed | Read::Failed(_) => return Step::Close,

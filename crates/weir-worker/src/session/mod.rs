@@ -19,6 +19,7 @@
 mod active;
 mod answer;
 mod back;
+mod connection;
 mod deadline;
 mod direction;
 mod encode;
@@ -37,11 +38,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_base::{Instant, Key};
+use weir_sys::Event;
 
 use crate::alarm::Alarm;
 use crate::buffers::{Buffer, Reservation};
 use crate::context::Context;
-use crate::socket::Socket;
+use crate::front::Front;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
@@ -63,6 +65,11 @@ pub(crate) enum Stage {
     Exchange(Box<Active>),
     /// Writing the rest of an answer that the socket did not take at once.
     Answering(Buffer),
+    /// Carrying streams, which have sessions of their own.
+    Multiplex {
+        /// Some are open.
+        busy: bool,
+    },
     /// Our side is closed; what the client still sends is read and dropped, so that the kernel
     /// does not reset the connection before the client has read the answer.
     Lingering,
@@ -84,7 +91,7 @@ pub(crate) enum Step {
 /// A client connection.
 pub(crate) struct Session {
     pub(crate) key: Key,
-    pub(crate) socket: Socket,
+    pub(crate) front: Front,
     pub(crate) client: SocketAddr,
     /// The listener it came from, for its routes.
     pub(crate) listener: Key,
@@ -109,16 +116,28 @@ pub(crate) struct Session {
     /// What it may take out of the pool.
     pub(crate) reservation: Reservation,
     /// What the handshake agreed on.
-    pub(crate) tls: Option<Box<TlsClient>>,
+    pub(crate) tls: Option<Rc<TlsClient>>,
 }
 
 impl Session {
+    /// Takes note of an event of its connection; true when something became possible.
+    pub(crate) fn handle_event(&mut self, event: Event, cx: &mut Context) -> bool {
+        match &mut self.front {
+            Front::Socket(socket) => socket.handle_event(event),
+            Front::Connection(key) => {
+                cx.multiplexes.get_mut(*key).is_some_and(|c| c.socket.handle_event(event))
+            }
+            Front::Stream(_) => false,
+        }
+    }
+
     /// Does what can be done now. `false`: the connection is over.
     #[must_use]
     pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
                 Stage::Handshake => self.shake_hands(cx),
+                Stage::Multiplex { .. } => self.carry(cx),
                 Stage::Idle => self.wait_for_request(cx),
                 Stage::Head(_) => self.receive_head(cx),
                 Stage::Exchange(_) => self.progress(cx),
@@ -139,13 +158,21 @@ impl Session {
     /// Releases what the session holds; the socket closes with it.
     pub(crate) fn close(mut self, cx: &mut Context) {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Idle => self.socket.say_goodbye(&mut cx.buffers),
-            Stage::Handshake | Stage::Lingering => {}
+            Stage::Idle => {
+                if let Some(socket) = self.front.socket() {
+                    socket.say_goodbye(&mut cx.buffers);
+                }
+            }
+            Stage::Handshake | Stage::Lingering | Stage::Multiplex { .. } => {}
             Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),
             Stage::Answering(rest) => cx.buffers.unspill(rest),
         }
-        self.socket.release(&mut cx.buffers);
+        match &mut self.front {
+            Front::Socket(socket) => socket.release(&mut cx.buffers),
+            Front::Stream(id) => cx.multiplexes.leave(*id, &mut cx.buffers),
+            Front::Connection(key) => _ = cx.multiplexes.remove(*key, &mut cx.buffers),
+        }
         self.unreserve(cx);
         self.alarm.cancel(&mut cx.wheel);
         if self.starved {

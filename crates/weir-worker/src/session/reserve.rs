@@ -3,6 +3,7 @@
 use super::Session;
 use crate::buffers::{PER_EXCHANGE, PER_TLS, Reservation};
 use crate::context::Context;
+use crate::front::Front;
 
 impl Session {
     /// Reserves the buffers of an exchange; false when there are not as many.
@@ -36,12 +37,17 @@ impl Session {
 
     /// Buffers that an exchange may need, apart from those of TLS with the backend.
     pub(super) fn own_buffers(&self) -> usize {
-        PER_EXCHANGE + if self.socket.is_clear() { 0 } else { PER_TLS }
+        match &self.front {
+            Front::Stream(id) => id.buffers,
+            Front::Connection(_) => PER_EXCHANGE + PER_TLS,
+            Front::Socket(socket) if socket.is_clear() => PER_EXCHANGE,
+            Front::Socket(_) => PER_EXCHANGE + PER_TLS,
+        }
     }
 
     /// Ends the reservation, unless the socket still holds buffers of it.
     pub(super) fn unreserve(&mut self, cx: &mut Context) {
-        if self.reservation != Reservation::None && !self.socket.holds() {
+        if self.reservation != Reservation::None && !self.front.holds(&cx.multiplexes) {
             cx.buffers.dismiss(std::mem::replace(&mut self.reservation, Reservation::None));
         }
     }

@@ -10,6 +10,7 @@ use super::direction::Stop;
 use super::exchange::Met;
 use super::{Active, Session, Stage, encode};
 use crate::context::Context;
+use crate::front::End;
 use crate::socket::Read;
 
 impl Session {
@@ -30,10 +31,11 @@ impl Session {
         let Some(back) = active.back_in(&mut cx.upstream) else {
             return Ok(Met::Nothing);
         };
-        let (source, sink) = (&mut back.socket, &mut self.socket);
+        let mut source = End::Socket(&mut back.socket);
+        let mut sink = self.front.end(&mut cx.multiplexes);
         let turn = active
             .response
-            .run(source, sink, &mut cx.buffers, &mut cx.pipes)
+            .run(&mut source, &mut sink, &mut cx.buffers, &mut cx.pipes)
             .map_err(|stop| response_stopped(&stop))?;
         active.bytes_out += turn.written;
         if turn.written > 0 {
@@ -50,10 +52,13 @@ impl Session {
     fn flush_interim(&mut self, cx: &mut Context) -> Result<bool, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
         if active.response.is_blocked() {
-            let flushed = active.response.flush(&mut self.socket, &mut cx.buffers);
+            let mut sink = self.front.end(&mut cx.multiplexes);
+            let flushed = active.response.flush(&mut sink, &mut cx.buffers);
             active.bytes_out += flushed.map_err(|stop| response_stopped(&stop))?;
         }
-        Ok(!active.response.is_blocked())
+        let stream = self.front.stream();
+        let congested = stream.is_some_and(|id| cx.multiplexes.is_congested(id));
+        Ok(!active.response.is_blocked() && !congested)
     }
 
     /// Reads until a response head is complete. `None`: not yet.
@@ -107,11 +112,12 @@ impl Session {
         let interim = active.exchange.phase() == Phase::Waiting;
         let silent = interim && active.head.version < Version::Http11;
         if interim {
-            encode::interim(active, &head, bytes, cx);
+            encode::interim(active, &self.front, &head, bytes, cx);
         } else {
             active.times.responded = cx.now;
             active.status = head.status;
-            encode::response(active, &self.settings, &head, bytes, cx);
+            let settings = &self.settings;
+            encode::response(active, (&self.front, settings), &head, bytes, cx);
             self.begin_body(&head);
         }
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
@@ -123,7 +129,9 @@ impl Session {
         if interim {
             active.response.pump = Pump::new(Framing::None, Framing::None);
         }
-        let sent = active.response.send_head(&cx.scratch, &mut self.socket, &mut cx.buffers);
+        let mut sink = self.front.end(&mut cx.multiplexes);
+        let (head, more) = (&cx.scratch, interim);
+        let sent = active.response.send_head(head, more, &mut sink, &mut cx.buffers);
         active.bytes_out += sent.map_err(|stop| response_stopped(&stop))?;
         active.times.front = cx.now;
         Ok(())
@@ -151,13 +159,14 @@ impl Session {
     /// side has ended.
     fn is_over(&mut self, cx: &mut Context) -> bool {
         let Stage::Exchange(active) = &mut self.stage else { return true };
-        if !active.response.is_done() || !self.socket.is_flushed() {
+        if !active.response.is_done() || !self.front.end(&mut cx.multiplexes).is_flushed() {
             return false;
         }
+        self.front.end(&mut cx.multiplexes).finish();
         let uploaded = active.request_cut || active.request.is_done();
         if active.tunnel {
             if !std::mem::replace(&mut active.front_shut, true) {
-                self.socket.shutdown_write(&mut cx.buffers);
+                self.front.end(&mut cx.multiplexes).shutdown_write(&mut cx.buffers);
             }
             return uploaded;
         }

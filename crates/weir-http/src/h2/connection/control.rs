@@ -8,6 +8,9 @@ use super::super::stream::{self, State};
 use super::super::{Code, Priority};
 use super::{Connection, Event, Fault};
 
+/// Smaller increments of a window are counted.
+const SMALL_INCREMENT: u32 = 4_096;
+
 /// Bytes of a priority in PRIORITY_UPDATE.
 const MOST_PRIORITY: usize = 1_024;
 
@@ -95,7 +98,10 @@ impl Connection {
     fn window_update(&mut self, id: u32, payload: &[u8], now: Instant) -> Result<Event, Fault> {
         let increment = payload.first_chunk::<4>().filter(|_| payload.len() == 4);
         let increment = u32::from_be_bytes(*increment.ok_or_else(wrong_size)?) & 0x7fff_ffff;
-        self.floods.count(Flood::WindowUpdates, self.streams.len(), now)?;
+        // Large ones come as often as a fast reader needs them, and cannot come for ever.
+        if increment < SMALL_INCREMENT {
+            self.floods.count(Flood::WindowUpdates, self.streams.len(), now)?;
+        }
         if id == 0 {
             let bad = |code| Fault::Rule(code, "the window of the connection is too large");
             if increment == 0 {

@@ -1,0 +1,161 @@
+//! A connection that carries streams: how it becomes one, how it is read, how it ends.
+
+use weir_base::Instant;
+use weir_http::h2::frame::PREFACE;
+use weir_http::h2::head::HeadLimits;
+use weir_http::h2::{self, Code, Connection, Options, Ours};
+
+use super::{Session, Stage, Step};
+use crate::buffers::Buffer;
+use crate::context::Context;
+use crate::front::Front;
+use crate::multiplex::{Multiplex, Received, Site, WINDOW};
+
+/// Streams of one connection.
+const MOST_STREAMS: u32 = 100;
+/// Bytes of all streams of a connection that are under way.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Names and values of a head, and 32 for each field.
+const HEADER_LIST: u32 = 65_536;
+/// Fields of a head, pieces of a cookie counted.
+const FIELDS: usize = 128;
+/// Bytes of the table of either side.
+const HEADER_TABLE: u32 = 4_096;
+
+/// Whether a connection begins as one of HTTP/2 does; `None`: it may.
+pub(super) fn begins_with_preface(bytes: &[u8]) -> Option<bool> {
+    let n = bytes.len().min(PREFACE.len());
+    let same = bytes[..n] == PREFACE[..n];
+    if same && n < PREFACE.len() { None } else { Some(same) }
+}
+
+impl Session {
+    /// From now on it carries streams. `begun` was received already.
+    pub(super) fn become_connection(&mut self, begun: Option<Buffer>, cx: &mut Context) -> Step {
+        let key = self.key;
+        let Front::Socket(socket) = std::mem::replace(&mut self.front, Front::Connection(key))
+        else {
+            return Step::Close;
+        };
+        let machine = Connection::new(options(cx), cx.now);
+        let connection = Multiplex::new(socket, machine, begun, key);
+        let Some(key) = cx.multiplexes.insert(connection) else { return Step::Close };
+        self.front = Front::Connection(key);
+        self.stage = Stage::Multiplex { busy: false };
+        cx.multiplexes.mark(key);
+        Step::Again
+    }
+
+    /// `Multiplex`: reads frames, sends what waits.
+    pub(super) fn carry(&mut self, cx: &mut Context) -> Step {
+        let Front::Connection(key) = self.front else { return Step::Close };
+        let draining = cx.draining();
+        let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
+        if connection.socket.is_broken() {
+            return Step::Close;
+        }
+        if draining && !std::mem::replace(&mut connection.closing, true) {
+            connection.machine.warn_of_end();
+            connection.machine.go_away(Code::NoError);
+        }
+        let wants = connection.socket.is_readable() || connection.holds();
+        if self.starved {
+            return Step::Wait;
+        }
+        if wants && !self.reserve(cx) {
+            let count = self.own_buffers();
+            cx.starve(self, count);
+            return Step::Wait;
+        }
+        let received = self.receive_frames(cx);
+        cx.multiplexes.mark(key);
+        let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
+        let busy = connection.is_busy();
+        let over = connection.closing && !busy;
+        if !busy && !matches!(self.stage, Stage::Multiplex { busy: false }) {
+            self.active_at = cx.now;
+        }
+        self.stage = Stage::Multiplex { busy };
+        match received {
+            Received::Broken(fault) => {
+                cx.observe.client_error(self.client, &fault);
+                self.end_connection(cx)
+            }
+            Received::Closed => Step::Close,
+            Received::Blocked | Received::More if over => self.end_connection(cx),
+            Received::More => Step::Yield,
+            Received::Blocked => {
+                self.unreserve(cx);
+                Step::Wait
+            }
+        }
+    }
+
+    fn receive_frames(&mut self, cx: &mut Context) -> Received {
+        let Front::Connection(key) = self.front else { return Received::Closed };
+        let mut text = std::mem::take(&mut cx.scratch);
+        let mut site = Site {
+            now: cx.now,
+            text: &mut text,
+            connection: key,
+            client: self.client,
+            listener: self.listener,
+            settings: &self.settings,
+            tls: self.tls.as_ref(),
+            woken: Vec::new(),
+            born: Vec::new(),
+        };
+        let Some(connection) = cx.multiplexes.get_mut(key) else { return Received::Closed };
+        let before = connection.socket.is_readable();
+        let received = connection.receive(&mut site, &mut cx.buffers);
+        if before {
+            self.active_at = cx.now;
+        }
+        cx.multiplexes.note(site);
+        cx.scratch = text;
+        received
+    }
+
+    /// Sends what waits and closes so that the client can read it.
+    pub(super) fn end_connection(&mut self, cx: &mut Context) -> Step {
+        let Front::Connection(key) = self.front else { return Step::Close };
+        if let Some(connection) = cx.multiplexes.get_mut(key) {
+            let _ = connection.flush(&mut cx.buffers);
+        }
+        let Some(connection) = cx.multiplexes.remove(key, &mut cx.buffers) else {
+            return Step::Close;
+        };
+        self.front = Front::Socket(connection.socket);
+        self.start_linger(cx)
+    }
+
+    /// The connection was idle for too long, or nothing moves.
+    pub(super) fn connection_timed_out(&mut self, cx: &mut Context) -> Step {
+        let Front::Connection(key) = self.front else { return Step::Close };
+        if let Some(connection) = cx.multiplexes.get_mut(key) {
+            connection.machine.go_away(Code::NoError);
+        }
+        self.end_connection(cx)
+    }
+
+    /// When a connection without streams has been idle for too long.
+    pub(super) fn connection_deadline(&self, busy: bool) -> Instant {
+        if busy { Instant::FAR } else { self.active_at + self.settings.config.front_timeout }
+    }
+}
+
+fn options(cx: &Context) -> Options {
+    let text = cx.settings.limits.buffer_bytes;
+    Options {
+        ours: Ours {
+            header_table: HEADER_TABLE,
+            max_streams: MOST_STREAMS,
+            window: WINDOW,
+            connection_window: CONNECTION_WINDOW,
+            header_list: HEADER_LIST,
+        },
+        encoder_table: HEADER_TABLE,
+        head: HeadLimits { text, list: HEADER_LIST as usize, fields: FIELDS },
+        floods: h2::floods::Limits::default(),
+    }
+}
