@@ -56,18 +56,14 @@ pub(crate) fn alpn<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Vec<S
     if list.is_empty() {
         return Ok(ListenerTls::default().alpn);
     }
-    if !list.iter().any(|name| name == HTTP1) {
-        let message = "HTTP/2 is not in this version: no client could be served";
-        return Err(Problem::new(message).help("add `http/1.1` to the list"));
-    }
     Ok(list)
 }
 
 /// Whether a listener can be served so.
 pub(crate) fn listener_tls(tls: &ListenerTls) -> Result<(), Problem> {
-    if tls.disable_http11 {
-        let message = "HTTP/2 is not in this version: without HTTP/1.1 no client could be served";
-        return Err(Problem::new(message).help("leave `disable_http11` out"));
+    if tls.disable_http11 && tls.alpn.iter().any(|name| name == HTTP1) {
+        let message = "`disable_http11` refuses the clients that agree on `http/1.1`";
+        return Err(Problem::new(message).help("set `alpn_protocols` to `[\"h2\"]` beside it"));
     }
     let asks = tls.client_auth != ClientAuth::None;
     if asks && tls.client_authorities.is_empty() {

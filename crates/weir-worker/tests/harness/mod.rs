@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
+pub mod h2;
 pub mod tls;
 
 use std::io::{Read, Write};

@@ -57,7 +57,11 @@ pub(in super::super) static LISTENER: Section = Section {
         number("send_tls13_tickets", Kind::Number(0, 16), 4, "Session tickets for each client."),
         key("alpn_protocols", Kind::Texts, Without::Other("`h2`, `http/1.1`"), ALPN),
         flag("strict_sni_binding", true, STRICT),
-        flag("disable_http11", false, "Only clients of `h2`: not in this version."),
+        flag(
+            "disable_http11",
+            false,
+            "Close connections on which `h2` was not agreed on; `alpn_protocols` must be `[\"h2\"]` then.",
+        ),
         optional("hsts", Kind::Table(&HSTS), "`Strict-Transport-Security` of responses."),
         text("client_auth", Kind::Word(words::<ClientAuth>), "none", CLIENT_AUTH),
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
@@ -105,6 +109,6 @@ const CIPHERS: &str = "Cipher suites, most wanted first, as `TLS13_AES_256_GCM_S
 const GROUPS: &str = "Groups of the key exchange, most wanted first, as `X25519MLKEM768`.";
 const DEFAULT_CERTIFICATE: &str =
     "PEM file with the certificate for clients that name no host, or one without a certificate.";
-const ALPN: &str = "Protocols of the application; this version agrees on `http/1.1` only.";
+const ALPN: &str = "Protocols of the application, most wanted first.";
 const STRICT: &str = "Answer 421 to hosts that the certificate of the connection does not cover.";
 const CLIENT_AUTH: &str = "Whether clients are asked for a certificate.";

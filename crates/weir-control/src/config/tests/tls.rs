@@ -188,9 +188,8 @@ fn mistakes_about_tls_are_told_with_their_remedy() {
         ),
         (listener("tls_versions = [\"SSL_V3\"]"), "add `TLS_V12` or `TLS_V13`"),
         (listener("tls_versions = [\"TLSv1.3\"]"), "did you mean `TLS_V13`?"),
-        (listener("alpn_protocols = [\"h2\"]"), "add `http/1.1`"),
         (listener("alpn_protocols = [\"h3\"]"), "known are `h2` and `http/1.1`"),
-        (listener("disable_http11 = true"), "leave `disable_http11` out"),
+        (listener("disable_http11 = true"), "set `alpn_protocols` to"),
         (listener("client_auth = \"required\""), "give the authorities"),
         (
             listener("client_auth = \"optional\"\nclient_ca = \"@a.key\""),

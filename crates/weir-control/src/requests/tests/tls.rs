@@ -130,7 +130,6 @@ fn a_patch_of_a_listener_changes_what_it_names() {
     let refused = [
         update(|patch| patch.hsts = Some(HstsConfig::default())),
         update(|patch| patch.disable_http11 = Some(true)),
-        alpn(&["h2"]),
         alpn(&["h3"]),
         update(|patch| patch.h2_max_ping_per_window = Some(1)),
         update(|patch| {

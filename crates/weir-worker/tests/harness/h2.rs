@@ -1,0 +1,166 @@
+//! A scripted client of HTTP/2: frames in, frames out.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+
+use weir_http::h2::frame::{self, HEADER, Header, Kind, PREFACE, flag};
+use weir_http::h2::hpack::{Decoder, Encoder};
+
+use super::Peer;
+
+/// A frame that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: Kind,
+    pub flags: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
+}
+
+/// A response that came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub fields: HashMap<String, String>,
+    pub body: Vec<u8>,
+    /// RST_STREAM and its code.
+    pub reset: Option<u32>,
+}
+
+impl Answer {
+    pub fn status(&self) -> &str {
+        self.fields.get(":status").map_or("", String::as_str)
+    }
+}
+
+pub struct Client<S> {
+    pub stream: S,
+    held: Vec<u8>,
+    encoder: Encoder,
+    decoder: Decoder,
+    next: u32,
+}
+
+impl Client<std::net::TcpStream> {
+    /// Over a clear connection.
+    pub fn over(peer: Peer) -> Self {
+        Self::new(peer.stream)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn new(mut stream: S) -> Self {
+        stream.write_all(PREFACE).expect("send");
+        let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
+        let mut client = Self { stream, held, encoder, decoder, next: 1 };
+        client.send(Kind::Settings, 0, 0, b"");
+        client
+    }
+
+    pub fn send(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        frame::write(kind, flags, stream, payload, &mut bytes);
+        self.stream.write_all(&bytes).expect("send");
+    }
+
+    /// Sends a head on a new stream; its number.
+    pub fn open(&mut self, method: &str, path: &str, more: &[(&str, &str)], end: bool) -> u32 {
+        let stream = self.next;
+        self.next += 2;
+        let host = ("example.org", "https");
+        let mut block = Vec::new();
+        self.encoder.begin(&mut block);
+        let pseudo =
+            [(":method", method), (":scheme", host.1), (":authority", host.0), (":path", path)];
+        for (name, value) in pseudo.iter().chain(more) {
+            self.encoder.field(name.as_bytes(), &[value.as_bytes()], false, &mut block);
+        }
+        let flags = flag::END_HEADERS | if end { flag::END_STREAM } else { 0 };
+        self.send(Kind::Headers, flags, stream, &block);
+        stream
+    }
+
+    pub fn get(&mut self, path: &str) -> u32 {
+        self.open("GET", path, &[], true)
+    }
+
+    /// The next frame; `None` at the end of the connection.
+    pub fn frame(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(header) = Header::parse(&self.held)
+                && self.held.len() >= HEADER + header.len
+            {
+                let rest = self.held.split_off(HEADER + header.len);
+                let payload = std::mem::replace(&mut self.held, rest).split_off(HEADER);
+                let Header { kind, flags, stream, .. } = header;
+                return Some(Frame { kind, flags, stream, payload });
+            }
+            let mut bytes = [0; 65_536];
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return None,
+                Ok(n) => self.held.extend_from_slice(&bytes[..n]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("more frames in time: {error}"),
+            }
+        }
+    }
+
+    /// The code of the GOAWAY that ends the connection.
+    pub fn goaway(&mut self) -> u32 {
+        while let Some(frame) = self.frame() {
+            if frame.kind == Kind::GoAway {
+                return number(&frame.payload[4..]);
+            }
+        }
+        panic!("the connection ended without GOAWAY")
+    }
+
+    /// Responses of these streams, as they become complete; windows are given back.
+    pub fn answers(&mut self, streams: &[u32]) -> HashMap<u32, Answer> {
+        let mut answers: HashMap<u32, Answer> = HashMap::new();
+        let mut open = streams.len();
+        while open > 0 {
+            let frame = self.frame().expect("a frame, not the end");
+            let answer = answers.entry(frame.stream).or_default();
+            match frame.kind {
+                Kind::Headers => {
+                    assert_ne!(frame.flags & flag::END_HEADERS, 0, "in one piece");
+                    let fields = &mut answer.fields;
+                    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                    let decoded = self.decoder.decode::<()>(&frame.payload, |name, value| {
+                        fields.insert(text(name), text(value));
+                        Ok(())
+                    });
+                    decoded.expect("a block");
+                }
+                Kind::Data => {
+                    answer.body.extend_from_slice(&frame.payload);
+                    let len = frame.payload.len() as u32;
+                    if len > 0 {
+                        self.give(0, len);
+                        self.give(frame.stream, len);
+                    }
+                }
+                Kind::RstStream => answer.reset = Some(number(&frame.payload)),
+                _ => continue,
+            }
+            let ended = frame.kind == Kind::RstStream || frame.flags & flag::END_STREAM != 0;
+            if ended && streams.contains(&frame.stream) {
+                open -= 1;
+            }
+        }
+        answers.retain(|stream, _| streams.contains(stream));
+        answers
+    }
+
+    pub fn answer(&mut self, stream: u32) -> Answer {
+        self.answers(&[stream]).remove(&stream).expect("it came")
+    }
+
+    fn give(&mut self, stream: u32, bytes: u32) {
+        self.send(Kind::WindowUpdate, 0, stream, &bytes.to_be_bytes());
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(bytes[..4].try_into().expect("four bytes"))
+}
