@@ -217,7 +217,7 @@ fn rapid_resets_end_the_connection() {
     let backend = Backside::new();
     let proxy = Proxy::to(&[backend.address]);
     let mut client = client(&proxy);
-    for _ in 0..60 {
+    for _ in 0..400 {
         let stream = client.get("/");
         client.send(Kind::RstStream, 0, stream, &CANCEL);
     }
@@ -234,19 +234,20 @@ fn streams_without_buffers_are_refused_and_may_come_again() {
     let tight = weir_base::Limits { buffers: 8, ..limits() };
     let proxy = Proxy::with(settings(tight), state(&[backend.address]));
     let mut client = client(&proxy);
-    let streams: Vec<_> = (0..6).map(|_| client.get("/")).collect();
-    let refused = client.answers(&streams[5..]);
-    assert_eq!(refused[&streams[5]].reset, Some(7), "REFUSED_STREAM");
-    let serve = || {
-        let mut peer = backend.accept();
-        peer.head();
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx");
+    let serve = |count: usize| {
+        let mut peers: Vec<_> = (0..count).map(|_| backend.accept()).collect();
+        for peer in &mut peers {
+            peer.head();
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx");
+        }
     };
-    serve();
-    serve();
-    client.answers(&streams[..2]);
+    let streams: Vec<_> = (0..6).map(|_| client.get("/")).collect();
+    let refused = client.resets(&streams, 3);
+    assert_eq!(refused, [7, 7, 7], "REFUSED_STREAM");
+    serve(3);
+    client.answers(&streams[..3]);
     let again = client.get("/");
-    serve();
+    serve(1);
     assert_eq!(client.answer(again).body, b"x");
 }
 

@@ -152,6 +152,17 @@ impl<S: Read + Write> Client<S> {
         answers
     }
 
+    /// The codes of the next `count` resets, which are of these streams.
+    pub fn resets(&mut self, streams: &[u32], count: usize) -> Vec<u32> {
+        let frames = std::iter::from_fn(|| self.frame());
+        let resets = frames.filter(|frame| frame.kind == Kind::RstStream);
+        let codes = resets.map(|frame| {
+            assert!(streams.contains(&frame.stream));
+            number(&frame.payload)
+        });
+        codes.take(count).collect()
+    }
+
     pub fn answer(&mut self, stream: u32) -> Answer {
         self.answers(&[stream]).remove(&stream).expect("it came")
     }
