@@ -137,6 +137,46 @@ fn h2load_gets_an_answer_to_every_request() {
 }
 
 #[test]
+fn curl_speaks_http_2() {
+    let Some((mut curl, site)) = curl() else { return };
+    let (argument, bytes) = site.upload();
+    curl.args(["--http2-prior-knowledge", "--write-out", "%{stderr}%{http_version} %{http_code}"]);
+    let output = run(curl.args(["--data-binary", &argument]).arg(site.url("/up")));
+    assert!(output.stdout == bytes, "{} bytes came back", output.stdout.len());
+    assert_eq!(text(&output.stderr), "2 200");
+}
+
+#[test]
+fn curl_speaks_http_2_without_saying_how_much_comes() {
+    let Some((mut curl, site)) = curl() else { return };
+    let (argument, bytes) = site.upload();
+    curl.args(["--http2-prior-knowledge", "--request", "POST", "--header", "Content-Length:"]);
+    let output = run(curl.args(["--data-binary", &argument]).arg(site.url("/up")));
+    assert!(output.stdout == bytes, "{} bytes came back", output.stdout.len());
+}
+
+#[test]
+fn nghttp_gets_a_page_and_what_is_not_there() {
+    let Some(mut nghttp) = tool("nghttp", "nghttp2-client") else { return };
+    let Some(site) = Site::start() else { return };
+    let urls = [site.url("/data"), site.url("/nothing")];
+    let output = run(nghttp.args(["--null-out", "--stat", "--timeout=30"]).args(&urls));
+    let report = text(&output.stdout);
+    assert!(report.contains(" 200 292K /data"), "{report}");
+    assert!(report.contains(" 404 "), "{report}");
+}
+
+#[test]
+fn h2load_multiplexes() {
+    let Some(mut h2load) = tool("h2load", "nghttp2-client") else { return };
+    let Some(site) = Site::start() else { return };
+    let output = run(h2load.args(["-n", "1000", "-c", "4", "-m", "8"]).arg(site.url("/data?load")));
+    let report = text(&output.stdout);
+    assert!(report.contains("1000 succeeded, 0 failed, 0 errored, 0 timeout"), "{report}");
+    assert!(report.contains("status codes: 1000 2xx, 0 3xx, 0 4xx, 0 5xx"), "{report}");
+}
+
+#[test]
 fn python_keeps_alive_pipelines_and_upgrades() {
     let Some(mut python) = tool("python3", "python3") else { return };
     let Some(site) = Site::start() else { return };

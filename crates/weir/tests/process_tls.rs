@@ -116,6 +116,23 @@ fn curl_gets_pages_by_name() {
 }
 
 #[test]
+fn curl_agrees_on_http_2_or_on_what_is_left() {
+    let both = "alpn_protocols = [\"h2\", \"http/1.1\"]\n";
+    let (Some(both), Some(one)) = (site(both), site("alpn_protocols = [\"http/1.1\"]\n")) else {
+        return;
+    };
+    for (site, option, version) in
+        [(&both, "--http2", "2"), (&both, "--http1.1", "1.1"), (&one, "--http2", "1.1")]
+    {
+        let wanted = ["--write-out", " over %{http_version}"];
+        let Some(output) = site.curl("site.example", &[&[option][..], &wanted].concat()) else {
+            return;
+        };
+        assert_eq!(text(&output.stdout), format!("the data over {version}"));
+    }
+}
+
+#[test]
 fn openssl_gets_the_default_certificate_without_a_name() {
     let with = "certificate = \"@default.pem\"\nkey = \"@default.key\"\n";
     let (Some(strict), Some(lenient)) = (site(""), site(with)) else { return };

@@ -96,7 +96,9 @@ impl Session {
             Shaken::Gone => return Step::Close,
             Shaken::Failed(error) => {
                 cx.observe.handshake_failed(self.client, self.settings.config.address, &error);
-                return Step::Close;
+                // What the client has sent already must not cost it the alert.
+                socket.leave_tls(&mut cx.buffers);
+                return self.start_linger(cx);
             }
         }
         let facts = socket.take_facts();
