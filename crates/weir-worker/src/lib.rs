@@ -56,7 +56,7 @@ pub fn run(channel: Channel) -> io::Result<ExitCode> {
     Worker::new(context, control)?.run()
 }
 
-/// Sessions that there can be: connections of clients, and streams, each of which holds two buffers.
+/// Sessions that there can be: connections of clients, and streams, which hold two buffers each.
 fn places(limits: &weir_base::Limits) -> usize {
     limits.sessions + limits.buffers / 2
 }

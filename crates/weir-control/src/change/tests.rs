@@ -65,6 +65,7 @@ fn listener(port: u8, active: bool) -> Listener {
         request_timeout: second,
         sticky_name: "S".into(),
         sozu_id_header: "Id".into(),
+        h2: Default::default(),
         elide_x_real_ip: false,
         send_x_real_ip: false,
         answers: Default::default(),
@@ -430,5 +431,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (1, [94, 52, 43, 25, 177]));
+    assert_eq!((crate::packed::FORMAT, lengths), (2, [118, 52, 43, 25, 177]));
 }

@@ -10,7 +10,7 @@ use weir_tls::certificate::{
     certificate_pem, key_pem, read_authorities, read_revocations, revocations_pem,
 };
 
-use super::listener::{listener, patched, refuse_http2};
+use super::listener::{h2_bounds, listener, patched, with_h2};
 use super::{Keys, Kind, Refusal, certificate};
 use crate::check;
 use crate::order::Order;
@@ -48,8 +48,8 @@ macro_rules! common {
 pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
     let interface = config.interface.clone();
     let plain = HttpListenerConfig { interface, ..common!(HttpListenerConfig of config) };
-    let listener = listener(state, &plain)?;
-    refuse_http2(config, config.back_timeout.into())?;
+    let mut listener = listener(state, &plain)?;
+    h2_bounds(config, config.back_timeout.into(), &mut listener.h2)?;
     let tls = Some(Box::new(tls(config)?));
     Ok(vec![Order::Listener(Listener { tls, ..listener })])
 }
@@ -76,7 +76,8 @@ fn tls(config: &Config) -> Result<ListenerTls, Refusal> {
 pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal> {
     let plain = common!(UpdateHttpListenerConfig of patch);
     let mut listener = patched(state, &plain, Kind::Https)?;
-    refuse_http2(patch, patch.back_timeout.map_or(listener.back_timeout.as_secs(), u64::from))?;
+    let back_timeout = patch.back_timeout.map_or(listener.back_timeout.as_secs(), u64::from);
+    h2_bounds(patch, back_timeout, &mut listener.h2)?;
     if let Some(tls) = listener.tls.as_deref_mut() {
         patch_tls(tls, patch)?;
         check::listener_tls(tls)?;
@@ -212,7 +213,7 @@ pub(super) fn config(listener: &Listener, tls: &ListenerTls, keys: Keys) -> Conf
     let default = tls.default_certificate.as_ref();
     let shown = default.map(certificate::without_key);
     let key = default.filter(|_| keys == Keys::Shown);
-    Config {
+    let message = Config {
         versions: versions.collect(),
         cipher_list: tls.cipher_list.clone(),
         groups_list: tls.groups_list.clone(),
@@ -228,5 +229,6 @@ pub(super) fn config(listener: &Listener, tls: &ListenerTls, keys: Keys) -> Conf
         client_ca_certificates: tls.client_authorities.iter().map(certificate_pem).collect(),
         client_ca_crls: tls.client_revoked.iter().map(revocations_pem).collect(),
         ..common!(Config of super::listener::config(listener))
-    }
+    };
+    with_h2(message, &listener.h2)
 }

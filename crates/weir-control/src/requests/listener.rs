@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use weir_proto::{
     CustomHttpAnswers, ForwardedHeaders, HttpListenerConfig as Config, ListenerType,
@@ -16,32 +17,15 @@ use super::{Kind, Refusal, address};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
-use crate::state::{Answers, Listener, State};
+use crate::state::{Answers, H2, Listener, State};
 
 /// The field of the request's id, of a listener that names none.
 const ID_HEADER: &str = "Sozu-Id";
 /// Seconds that a stream of HTTP/2 may be silent, at least.
 const IDLE_STREAM: u64 = 30;
-/// What knobs of HTTP/2 are when nobody turns them.
-const HTTP2: [(&str, u64); 17] = [
-    ("h2_max_rst_stream_per_window", 100),
-    ("h2_max_ping_per_window", 100),
-    ("h2_max_settings_per_window", 50),
-    ("h2_max_empty_data_per_window", 100),
-    ("h2_max_window_update_stream0_per_window", 100),
-    ("h2_max_continuation_frames", 20),
-    ("h2_max_glitch_count", 100),
-    ("h2_max_rst_stream_lifetime", 10_000),
-    ("h2_max_rst_stream_abusive_lifetime", 50),
-    ("h2_max_rst_stream_emitted_lifetime", 500),
-    ("h2_max_header_list_size", 65_536),
-    ("h2_max_header_table_size", 65_536),
-    ("h2_max_header_fields", 128),
-    ("h2_initial_connection_window", 1_048_576),
-    ("h2_max_concurrent_streams", 100),
-    ("h2_stream_shrink_ratio", 2),
-    ("h2_graceful_shutdown_deadline_seconds", 5),
-];
+/// Knobs of HTTP/2 that nothing turns here, and what they are.
+const FIXED: [(&str, u64); 2] =
+    [("h2_stream_shrink_ratio", 2), ("h2_graceful_shutdown_deadline_seconds", 5)];
 
 /// What a listener that is named speaks.
 pub(super) fn kind(proxy: i32, interface: Option<&String>) -> Result<Kind, Refusal> {
@@ -72,7 +56,8 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
     }
     no_interface(config.interface.as_ref())?;
     refuse_what_is_missing(config.expect_proxy, config.forwarded_headers)?;
-    refuse_http2(config, config.back_timeout.into())?;
+    let mut h2 = Box::default();
+    h2_bounds(config, config.back_timeout.into(), &mut h2)?;
     check::token("sticky_name", &config.sticky_name)?;
     let id_header = config.sozu_id_header.as_deref().unwrap_or(ID_HEADER);
     check::id_field_name("sozu_id_header", id_header)?;
@@ -93,6 +78,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         // A request of its own activates it.
         active: false,
         tls: None,
+        h2,
     })
 }
 
@@ -105,7 +91,8 @@ pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listen
     let mut listener = known(state, address(&patch.address)?, kind)?.clone();
     refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
     let back_timeout = patch.back_timeout.map(u64::from);
-    refuse_http2(patch, back_timeout.unwrap_or(listener.back_timeout.as_secs()))?;
+    let back_timeout = back_timeout.unwrap_or(listener.back_timeout.as_secs());
+    h2_bounds(patch, back_timeout, &mut listener.h2)?;
     if let Some(public) = &patch.public_address {
         listener.public_address = Some(super::address(public)?);
     }
@@ -177,19 +164,54 @@ fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<
     Ok(())
 }
 
-/// Refuses knobs of HTTP/2 that ask for something else than what the protocol's clients do.
-pub(super) fn refuse_http2(message: &impl Serialize, back_timeout: u64) -> Result<(), Refusal> {
+/// Takes the bounds of HTTP/2 that a message has.
+pub(super) fn h2_bounds(
+    message: &impl Serialize,
+    back_timeout: u64,
+    bounds: &mut H2,
+) -> Result<(), Refusal> {
     let Ok(Value::Object(fields)) = serde_json::to_value(message) else { return Ok(()) };
-    let usual = |name: &str| match name {
-        "h2_stream_idle_timeout_seconds" => Some(back_timeout.max(IDLE_STREAM)),
-        _ => HTTP2.iter().find(|(known, _)| *known == name).map(|(_, usual)| *usual),
-    };
-    let knobs = fields.iter().filter(|(name, value)| name.starts_with("h2_") && !value.is_null());
-    let mut unusual = knobs.filter(|(name, value)| value.as_u64() != usual(name));
-    match unusual.next() {
-        None => Ok(()),
-        Some((name, _)) => Err(format!("HTTP/2 is not in this version: leave `{name}` out").into()),
+    for (name, value) in &fields {
+        let (Some(bare), Some(value)) = (name.strip_prefix("h2_"), value.as_u64()) else {
+            continue;
+        };
+        let Some(key) = H2::KEYS.iter().find(|key| key.name == bare) else {
+            fixed(name, value, back_timeout)?;
+            continue;
+        };
+        if !(key.least..=key.most).contains(&value) && !is_clamped(bare) {
+            let (least, most) = (key.least, key.most);
+            return Err(format!("`{name}` is a number from {least} to {most}, not {value}").into());
+        }
+        bounds.set(bare, value);
     }
+    Ok(())
+}
+
+/// What is out of range is the nearest that is not, as the protocol has it.
+fn is_clamped(name: &str) -> bool {
+    matches!(name, "initial_connection_window" | "max_concurrent_streams")
+}
+
+fn fixed(name: &str, value: u64, back_timeout: u64) -> Result<(), Refusal> {
+    let usual = match name {
+        "h2_stream_idle_timeout_seconds" => Some(back_timeout.max(IDLE_STREAM)),
+        _ => FIXED.iter().find(|(known, _)| *known == name).map(|(_, usual)| *usual),
+    };
+    match usual {
+        Some(usual) if usual == value => Ok(()),
+        _ => Err(format!("`{name}` cannot be set in this version: leave it out").into()),
+    }
+}
+
+/// A message with the bounds that are not the usual ones.
+pub(super) fn with_h2<M: Serialize + DeserializeOwned>(message: M, bounds: &H2) -> M {
+    let unusual = H2::KEYS.iter().filter(|key| bounds.get(key.name) != Some(key.default));
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(&message) else { return message };
+    for key in unusual {
+        fields.insert(format!("h2_{}", key.name), bounds.get(key.name).into());
+    }
+    serde_json::from_value(Value::Object(fields)).unwrap_or(message)
 }
 
 fn seconds(name: &str, seconds: u32) -> Result<Duration, Refusal> {
@@ -223,7 +245,7 @@ fn custom(answers: Option<&CustomHttpAnswers>) -> Result<Answers, Refusal> {
 pub(super) fn config(listener: &Listener) -> Config {
     let seconds = |timeout: Duration| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
     let answers = listener.answers.iter().map(|(status, text)| (status.to_string(), text.clone()));
-    Config {
+    let message = Config {
         address: listener.address.into(),
         public_address: listener.public_address.map(Into::into),
         expect_proxy: false,
@@ -238,5 +260,6 @@ pub(super) fn config(listener: &Listener) -> Config {
         elide_x_real_ip: Some(listener.elide_x_real_ip),
         send_x_real_ip: Some(listener.send_x_real_ip),
         ..Config::default()
-    }
+    };
+    with_h2(message, &listener.h2)
 }

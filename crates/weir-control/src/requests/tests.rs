@@ -232,7 +232,7 @@ fn other_objects_are_checked_as_in_the_file() {
             ..config.clone()
         }),
         RequestType::AddHttpListener(HttpListenerConfig {
-            h2_max_concurrent_streams: Some(7),
+            h2_max_ping_per_window: Some(0),
             ..config
         }),
         RequestType::AddCluster(Cluster { authorized_hashes: vec!["me:1".into()], ..cluster() }),

@@ -5,6 +5,7 @@
 //! frontend on a known listener and, unless it denies, of a known cluster, every backend of a known
 //! cluster.
 
+mod h2;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
+pub use h2::{H2, H2Key};
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };
@@ -54,6 +56,8 @@ pub struct Listener {
     pub active: bool,
     /// Clients speak TLS.
     pub tls: Option<Box<ListenerTls>>,
+    /// Bounds of HTTP/2.
+    pub h2: Box<H2>,
 }
 
 /// A group of backends that serve the same.

@@ -71,6 +71,7 @@ fn listen(state: &mut State, address: &str) {
         request_timeout: second,
         sticky_name: "S".to_owned(),
         sozu_id_header: "Id".to_owned(),
+        h2: Default::default(),
         elide_x_real_ip: false,
         send_x_real_ip: false,
         answers: BTreeMap::new(),

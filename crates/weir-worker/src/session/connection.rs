@@ -1,9 +1,11 @@
 //! A connection that carries streams: how it becomes one, how it is read, how it ends.
 
 use weir_base::Instant;
+use weir_control::state::H2;
+use weir_http::h2::floods::Limits;
 use weir_http::h2::frame::PREFACE;
 use weir_http::h2::head::HeadLimits;
-use weir_http::h2::{self, Code, Connection, Options, Ours};
+use weir_http::h2::{Code, Connection, Options, Ours};
 
 use super::{Session, Stage, Step};
 use crate::buffers::Buffer;
@@ -11,15 +13,7 @@ use crate::context::Context;
 use crate::front::Front;
 use crate::multiplex::{Multiplex, Received, Site, WINDOW};
 
-/// Streams of one connection.
-const MOST_STREAMS: u32 = 100;
-/// Bytes of all streams of a connection that are under way.
-const CONNECTION_WINDOW: u32 = 1 << 20;
-/// Names and values of a head, and 32 for each field.
-const HEADER_LIST: u32 = 65_536;
-/// Fields of a head, pieces of a cookie counted.
-const FIELDS: usize = 128;
-/// Bytes of the table of either side.
+/// Bytes of the client's encoder table, which we keep.
 const HEADER_TABLE: u32 = 4_096;
 
 /// Whether a connection begins as one of HTTP/2 does; `None`: it may.
@@ -37,7 +31,10 @@ impl Session {
         else {
             return Step::Close;
         };
-        let machine = Connection::new(options(cx), cx.now);
+        let machine = Connection::new(
+            options(&self.settings.config.h2, cx.settings.limits.buffer_bytes),
+            cx.now,
+        );
         let connection = Multiplex::new(socket, machine, begun, key);
         let Some(key) = cx.multiplexes.insert(connection) else { return Step::Close };
         self.front = Front::Connection(key);
@@ -144,18 +141,32 @@ impl Session {
     }
 }
 
-fn options(cx: &Context) -> Options {
-    let text = cx.settings.limits.buffer_bytes;
+fn options(bounds: &H2, text: usize) -> Options {
     Options {
         ours: Ours {
             header_table: HEADER_TABLE,
-            max_streams: MOST_STREAMS,
+            max_streams: bounds.max_concurrent_streams,
             window: WINDOW,
-            connection_window: CONNECTION_WINDOW,
-            header_list: HEADER_LIST,
+            connection_window: bounds.initial_connection_window,
+            header_list: bounds.max_header_list_size,
         },
-        encoder_table: HEADER_TABLE,
-        head: HeadLimits { text, list: HEADER_LIST as usize, fields: FIELDS },
-        floods: h2::floods::Limits::default(),
+        encoder_table: bounds.max_header_table_size,
+        head: HeadLimits {
+            text,
+            list: bounds.max_header_list_size as usize,
+            fields: bounds.max_header_fields as usize,
+        },
+        floods: Limits {
+            resets: bounds.max_rst_stream_per_window,
+            resets_in_all: bounds.max_rst_stream_lifetime,
+            abusive_resets: bounds.max_rst_stream_abusive_lifetime,
+            provoked_resets: bounds.max_rst_stream_emitted_lifetime,
+            pings: bounds.max_ping_per_window,
+            settings: bounds.max_settings_per_window,
+            empty_data: bounds.max_empty_data_per_window,
+            window_updates: bounds.max_window_update_stream0_per_window,
+            continuations: bounds.max_continuation_frames,
+            glitches: bounds.max_glitch_count,
+        },
     }
 }

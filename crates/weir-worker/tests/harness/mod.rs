@@ -77,6 +77,7 @@ pub fn listener(address: SocketAddr) -> Listener {
         request_timeout: Duration::from_secs(10),
         sticky_name: "SOZUBALANCEID".into(),
         sozu_id_header: "Sozu-Id".into(),
+        h2: Default::default(),
         elide_x_real_ip: false,
         send_x_real_ip: false,
         answers: Default::default(),

@@ -6,7 +6,7 @@ use super::Builder;
 use crate::config::catalogue::{LISTENER, ListenerProtocol};
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
-use crate::state::Listener;
+use crate::state::{H2, Listener};
 
 impl Builder<'_> {
     pub(super) fn add_listener(&mut self, table: &Reader<'_>) {
@@ -61,6 +61,17 @@ impl Builder<'_> {
             sozu_id_header: self.id_field_name(table, "sozu_id_header").unwrap_or_default(),
             answers: self.answers(table),
             tls: None,
+            h2: Box::new(h2(table)),
         }
     }
+}
+
+fn h2(table: &Reader<'_>) -> H2 {
+    let mut bounds = H2::default();
+    for key in H2::KEYS {
+        if let Some(value) = table.read(&format!("h2_{}", key.name)) {
+            bounds.set(key.name, value);
+        }
+    }
+    bounds
 }

@@ -4,7 +4,7 @@ use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
 use super::{HTTP2, Harmless, Key, Kind, Later, PROXY, Section, UDP, Without};
 use super::{flag, key, number, optional, required, text};
-use crate::state::ClientAuth;
+use crate::state::{ClientAuth, H2};
 
 const fn inherited(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Seconds, Without::Other("top level"), doc)
@@ -12,6 +12,28 @@ const fn inherited(name: &'static str, doc: &'static str) -> Key {
 
 const fn legacy(name: &'static str) -> Key {
     optional(name, Kind::Text, "Path of a file with that answer. `answers` is preferred and wins.")
+}
+
+/// A bound of HTTP/2, as it is declared for the state.
+const fn h2(name: &'static str, doc: &'static str) -> Key {
+    let (_, bare) = name.as_bytes().split_at(3);
+    let mut at = 0;
+    while at < H2::KEYS.len() {
+        let known = &H2::KEYS[at];
+        if same(known.name.as_bytes(), bare) {
+            return number(name, Kind::Number(known.least, known.most), known.default, doc);
+        }
+        at += 1;
+    }
+    panic!("the state has no such bound")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 /// An entry of `[[listeners]]`.
@@ -57,11 +79,22 @@ pub(in super::super) static LISTENER: Section = Section {
         number("send_tls13_tickets", Kind::Number(0, 16), 4, "Session tickets for each client."),
         key("alpn_protocols", Kind::Texts, Without::Other("`h2`, `http/1.1`"), ALPN),
         flag("strict_sni_binding", true, STRICT),
-        flag(
-            "disable_http11",
-            false,
-            "Close connections on which `h2` was not agreed on; `alpn_protocols` must be `[\"h2\"]` then.",
-        ),
+        flag("disable_http11", false, ONLY_H2),
+        h2("h2_max_rst_stream_per_window", "RST_STREAM from a client in a second."),
+        h2("h2_max_ping_per_window", "PING from a client in a second."),
+        h2("h2_max_settings_per_window", "SETTINGS from a client in a second."),
+        h2("h2_max_empty_data_per_window", "DATA without content or end in a second."),
+        h2("h2_max_window_update_stream0_per_window", "WINDOW_UPDATE by a few bytes in a second."),
+        h2("h2_max_continuation_frames", "CONTINUATION frames of one header block."),
+        h2("h2_max_glitch_count", "Other frames without use in a second."),
+        h2("h2_max_rst_stream_lifetime", "RST_STREAM from a client on a connection."),
+        h2("h2_max_rst_stream_abusive_lifetime", "The same, before a response began."),
+        h2("h2_max_rst_stream_emitted_lifetime", "RST_STREAM that a client made the proxy send."),
+        h2("h2_max_header_list_size", "Bytes of a head, and 32 for each field."),
+        h2("h2_max_header_table_size", "Bytes of the client's header table that are used."),
+        h2("h2_max_header_fields", "Fields of a head, pieces of a cookie counted."),
+        h2("h2_initial_connection_window", "Bytes under way from a client, of all streams."),
+        h2("h2_max_concurrent_streams", "Streams of a connection at once."),
         optional("hsts", Kind::Table(&HSTS), "`Strict-Transport-Security` of responses."),
         text("client_auth", Kind::Word(words::<ClientAuth>), "none", CLIENT_AUTH),
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
@@ -71,21 +104,6 @@ pub(in super::super) static LISTENER: Section = Section {
         Later { names: &["expect_proxy"], remedy: PROXY, harmless: Harmless::False },
         Later {
             names: &[
-                "h2_max_rst_stream_per_window",
-                "h2_max_ping_per_window",
-                "h2_max_settings_per_window",
-                "h2_max_empty_data_per_window",
-                "h2_max_window_update_stream0_per_window",
-                "h2_max_continuation_frames",
-                "h2_max_glitch_count",
-                "h2_max_rst_stream_lifetime",
-                "h2_max_rst_stream_abusive_lifetime",
-                "h2_max_rst_stream_emitted_lifetime",
-                "h2_max_header_list_size",
-                "h2_max_header_table_size",
-                "h2_max_header_fields",
-                "h2_initial_connection_window",
-                "h2_max_concurrent_streams",
                 "h2_stream_shrink_ratio",
                 "h2_stream_idle_timeout_seconds",
                 "h2_graceful_shutdown_deadline_seconds",
@@ -109,6 +127,8 @@ const CIPHERS: &str = "Cipher suites, most wanted first, as `TLS13_AES_256_GCM_S
 const GROUPS: &str = "Groups of the key exchange, most wanted first, as `X25519MLKEM768`.";
 const DEFAULT_CERTIFICATE: &str =
     "PEM file with the certificate for clients that name no host, or one without a certificate.";
+const ONLY_H2: &str =
+    "Close connections that did not agree on `h2`; `alpn_protocols` must be `[\"h2\"]` then.";
 const ALPN: &str = "Protocols of the application, most wanted first.";
 const STRICT: &str = "Answer 421 to hosts that the certificate of the connection does not cover.";
 const CLIENT_AUTH: &str = "Whether clients are asked for a certificate.";

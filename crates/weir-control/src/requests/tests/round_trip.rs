@@ -12,7 +12,7 @@ use super::make;
 use crate::change::{diff, state_hash};
 use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend,
+    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend, H2,
     HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
     Position, Redirect, RedirectScheme, State, TlsVersion,
 };
@@ -125,6 +125,7 @@ fn listener() -> impl Strategy<Value = Listener> {
     (1..4_u16, option::of(1..9_u16), timeouts, flags, answers(), tls).prop_map(
         |(port, public, (front, back, connect, request), (elide, send, active), answers, tls)| {
             Listener {
+                h2: Box::new(H2 { max_concurrent_streams: request as u32, ..H2::default() }),
                 tls: tls.map(Box::new),
                 address: address(port),
                 public_address: public.map(address),

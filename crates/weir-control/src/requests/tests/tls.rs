@@ -131,7 +131,7 @@ fn a_patch_of_a_listener_changes_what_it_names() {
         update(|patch| patch.hsts = Some(HstsConfig::default())),
         update(|patch| patch.disable_http11 = Some(true)),
         alpn(&["h3"]),
-        update(|patch| patch.h2_max_ping_per_window = Some(1)),
+        update(|patch| patch.h2_max_ping_per_window = Some(0)),
         update(|patch| {
             patch.client_auth_policy = Some(ClientAuthPolicy {
                 client_auth: Some(ClientAuthMode::ClientAuthRequired.into()),

@@ -151,7 +151,8 @@ proptest! {
                 encoder.field(name.as_bytes(), &[value], *sensitive, &mut out);
             }
             let fields = decode(&mut decoder, &out).unwrap();
-            let wanted = block.iter().map(|(name, value, _)| (name.clone().into_bytes(), value.clone()));
+            let wanted = block.iter();
+            let wanted = wanted.map(|(name, value, _)| (name.clone().into(), value.clone()));
             prop_assert_eq!(fields, wanted.collect::<Fields>());
         }
     }
