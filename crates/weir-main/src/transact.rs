@@ -132,7 +132,8 @@ impl Supervisor {
             }
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
-        let deadline = now + self.plan.worker_timeout;
+        // To check many changes takes main its time: the workers' begins now.
+        let deadline = weir_sys::now() + self.plan.worker_timeout;
         let step = Step::Preparing;
         self.transaction = Some(Transaction {
             who,
@@ -206,7 +207,7 @@ impl Supervisor {
                     self.abandon(transaction, "every worker ended while it checked the change");
                 }
             }
-            Step::Preparing => self.commit(now),
+            Step::Preparing => self.commit(),
             Step::Committing => self.finish_transaction(),
         }
     }
@@ -228,7 +229,7 @@ impl Supervisor {
     }
 
     /// Every worker has prepared: stores the transaction, then makes it true.
-    fn commit(&mut self, now: Instant) {
+    fn commit(&mut self) {
         let Some(mut transaction) = self.transaction.take() else { return };
         let record = Record {
             time_ms: now_millis(),
@@ -250,7 +251,7 @@ impl Supervisor {
         self.sockets.remove(&transaction.closed);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
         transaction.step = Step::Committing;
-        transaction.deadline = now + self.plan.worker_timeout;
+        transaction.deadline = weir_sys::now() + self.plan.worker_timeout;
         transaction.waiting = self.slots_that(Slot::takes_orders).collect();
         let alone = transaction.waiting.is_empty();
         self.transaction = Some(transaction);
