@@ -172,26 +172,26 @@ impl Supervisor {
     }
 
     /// A worker can apply what was prepared.
-    pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64, now: Instant) {
+    pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64) {
         if let Some(transaction) = self.transaction.as_mut().filter(|t| t.epoch == epoch) {
             transaction.checked = true;
         }
-        self.advance(slot, epoch, Step::Preparing, now);
+        self.advance(slot, epoch, Step::Preparing);
     }
 
     /// A worker has applied an epoch.
-    pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64, now: Instant) {
-        self.advance(slot, epoch, Step::Committing, now);
+    pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64) {
+        self.advance(slot, epoch, Step::Committing);
     }
 
     /// A worker is gone: nobody waits for it.
-    pub(crate) fn note_gone(&mut self, slot: u16, now: Instant) {
+    pub(crate) fn note_gone(&mut self, slot: u16) {
         if let Some((epoch, step)) = self.transaction.as_ref().map(|t| (t.epoch, t.step)) {
-            self.advance(slot, epoch, step, now);
+            self.advance(slot, epoch, step);
         }
     }
 
-    fn advance(&mut self, slot: u16, epoch: u64, step: Step, now: Instant) {
+    fn advance(&mut self, slot: u16, epoch: u64, step: Step) {
         let Some(transaction) = &mut self.transaction else { return };
         if transaction.epoch != epoch || transaction.step != step {
             return;
