@@ -1,24 +1,34 @@
 //! Invariants of HTTP/2.
 
 use weir_base::Instant;
-use weir_http::h1::{self, parse_request};
+use weir_http::h1::{self, parse_request, parse_response};
 use weir_http::h2::floods::Limits;
 use weir_http::h2::frame::PREFACE;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::hpack::{DecodeError, Decoder, Encoder};
-use weir_http::h2::{Connection, Event, Options, Ours};
-use weir_http::message::Fields;
+use weir_http::h2::{Connection, Event, Options, Ours, Role};
+use weir_http::message::{Fields, Method};
 
 const TEXT: usize = 4_096;
 const STREAMS: u32 = 8;
 
-/// Any bytes behind a preface, in pieces whose size the first byte says.
+/// Any bytes as what each end of a connection receives, in pieces whose size the first byte says.
 pub fn connection(data: &[u8]) {
     let Some((piece, frames)) = data.split_first() else { return };
-    let mut connection = Connection::new(options(), Instant::default());
-    let all = [PREFACE, frames].concat();
+    let server = Connection::new(options(Role::Server), Instant::default());
+    feed(server, *piece, &[PREFACE, frames].concat());
+    let mut client = Connection::new(options(Role::Client), Instant::default());
+    for stream in 0..STREAMS {
+        let id = client.open(stream == 1).expect("there is room");
+        client.write_head(id, b"", stream % 3 == 0, &mut Vec::new());
+    }
+    client.control().clear();
+    feed(client, *piece, frames);
+}
+
+fn feed(mut connection: Connection, piece: u8, all: &[u8]) {
     let (mut held, mut text) = (Vec::new(), Vec::new());
-    for part in all.chunks(usize::from(*piece) + 1) {
+    for part in all.chunks(usize::from(piece) + 1) {
         held.extend_from_slice(part);
         loop {
             let step = connection.receive(&held, Instant::default(), &mut text);
@@ -30,6 +40,7 @@ pub fn connection(data: &[u8]) {
                     connection.consumed(stream, len);
                 }
                 Event::Request { .. } => request(&text),
+                Event::Response { .. } => response(&text),
                 _ => {}
             }
             assert!(connection.control().len() <= 64 * 1024);
@@ -51,11 +62,24 @@ fn request(text: &[u8]) {
     }
 }
 
-fn options() -> Options {
+/// And that of a response.
+fn response(text: &[u8]) {
+    assert!(text.len() <= TEXT && text.ends_with(b"\r\n\r\n"));
+    let limits = h1::HeadLimits { head_bytes: TEXT, target_bytes: TEXT };
+    let fields = &mut Fields::with_capacity(200);
+    if let Ok(head) = parse_response(text, &limits, fields, Method::Get) {
+        assert_eq!(head.expect("complete").len, text.len(), "nothing follows a head");
+    }
+}
+
+fn options(role: Role) -> Options {
     Options {
+        role,
+        most_streams: STREAMS as usize,
         ours: Ours {
             header_table: 512,
             max_streams: STREAMS,
+            connect_protocol: true,
             window: 65_535,
             connection_window: 65_535,
             header_list: 8_192,

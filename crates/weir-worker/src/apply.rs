@@ -156,7 +156,7 @@ fn listener_settings(
 fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls)).transpose();
+    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls, config.http2)).transpose();
     let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let hash = object_hash("cluster", &config);
     Ok(ClusterSettings { config, hash, answers, tls })

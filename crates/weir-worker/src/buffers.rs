@@ -124,6 +124,12 @@ impl Buffers {
         room
     }
 
+    /// Reserves that many buffers for what can do without, while half of the pool is free.
+    #[must_use]
+    pub(crate) fn admit_lavishly(&mut self, count: usize) -> bool {
+        self.reserved + count <= self.limit / 2 && self.admit(count)
+    }
+
     /// Whether that many buffers can be reserved.
     pub(crate) fn has_room(&self, count: usize) -> bool {
         self.reserved + count <= self.limit
@@ -201,10 +207,11 @@ fn fresh(size: usize) -> Box<[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
 
-    fn pool(buffers: usize) -> Buffers {
+    /// One of that many small buffers.
+    pub(crate) fn pool(buffers: usize) -> Buffers {
         let limits = Limits {
             sessions: 1,
             backend_connections: 1,
@@ -221,6 +228,12 @@ mod tests {
         };
         Buffers::new(&limits)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::pool;
+    use super::*;
 
     #[test]
     fn an_exchange_reserves_both_directions_or_nothing() {

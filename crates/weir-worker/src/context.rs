@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
-use std::time::Duration;
 
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
@@ -21,7 +20,7 @@ use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
-use crate::session::{Active, Session, Upstreamed};
+use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::upstream::{Peer, Upstream};
 
@@ -35,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) pipes: Pipes,
     pub(crate) upstream: Upstream,
     pub(crate) multiplexes: Multiplexes,
+    /// Streams that have no session yet.
+    pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
@@ -77,6 +78,7 @@ impl Context {
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
             multiplexes: Multiplexes::new(limits.sessions),
+            born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
             observe,
@@ -125,7 +127,7 @@ impl Context {
 
     /// Nothing waits to be driven.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.ready.is_empty()
+        self.ready.is_empty() && !self.upstream.has_ready()
     }
 
     /// Puts a session in line for that many buffers.
@@ -217,7 +219,7 @@ impl Context {
 
     /// Starts a connection to a backend.
     pub(crate) fn connect(&mut self, peer: &Peer, owner: Key) -> Result<Key, BackFailure> {
-        let connected = self.upstream.connect(peer, owner, &self.epoll);
+        let connected = self.upstream.connect(peer, owner, &self.epoll, &mut self.buffers);
         if connected.is_ok() {
             self.observe.connects_possible();
         }
@@ -234,9 +236,15 @@ impl Context {
         })
     }
 
-    /// Keeps a backend connection for the next exchange, for at most `timeout`.
-    pub(crate) fn release(&mut self, key: Key, timeout: Duration) {
-        self.upstream.release(key, self.now, timeout);
+    /// Reads what came on backend connections that carry streams.
+    pub(crate) fn drive_backends(&mut self) {
+        let Self { upstream, scratch, buffers, observe, .. } = self;
+        upstream.drive_shared(self.now, scratch, buffers, |broken| observe.backend_broke(&broken));
+    }
+
+    /// Sends what streams to backends have written in this turn.
+    pub(crate) fn send_to_backends(&mut self) {
+        self.upstream.flush(self.now, &mut self.buffers);
     }
 
     /// An exchange begins to use a backend.

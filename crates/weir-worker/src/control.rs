@@ -223,7 +223,7 @@ impl Control {
     fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {
         let changes = commit(&mut cx.tables, &mut self.sockets, batch);
         for address in changes.forgotten {
-            cx.upstream.forget(address);
+            cx.upstream.forget(address, &mut cx.buffers);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
         Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })

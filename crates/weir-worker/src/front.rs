@@ -16,7 +16,7 @@ pub(crate) enum Front {
     /// A connection of its own.
     Socket(Socket),
     /// A stream of a connection.
-    Stream(StreamId),
+    Stream(Stream),
     /// The connection of streams, which has its socket.
     Connection(Key),
 }
@@ -26,10 +26,18 @@ pub(crate) enum Front {
 pub(crate) struct StreamId {
     pub(crate) connection: Key,
     pub(crate) number: u32,
+}
+
+/// A stream that a client opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
     /// The request has no body.
     pub(crate) bodiless: bool,
     /// Buffers that are reserved for it.
     pub(crate) buffers: usize,
+    /// It asks for another protocol (RFC 8441).
+    pub(crate) tunnel: bool,
 }
 
 impl Front {
@@ -37,7 +45,7 @@ impl Front {
     pub(crate) fn end<'a>(&'a mut self, all: &'a mut Multiplexes) -> End<'a> {
         match self {
             Self::Socket(socket) => End::Socket(socket),
-            Self::Stream(id) => End::Stream(all, *id),
+            Self::Stream(stream) => End::Stream(all, stream.id),
             Self::Connection(_) => End::Nothing,
         }
     }
@@ -50,9 +58,9 @@ impl Front {
         }
     }
 
-    pub(crate) fn stream(&self) -> Option<StreamId> {
+    pub(crate) fn stream(&self) -> Option<Stream> {
         match self {
-            Self::Stream(id) => Some(*id),
+            Self::Stream(stream) => Some(*stream),
             _ => None,
         }
     }
@@ -139,17 +147,17 @@ impl End<'_> {
         }
     }
 
-    /// What was written is all of it.
-    pub(crate) fn finish(&mut self) {
+    /// What was written is all of it but for trailers, which are lines.
+    pub(crate) fn finish(&mut self, trailers: &[u8]) {
         if let Self::Stream(all, id) = self {
-            all.finish(*id);
+            all.finish(*id, trailers);
         }
     }
 
     pub(crate) fn shutdown_write(&mut self, pool: &mut Buffers) {
         match self {
             Self::Socket(socket) => socket.shutdown_write(pool),
-            Self::Stream(all, id) => all.finish(*id),
+            Self::Stream(all, id) => all.finish(*id, &[]),
             Self::Nothing => {}
         }
     }

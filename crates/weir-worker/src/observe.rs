@@ -20,6 +20,7 @@ use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
 
 use crate::session::Session;
+use crate::upstream::Broken;
 use trouble::Trouble;
 
 /// Changes of one turn that main is told of; the log has them all.
@@ -245,6 +246,11 @@ impl Observe {
     pub(crate) fn backend_untrusted(&mut self, cluster: &str, backend: &Spec, error: &dyn Display) {
         let backend = named(cluster, backend);
         self.tell(Event::BackendHandshakeFailed { backend, error });
+    }
+
+    /// A connection to a backend that many streams share was ended for a rule that was broken.
+    pub(crate) fn backend_broke(&mut self, broken: &Broken) {
+        self.internal(&format!("HTTP/2 with the backend at {}", broken.address), &broken.fault);
     }
 
     pub(crate) fn handshake_failed(

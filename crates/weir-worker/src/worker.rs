@@ -15,9 +15,8 @@ use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::front::Front;
-use crate::multiplex::Born;
 use crate::observe::Shut;
-use crate::session::{Session, Stage};
+use crate::session::{Born, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
 use crate::upstream::Wake;
@@ -73,6 +72,8 @@ impl Worker {
             self.cx.handshakes_left = HANDSHAKES;
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
+            self.cx.drive_backends();
+            self.wake_streams();
             self.drive_ready();
             self.serve_streams();
             self.fire_timers();
@@ -158,7 +159,7 @@ impl Worker {
 
     /// Makes sessions of new streams, and drives who can go on because of others.
     fn serve_streams(&mut self) {
-        while let Some(born) = self.cx.multiplexes.born() {
+        while let Some(born) = self.cx.born.pop() {
             self.bear(born);
         }
         self.wake_streams();
@@ -166,7 +167,11 @@ impl Worker {
     }
 
     fn wake_streams(&mut self) {
-        while let Some(key) = self.cx.multiplexes.woken() {
+        let next = |cx: &mut Context| {
+            let front = cx.multiplexes.woken().or_else(|| cx.multiplexes.carrier());
+            front.or_else(|| cx.upstream.woken())
+        };
+        while let Some(key) = next(&mut self.cx) {
             self.queue(key);
         }
     }
@@ -174,12 +179,12 @@ impl Worker {
     /// Makes a session of a stream.
     fn bear(&mut self, born: Born) {
         let id: RequestId = self.cx.new_id();
-        let (now, stream) = (self.cx.now, born.id);
+        let (now, stream) = (self.cx.now, born.begun.stream);
         let reservation = Reservation::Exchange(stream.buffers);
         if self.sessions.is_full() {
-            self.cx.buffers.give(born.text);
+            self.cx.buffers.give(born.begun.text);
             self.cx.buffers.dismiss(reservation);
-            return self.cx.multiplexes.refuse(stream);
+            return self.cx.multiplexes.refuse(stream.id);
         }
         let opened = self.sessions.insert_with(|key| {
             Ok::<_, io::Error>(Session {
@@ -188,7 +193,7 @@ impl Worker {
                 client: born.client,
                 listener: born.listener,
                 settings: born.settings,
-                stage: Stage::Head(born.text),
+                stage: Stage::Head(born.begun.text),
                 since: now,
                 active_at: now,
                 requests: 0,
@@ -202,13 +207,14 @@ impl Worker {
             })
         });
         let Some(Ok(key)) = opened else { return };
-        self.cx.multiplexes.adopt(stream, key);
+        self.cx.multiplexes.adopt(stream.id, key);
         self.queue(key);
     }
 
     /// Sends what streams have written in this turn.
     fn send_collected(&mut self) {
         self.cx.multiplexes.flush(&mut self.cx.buffers);
+        self.cx.send_to_backends();
         self.wake_streams();
     }
 
@@ -228,7 +234,7 @@ impl Worker {
         while let Some(key) = self.cx.wheel.poll(self.cx.now) {
             self.session_timer(key);
         }
-        self.cx.upstream.expire(self.cx.now);
+        self.cx.upstream.expire(self.cx.now, &mut self.cx.buffers);
         self.gate.expire(&mut self.cx);
         if self.next_sweep <= self.cx.now {
             self.sweep();

@@ -44,6 +44,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         www_authenticate: config.www_authenticate.clone(),
         max_connections_per_ip: config.max_connections_per_ip.filter(|limit| *limit > 0),
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
+        http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
     };
     Ok(vec![Order::Cluster(cluster)])
@@ -102,7 +103,6 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
         (config.proxy_protocol.is_some(), "the PROXY protocol"),
-        (config.http2 == Some(true), "HTTP/2 to backends"),
         (config.health_check.is_some(), "active health checks"),
         (config.udp.is_some(), "UDP"),
         (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
@@ -219,6 +219,7 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         // Absent would be what the proxy has for all clusters.
         max_connections_per_ip: Some(cluster.max_connections_per_ip.unwrap_or_default()),
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
+        http2: Some(cluster.http2),
         tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),
         ..Config::default()
     }

@@ -85,6 +85,8 @@ pub struct Cluster {
     pub max_connections_per_ip: Option<u64>,
     /// Seconds in `Retry-After` of a 429; `None` or 0: no field.
     pub retry_after: Option<u32>,
+    /// Its backends are asked for HTTP/2.
+    pub http2: bool,
     /// Its backends speak TLS.
     pub tls: Option<Box<BackendTls>>,
 }

@@ -95,6 +95,12 @@ impl Exchange {
         self.reused = reused;
     }
 
+    /// The connection turned out to be for others: another one is wanted.
+    pub fn handle_elsewhere(&mut self) {
+        self.phase = Phase::Connecting;
+        self.reused = false;
+    }
+
     /// Bytes of the request body have left the buffer for good.
     pub fn handle_spent(&mut self) {
         self.spent = true;

@@ -24,6 +24,7 @@ pub struct Pump {
     decoder: BodyDecoder,
     output: Output,
     pieces: Pieces,
+    trailers: Vec<u8>,
 }
 
 /// What becomes of the payload.
@@ -51,7 +52,8 @@ impl Pump {
             (_, Framing::Chunked) => Output::NewChunks,
             (_, Framing::Length(_) | Framing::UntilClose) => Output::Raw,
         };
-        let mut pump = Self { decoder: BodyDecoder::new(from), output, pieces: Pieces::new() };
+        let (decoder, pieces) = (BodyDecoder::new(from), Pieces::new());
+        let mut pump = Self { decoder, output, pieces, trailers: Vec::new() };
         pump.finish();
         pump
     }
@@ -118,6 +120,11 @@ impl Pump {
         self.finish();
     }
 
+    /// The lines of a trailer section that did not go on with the body.
+    pub fn trailers(&self) -> &[u8] {
+        &self.trailers
+    }
+
     /// Payload decoded so far.
     pub const fn body_bytes(&self) -> u64 {
         self.decoder.payload()
@@ -132,6 +139,7 @@ impl Pump {
                 self.pieces.push_text(b"\r\n");
             }
             (_, Part::Data(data)) => self.pieces.push_range(data),
+            (Output::Raw, Part::Trailer(field)) => self.keep_trailer(buf, field),
             (Output::Raw | Output::NewChunks, _) => {}
             (Output::SameChunks, Part::Chunk { line: Some(line), .. }) => {
                 self.pieces.push_range(line);
@@ -159,6 +167,15 @@ impl Pump {
             }
         }
         self.pieces.push_text(&text[at..]);
+    }
+
+    /// For a peer that gets trailers in another way; they are bounded by [`super::TRAILER_BYTES`].
+    fn keep_trailer(&mut self, buf: &[u8], field: Field) {
+        if !field.hop {
+            for piece in [field.name.of(buf), b": ", field.value.of(buf), b"\r\n"] {
+                self.trailers.extend_from_slice(piece);
+            }
+        }
     }
 
     /// `Name: value` and CRLF; one piece when it came so.

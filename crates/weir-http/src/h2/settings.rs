@@ -8,8 +8,10 @@ use super::{Code, flow};
 pub struct Ours {
     /// Bytes of the table that the peer's encoder may use.
     pub header_table: u32,
-    /// Streams that may be open at once.
+    /// Streams that the peer may have open at once.
     pub max_streams: u32,
+    /// The peer may ask for other protocols on streams (RFC 8441 §3); a server says so.
+    pub connect_protocol: bool,
     /// Bytes that a stream begins with.
     pub window: u32,
     /// Bytes of all streams together.
@@ -28,7 +30,7 @@ impl Ours {
             (4, self.window),
             (5, MAX_PAYLOAD as u32),
             (6, self.header_list),
-            (8, 0),
+            (8, u32::from(self.connect_protocol)),
             (9, 1),
         ];
         let mut payload = [0; 48];
@@ -55,6 +57,8 @@ pub struct Theirs {
     pub max_payload: usize,
     /// Streams that we may open at once.
     pub max_streams: u32,
+    /// It takes other protocols on streams (RFC 8441 §3).
+    pub connect_protocol: bool,
 }
 
 impl Default for Theirs {
@@ -64,6 +68,7 @@ impl Default for Theirs {
             window: flow::INITIAL,
             max_payload: MAX_PAYLOAD,
             max_streams: u32::MAX,
+            connect_protocol: false,
         }
     }
 }
@@ -89,6 +94,7 @@ impl Theirs {
             match (id, value) {
                 (1, bytes) => self.header_table = bytes,
                 (2, 2..) | (8, 2..) => return Err(Code::ProtocolError),
+                (8, value) => self.connect_protocol = value == 1,
                 (3, count) => self.max_streams = count,
                 (4, bytes) => {
                     self.window = i32::try_from(bytes).map_err(|_| Code::FlowControlError)?;
@@ -135,6 +141,7 @@ mod tests {
         let ours = Ours {
             header_table: 4_096,
             max_streams: 100,
+            connect_protocol: true,
             window: 65_535,
             connection_window: 1 << 20,
             header_list: 65_536,

@@ -1,4 +1,4 @@
-//! The life of a stream that a client opened, RFC 9113 §5.1.
+//! The life of a stream that a client opened, RFC 9113 §5.1, on either side.
 //!
 //! ```text
 //!                    HEADERS                    END_STREAM received
@@ -9,7 +9,9 @@
 //!                        HalfClosedLocal ────────────────────────────▶ Closed
 //! ```
 //!
-//! RST_STREAM, sent or received, leads from anywhere but `Idle` to `Closed`. There is no push.
+//! RST_STREAM, sent or received, leads from anywhere but `Idle` to `Closed`. There is no push. HEADERS
+//! open a stream, whoever sends them; the heads of responses, which only a client receives, leave
+//! it as it is unless they end it.
 
 use super::Code;
 
@@ -29,6 +31,8 @@ pub enum State {
 pub enum Event {
     /// HEADERS came; whether they end the stream.
     Headers(bool),
+    /// HEADERS with a response came; whether they end the stream.
+    Response(bool),
     /// DATA came; whether they end the stream.
     Data(bool),
     /// RST_STREAM came.
@@ -58,7 +62,7 @@ impl State {
     /// # Errors
     /// What to do about an event that must not happen here.
     pub const fn next(self, event: Event) -> Result<Self, Refusal> {
-        use Event::{Data, Headers, Reset, SentEnd, SentReset, WindowUpdate};
+        use Event::{Data, Headers, Reset, Response, SentEnd, SentReset, WindowUpdate};
         use State::{Closed, HalfClosedLocal, HalfClosedRemote, Idle, Open};
         Ok(match (self, event) {
             (Idle, Headers(false)) => Open,
@@ -68,12 +72,12 @@ impl State {
             (Open | HalfClosedLocal, Headers(false)) => {
                 return Err(Refusal::Stream(Code::ProtocolError));
             }
-            (Open, Headers(true) | Data(true)) => HalfClosedRemote,
-            (HalfClosedLocal, Headers(true) | Data(true)) => Closed,
-            (Open | HalfClosedLocal, Data(false)) => self,
+            (Open, Headers(true) | Response(true) | Data(true)) => HalfClosedRemote,
+            (HalfClosedLocal, Headers(true) | Response(true) | Data(true)) => Closed,
+            (Open | HalfClosedLocal, Response(false) | Data(false)) => self,
             (Open, SentEnd) => HalfClosedLocal,
             (HalfClosedRemote, SentEnd) => Closed,
-            (HalfClosedRemote, Headers(_) | Data(_)) => {
+            (HalfClosedRemote, Headers(_) | Response(_) | Data(_)) => {
                 return Err(Refusal::Stream(Code::StreamClosed));
             }
             (Open | HalfClosedLocal | HalfClosedRemote, WindowUpdate) => self,
@@ -90,30 +94,37 @@ mod tests {
 
     /// The whole table, for whoever changes it to see.
     const TABLE: &str = "\
-Idle: Headers(false) Open, Headers(true) HalfClosedRemote, Data(false) Connection(ProtocolError), \
-Data(true) Connection(ProtocolError), Reset Connection(ProtocolError), \
-WindowUpdate Connection(ProtocolError), SentEnd Connection(ProtocolError), \
-SentReset Connection(ProtocolError)
-Open: Headers(false) Stream(ProtocolError), Headers(true) HalfClosedRemote, Data(false) Open, \
+Idle: Headers(false) Open, Headers(true) HalfClosedRemote, \
+Response(false) Connection(ProtocolError), Response(true) Connection(ProtocolError), \
+Data(false) Connection(ProtocolError), Data(true) Connection(ProtocolError), \
+Reset Connection(ProtocolError), WindowUpdate Connection(ProtocolError), \
+SentEnd Connection(ProtocolError), SentReset Connection(ProtocolError)
+Open: Headers(false) Stream(ProtocolError), Headers(true) HalfClosedRemote, \
+Response(false) Open, Response(true) HalfClosedRemote, Data(false) Open, \
 Data(true) HalfClosedRemote, Reset Closed, WindowUpdate Open, SentEnd HalfClosedLocal, \
 SentReset Closed
 HalfClosedLocal: Headers(false) Stream(ProtocolError), Headers(true) Closed, \
-Data(false) HalfClosedLocal, Data(true) Closed, Reset Closed, WindowUpdate HalfClosedLocal, \
-SentEnd HalfClosedLocal, SentReset Closed
+Response(false) HalfClosedLocal, Response(true) Closed, Data(false) HalfClosedLocal, \
+Data(true) Closed, Reset Closed, WindowUpdate HalfClosedLocal, SentEnd HalfClosedLocal, \
+SentReset Closed
 HalfClosedRemote: Headers(false) Stream(StreamClosed), Headers(true) Stream(StreamClosed), \
+Response(false) Stream(StreamClosed), Response(true) Stream(StreamClosed), \
 Data(false) Stream(StreamClosed), Data(true) Stream(StreamClosed), Reset Closed, \
 WindowUpdate HalfClosedRemote, SentEnd Closed, SentReset Closed
-Closed: Headers(false) Ignore, Headers(true) Ignore, Data(false) Ignore, Data(true) Ignore, \
-Reset Ignore, WindowUpdate Ignore, SentEnd Ignore, SentReset Ignore
+Closed: Headers(false) Ignore, Headers(true) Ignore, Response(false) Ignore, \
+Response(true) Ignore, Data(false) Ignore, Data(true) Ignore, Reset Ignore, WindowUpdate Ignore, \
+SentEnd Ignore, SentReset Ignore
 ";
 
     #[test]
     fn every_transition_is_the_one_of_the_table() {
-        use Event::{Data, Headers, Reset, SentEnd, SentReset, WindowUpdate};
+        use Event::{Data, Headers, Reset, Response, SentEnd, SentReset, WindowUpdate};
         use State::{Closed, HalfClosedLocal, HalfClosedRemote, Idle, Open};
         let events = [
             Headers(false),
             Headers(true),
+            Response(false),
+            Response(true),
             Data(false),
             Data(true),
             Reset,

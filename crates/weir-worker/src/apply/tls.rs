@@ -16,6 +16,7 @@ use crate::upstream::BackendTls;
 
 /// Spoken with clients and backends.
 const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
 
 /// The certificates of listeners while orders are compiled: a listener keeps its own when it is
 /// changed, and loses them when it is removed.
@@ -92,7 +93,11 @@ const MOST_TICKETS: usize = 16;
 ///
 /// # Errors
 /// A sentence about what cannot be carried out.
-pub(super) fn back(tables: &Tables, tls: &state::BackendTls) -> Result<BackendTls, String> {
+pub(super) fn back(
+    tables: &Tables,
+    tls: &state::BackendTls,
+    http2: bool,
+) -> Result<BackendTls, String> {
     tables.tls_refusal.clone().map_or(Ok(()), Err)?;
     let system =
         if tls.verify && tls.authorities.is_empty() { system_authorities() } else { Vec::new() };
@@ -100,7 +105,7 @@ pub(super) fn back(tables: &Tables, tls: &state::BackendTls) -> Result<BackendTl
         authorities: if system.is_empty() { &tls.authorities } else { &system },
         verify: tls.verify,
         identity: tls.identity.as_ref().map(|identity| (&identity.chain[..], &identity.key)),
-        alpn: &[HTTP1],
+        alpn: if http2 { &[HTTP2, HTTP1] } else { &[HTTP1] },
     })?;
     Ok(BackendTls { config, server_name: tls.server_name.as_deref().map(Into::into) })
 }

@@ -1,31 +1,33 @@
 //! One connection: frames in and out.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
-use std::rc::Rc;
 
 use weir_base::{Instant, Key};
-use weir_http::h2::{self, Event, Fault, Priority};
+use weir_http::h2::head::Told;
+use weir_http::h2::{self, Code, Event, Fault, Priority};
 
-use crate::buffers::{Buffer, Buffers, PER_EXCHANGE};
-use crate::front::StreamId;
-use crate::session::TlsClient;
+use super::inbound::Inbound;
+use crate::buffers::{Buffer, Buffers, PER_EXCHANGE, Reservation};
+use crate::front::{Stream, StreamId};
 use crate::socket::{Read, Socket};
-use crate::tables::ListenerSettings;
 
 /// Frames that are collected before DATA waits, in bytes.
 pub(super) const OUT_BYTES: usize = 16 * 1024 + h2::frame::HEADER;
 
-/// A stream whose session is to be made.
-pub(crate) struct Born {
-    pub(crate) id: StreamId,
+/// A stream that a client opened, whose session is to be made.
+pub(crate) struct Begun {
+    pub(crate) stream: Stream,
     /// The text of its request.
     pub(crate) text: Buffer,
-    pub(crate) client: SocketAddr,
-    pub(crate) listener: Key,
-    pub(crate) settings: Rc<ListenerSettings>,
-    pub(crate) tls: Option<Rc<TlsClient>>,
+}
+
+/// Why nothing more comes of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// The peer has done nothing about it.
+    Refused,
+    /// It was given up.
+    Reset,
 }
 
 /// What a connection keeps of a stream.
@@ -33,18 +35,63 @@ pub(super) struct Entry {
     pub(super) number: u32,
     /// `None` until it is made.
     pub(super) session: Option<Key>,
-    /// Bytes of the body that the session has not read.
-    pub(super) inbound: VecDeque<Buffer>,
-    /// No more will come.
-    pub(super) ended: bool,
+    pub(super) inbound: Inbound,
     /// The peer, or the end of the connection, gave it up.
-    pub(super) dead: bool,
+    pub(super) gone: Option<Gone>,
+    /// The peer wants nothing more of us; what it said is complete.
+    pub(super) deaf: bool,
     /// Its session has bytes that could not be written.
     pub(super) blocked: bool,
     /// Everything was written.
     pub(super) finished: bool,
     pub(super) priority: Priority,
+    pub(super) width: Width,
 }
+
+impl Entry {
+    fn new(number: u32, session: Option<Key>) -> Self {
+        Self {
+            number,
+            session,
+            inbound: Inbound::default(),
+            gone: None,
+            deaf: false,
+            blocked: false,
+            finished: false,
+            priority: Priority::default(),
+            width: Width { window: WINDOW, read: 0, buffers: 0 },
+        }
+    }
+}
+
+/// How wide a stream's receive window is.
+pub(super) struct Width {
+    window: u32,
+    /// Bytes that were read since it has grown.
+    read: usize,
+    /// Buffers that are reserved beyond those of a window that has not grown.
+    pub(super) buffers: usize,
+}
+
+impl Width {
+    /// A reader that has taken all there was of twice the window gets a window twice as wide, while
+    /// half of the pool is free; by how many bytes it grows.
+    pub(super) fn grow(&mut self, read: usize, all: bool, pool: &mut Buffers) -> Option<u32> {
+        self.read += read;
+        let waits = all && self.read >= 2 * self.window as usize && self.window < WIDEST;
+        let buffers = (self.window as usize).div_ceil(pool.size());
+        if !waits || !pool.admit_lavishly(buffers) {
+            return None;
+        }
+        self.buffers += buffers;
+        self.read = 0;
+        self.window *= 2;
+        Some(self.window / 2)
+    }
+}
+
+/// The widest window of a stream, in bytes.
+const WIDEST: u32 = 16 * WINDOW;
 
 /// A connection that carries streams.
 pub(crate) struct Multiplex {
@@ -59,7 +106,7 @@ pub(crate) struct Multiplex {
     pub(super) last: Option<(u32, usize)>,
     pub(super) entries: Vec<Entry>,
     pub(super) dirty: bool,
-    session: Key,
+    carrier: Key,
     /// It is not to be used for new streams.
     pub(crate) closing: bool,
     /// Clusters in whose per-address count the connection is.
@@ -87,7 +134,7 @@ impl Multiplex {
         socket: Socket,
         machine: h2::Connection,
         begun: Option<Buffer>,
-        session: Key,
+        carrier: Key,
     ) -> Self {
         Self {
             socket,
@@ -98,14 +145,15 @@ impl Multiplex {
             last: None,
             entries: Vec::new(),
             dirty: false,
-            session,
+            carrier,
             closing: false,
             counted: Vec::new(),
         }
     }
 
-    pub(super) fn session(&self) -> Key {
-        self.session
+    /// Who reads its frames.
+    pub(super) fn carrier(&self) -> Key {
+        self.carrier
     }
 
     /// Buffers of the pool are held.
@@ -153,7 +201,7 @@ impl Multiplex {
         self.release(pool);
         let entries = self.entries.drain(..);
         let sessions = entries.filter_map(|mut entry| {
-            entry.inbound.drain(..).for_each(|buffer| pool.give(buffer));
+            entry.give_back(pool);
             entry.session
         });
         sessions.collect()
@@ -198,8 +246,7 @@ impl Multiplex {
         self.out.len() - self.sent
     }
 
-    /// Reads frames and hands on what they bring. `text` is where heads are written; who can go on
-    /// is woken, who is new is born.
+    /// Reads frames and hands on what they bring.
     pub(crate) fn receive(&mut self, site: &mut Site<'_>, pool: &mut Buffers) -> Received {
         for _ in 0..READS {
             if let Some(mut buffer) = self.inbound.take() {
@@ -258,7 +305,11 @@ impl Multiplex {
         match event {
             Event::Nothing => {}
             Event::Request { stream, told, end } => {
-                self.open(stream, told.priority.unwrap_or_default(), end, site, pool);
+                self.begin(stream, told, end, site, pool);
+            }
+            Event::Response { stream, length, end } => {
+                self.response(stream, length, end, site.text, pool);
+                site.wake(self.find(stream));
             }
             Event::Data { stream, start, len, end } => {
                 self.data(stream, &bytes[start..start + len], end, pool);
@@ -266,14 +317,12 @@ impl Multiplex {
             }
             Event::End { stream } => {
                 if let Some(entry) = self.entry(stream) {
-                    entry.ended = true;
+                    entry.inbound.end(site.text);
                 }
                 site.wake(self.find(stream));
             }
-            Event::Reset { stream } => {
-                if let Some(entry) = self.entry(stream) {
-                    entry.dead = true;
-                }
+            Event::Reset { stream, code } => {
+                self.was_reset(stream, code);
                 site.wake(self.find(stream));
             }
             Event::Window { stream: 0 } => site.woken.extend(self.unblock()),
@@ -288,63 +337,105 @@ impl Multiplex {
                     entry.priority = priority;
                 }
             }
-            Event::GoAway => self.closing = true,
+            Event::GoAway { last } => self.goes_away(last, site),
         }
     }
 
     /// A request began. Without buffers for it, it is refused: the client may try it again.
-    fn open(
+    fn begin(
         &mut self,
         number: u32,
-        priority: Priority,
+        told: Told,
         bodiless: bool,
         site: &mut Site<'_>,
         pool: &mut Buffers,
     ) {
         let buffers = PER_EXCHANGE + if bodiless { 0 } else { most_inbound(pool.size()) };
         if !pool.admit(buffers) {
-            return self.machine.reset(number, h2::Code::RefusedStream);
+            return self.machine.reset(number, Code::RefusedStream);
         }
         let mut text = pool.take();
         text.room()[..site.text.len()].copy_from_slice(site.text);
         text.filled(site.text.len());
-        self.entries.push(Entry {
-            number,
-            session: None,
-            inbound: VecDeque::new(),
-            ended: bodiless,
-            dead: false,
-            blocked: false,
-            finished: false,
-            priority,
-        });
-        let id = StreamId { connection: site.connection, number, bodiless, buffers };
-        site.born.push(Born {
-            id,
-            text,
-            client: site.client,
-            listener: site.listener,
-            settings: Rc::clone(site.settings),
-            tls: site.tls.cloned(),
-        });
+        let mut entry = Entry::new(number, None);
+        entry.priority = told.priority.unwrap_or_default();
+        let tunnel = told.is_extended_connect;
+        entry.inbound.chunked = !bodiless && !tunnel && told.length.is_none();
+        if bodiless {
+            entry.inbound.end(b"");
+        }
+        self.entries.push(entry);
+        let id = StreamId { connection: site.connection, number };
+        let stream = Stream { id, bodiless: bodiless || tunnel, buffers, tunnel };
+        site.begun.push(Begun { stream, text });
+    }
+
+    /// Opens a stream for a session; `None` when the peer takes no more.
+    pub(super) fn open(&mut self, session: Key, head_only: bool) -> Option<u32> {
+        let number = self.machine.open(head_only)?;
+        self.entries.push(Entry::new(number, Some(session)));
+        Some(number)
+    }
+
+    fn response(
+        &mut self,
+        number: u32,
+        length: Option<u64>,
+        end: bool,
+        text: &[u8],
+        pool: &mut Buffers,
+    ) {
+        let Some(entry) = self.entry(number).filter(|entry| entry.gone.is_none()) else { return };
+        if !entry.inbound.push_head(text, pool) {
+            entry.gone = Some(Gone::Reset);
+            return self.machine.reset(number, Code::EnhanceYourCalm);
+        }
+        entry.inbound.chunked = length.is_none() && !end;
+        if end {
+            entry.inbound.end(b"");
+        }
     }
 
     fn data(&mut self, number: u32, bytes: &[u8], end: bool, pool: &mut Buffers) {
-        let Some(entry) = self.entry(number).filter(|entry| !entry.dead) else {
+        let Some(entry) = self.entry(number).filter(|entry| entry.gone.is_none()) else {
             return self.machine.consumed(number, bytes.len());
         };
-        entry.ended |= end;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if entry.inbound.back().is_none_or(Buffer::is_full) {
-                entry.inbound.push_back(pool.take());
-            }
-            let Some(buffer) = entry.inbound.back_mut() else { return };
-            let n = buffer.room().len().min(rest.len());
-            buffer.room()[..n].copy_from_slice(&rest[..n]);
-            buffer.filled(n);
-            rest = &rest[n..];
+        entry.inbound.push_body(bytes, pool);
+        if end {
+            entry.inbound.end(b"");
         }
+    }
+
+    /// A server that has answered may not want the rest of the request (RFC 9113 §8.1).
+    fn was_reset(&mut self, number: u32, code: Code) {
+        let client = self.machine.role() == h2::Role::Client;
+        let Some(entry) = self.entry(number) else { return };
+        if client && entry.inbound.is_ended() {
+            entry.deaf = true;
+        } else {
+            let refused = client && code == Code::RefusedStream;
+            entry.gone = Some(if refused { Gone::Refused } else { Gone::Reset });
+        }
+    }
+
+    /// The peer serves no streams but those it has begun with.
+    fn goes_away(&mut self, last: u32, site: &mut Site<'_>) {
+        self.closing = true;
+        if self.machine.role() == h2::Role::Server {
+            return;
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.number > last) {
+            entry.gone = Some(Gone::Refused);
+            site.woken.extend(entry.session);
+        }
+    }
+}
+
+impl Entry {
+    /// Gives back what is held; how many bytes of the body were not read.
+    pub(super) fn give_back(&mut self, pool: &mut Buffers) -> usize {
+        pool.dismiss(Reservation::Exchange(std::mem::take(&mut self.width.buffers)));
+        self.inbound.drop_all(pool)
     }
 }
 
@@ -353,24 +444,27 @@ impl Multiplex {
 pub(crate) const WINDOW: u32 = 65_535;
 
 /// Buffers that a window's worth can take: the first one may be read to its last byte.
-fn most_inbound(size: usize) -> usize {
+pub(crate) fn most_inbound(size: usize) -> usize {
     (WINDOW as usize).div_ceil(size) + 1
 }
 
 /// What a connection's frames are received with.
 pub(crate) struct Site<'a> {
     pub(crate) now: Instant,
+    /// Where heads are written.
     pub(crate) text: &'a mut Vec<u8>,
     pub(crate) connection: Key,
-    pub(crate) client: SocketAddr,
-    pub(crate) listener: Key,
-    pub(crate) settings: &'a Rc<ListenerSettings>,
-    pub(crate) tls: Option<&'a Rc<TlsClient>>,
+    /// Sessions that can go on.
     pub(crate) woken: Vec<Key>,
-    pub(crate) born: Vec<Born>,
+    /// Streams that a client opened.
+    pub(crate) begun: Vec<Begun>,
 }
 
-impl Site<'_> {
+impl<'a> Site<'a> {
+    pub(crate) fn new(now: Instant, text: &'a mut Vec<u8>, connection: Key) -> Self {
+        Self { now, text, connection, woken: Vec::new(), begun: Vec::new() }
+    }
+
     fn wake(&mut self, entry: Option<&Entry>) {
         self.woken.extend(entry.and_then(|entry| entry.session));
     }

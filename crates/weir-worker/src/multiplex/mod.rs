@@ -1,13 +1,16 @@
-//! Connections of HTTP/2 with clients, and what their streams do with them.
+//! Connections of HTTP/2, and what their streams do with them: those of clients, and those to
+//! backends.
 //!
-//! A connection has one session that reads its frames, and one for each stream, which knows nothing
-//! of the others. Frames of all streams are collected and sent once a turn.
+//! A connection has one carrier that reads its frames, a session or an entry of the upstream, and
+//! each stream has a session, which knows nothing of the others. Frames of all streams are collected
+//! and sent once a turn.
 //!
 //! Must not know: requests. Invariants: what waits to be sent is little more than a buffer's worth,
 //! and heads: a stream that has more waits until it is gone; a stream that ends is forgotten here
 //! and by the peer.
 
 mod connection;
+mod inbound;
 mod stream;
 
 use weir_base::{Key, Slab};
@@ -15,18 +18,18 @@ use weir_http::h2;
 
 use crate::buffers::Buffers;
 use crate::front::StreamId;
-pub(crate) use connection::{Born, Multiplex, Received, Site, WINDOW};
+pub(crate) use connection::{Begun, Multiplex, Received, Site, WINDOW, most_inbound};
 pub(crate) use stream::Block;
 
-/// All connections of a worker that carry streams.
+/// Connections that carry streams.
 pub(crate) struct Multiplexes {
     list: Slab<Multiplex>,
     /// Connections that have something to send.
     dirty: Vec<Key>,
-    /// Sessions that can go on.
+    /// Sessions of streams that can go on.
     woken: Vec<Key>,
-    /// Streams that have no session yet.
-    born: Vec<Born>,
+    /// Carriers of connections that are idle or broken.
+    carriers: Vec<Key>,
     /// Streams that have a session.
     streams: usize,
 }
@@ -37,7 +40,7 @@ impl Multiplexes {
             list: Slab::new(sessions),
             dirty: Vec::new(),
             woken: Vec::new(),
-            born: Vec::new(),
+            carriers: Vec::new(),
             streams: 0,
         }
     }
@@ -88,12 +91,24 @@ impl Multiplexes {
         }
     }
 
-    /// The next stream that has no session.
-    pub(crate) fn born(&mut self) -> Option<Born> {
-        self.born.pop()
+    /// Opens a stream of a connection to a backend; `None` when that takes no more.
+    pub(crate) fn open(&mut self, key: Key, session: Key, head_only: bool) -> Option<StreamId> {
+        let number = self.list.get_mut(key)?.open(session, head_only)?;
+        self.streams += 1;
+        Some(StreamId { connection: key, number })
     }
 
-    /// Sends what was collected. A connection that is broken wakes its session.
+    /// Sessions that can go on because of what came.
+    pub(crate) fn wake(&mut self, sessions: Vec<Key>) {
+        self.woken.extend(sessions);
+    }
+
+    /// The next carrier whose connection is idle or broken.
+    pub(crate) fn carrier(&mut self) -> Option<Key> {
+        self.carriers.pop()
+    }
+
+    /// Sends what was collected.
     pub(crate) fn flush(&mut self, pool: &mut Buffers) {
         for key in std::mem::take(&mut self.dirty) {
             let Some(connection) = self.list.get_mut(key) else { continue };
@@ -101,7 +116,7 @@ impl Multiplexes {
             match connection.flush(pool) {
                 Ok(true) => self.woken.extend(connection.unblock()),
                 Ok(false) => {}
-                Err(_) => self.woken.push(connection.session()),
+                Err(_) => self.carriers.push(connection.carrier()),
             }
         }
     }

@@ -4,11 +4,11 @@ use std::io::{self, IoSlice};
 
 use weir_http::h1::{HeadLimits, parse_response};
 use weir_http::h2::frame::{HEADER, flag};
-use weir_http::h2::{Code, hpack};
+use weir_http::h2::{Code, Role, hpack};
 use weir_http::message::{Field, FieldSink, Fields, Method};
 
-use super::connection::{Entry, Multiplex, OUT_BYTES};
-use super::{Multiplexes, Site};
+use super::Multiplexes;
+use super::connection::{Entry, Gone, Multiplex, OUT_BYTES};
 use crate::buffers::Buffers;
 use crate::front::StreamId;
 use crate::socket::Read;
@@ -23,11 +23,31 @@ impl Multiplexes {
     }
 
     pub(crate) fn is_broken(&self, id: StreamId) -> bool {
-        self.entry(id).is_none_or(|entry| entry.dead)
+        self.entry(id).is_none_or(|entry| entry.gone.is_some())
+    }
+
+    /// The peer has done nothing about the stream.
+    pub(crate) fn was_refused(&self, id: StreamId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.gone == Some(Gone::Refused))
     }
 
     pub(crate) fn is_readable(&self, id: StreamId) -> bool {
-        self.entry(id).is_none_or(|entry| !entry.inbound.is_empty() || entry.ended || entry.dead)
+        self.entry(id).is_none_or(|entry| {
+            !entry.inbound.is_empty() || entry.inbound.is_ended() || entry.gone.is_some()
+        })
+    }
+
+    /// The peer has said all it will, and no body was in it.
+    pub(crate) fn is_bodiless(&self, id: StreamId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.inbound.is_bodiless())
+    }
+
+    /// What comes is no message: it is read as it is.
+    pub(crate) fn read_raw(&mut self, id: StreamId) {
+        let Some((connection, number)) = self.both(id) else { return };
+        if let Some(entry) = connection.entry(number) {
+            entry.inbound.read_raw();
+        }
     }
 
     /// Whether DATA can be written; when it cannot, the session is woken when it can.
@@ -37,31 +57,31 @@ impl Multiplexes {
         let writable = room && connection.machine.sendable(number) > 0;
         if let Some(entry) = connection.entry(number) {
             entry.blocked |= !writable;
-            return writable || entry.dead;
+            return writable || entry.gone.is_some() || entry.deaf;
         }
         true
     }
 
-    /// Reads bytes of the request's body, and lets the peer send as many more.
+    /// Reads what the peer said, as bytes of HTTP/1.1, and lets it say as much again.
     pub(crate) fn read(&mut self, id: StreamId, room: &mut [u8], pool: &mut Buffers) -> Read {
         let Some((connection, number)) = self.both(id) else { return Read::Closed };
-        let Some(entry) = connection.entry(number).filter(|entry| !entry.dead) else {
+        let Some(entry) = connection.entry(number).filter(|entry| entry.gone.is_none()) else {
             return Read::Failed(io::ErrorKind::ConnectionReset.into());
         };
-        let Some(buffer) = entry.inbound.front_mut() else {
-            return if entry.ended { Read::Closed } else { Read::Blocked };
-        };
-        let n = buffer.unread.len().min(room.len());
-        room[..n].copy_from_slice(&buffer.unread()[..n]);
-        buffer.unread.start += n;
-        if buffer.unread.is_empty()
-            && let Some(buffer) = entry.inbound.pop_front()
-        {
-            pool.give(buffer);
+        let taken = entry.inbound.take(room, pool);
+        if taken.bytes == 0 {
+            let over = entry.inbound.is_empty() && entry.inbound.is_ended();
+            return if over { Read::Closed } else { Read::Blocked };
         }
-        connection.machine.consumed(number, n);
-        self.mark(id.connection);
-        Read::Data(n)
+        if taken.body > 0 {
+            let more = entry.width.grow(taken.body, entry.inbound.is_empty(), pool);
+            connection.machine.consumed(number, taken.body);
+            if let Some(bytes) = more {
+                connection.machine.widen(number, bytes);
+            }
+            self.mark(id.connection);
+        }
+        Read::Data(taken.bytes)
     }
 
     /// Appends DATA, as much as windows and what waits already allow.
@@ -74,7 +94,7 @@ impl Multiplexes {
         let Some((connection, number)) = self.both(id) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
-        if connection.find(number).is_none_or(|entry| entry.dead) {
+        if connection.find(number).is_none_or(|entry| entry.gone.is_some() || entry.deaf) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
@@ -123,23 +143,31 @@ impl Multiplexes {
         congested
     }
 
-    /// Ends the response: with its last frame, if that has not been sent.
-    pub(crate) fn finish(&mut self, id: StreamId) {
+    /// Ends the message: with trailers, which are lines, or with its last frame, if that has not
+    /// been sent.
+    pub(crate) fn finish(&mut self, id: StreamId, trailers: &[u8]) {
         let Some((connection, number)) = self.both(id) else { return };
-        let entry = connection.entry(number).filter(|entry| !entry.dead && !entry.finished);
-        let Some(entry) = entry else { return };
+        let entry = connection.entry(number).filter(|entry| entry.gone.is_none());
+        let Some(entry) = entry.filter(|entry| !entry.finished && !entry.deaf) else { return };
         entry.finished = true;
+        if !connection.machine.is_open(number) {
+            return;
+        }
         match connection.last {
+            _ if !trailers.is_empty() => {
+                let block = trailer_block(trailers, connection.machine.encoder());
+                connection.machine.write_head(number, &block, true, &mut connection.out);
+                connection.last = None;
+            }
             Some((last, at)) if last == number => {
                 connection.out[at + 4] |= flag::END_STREAM;
                 connection.machine.sent_end(number);
             }
-            _ if connection.machine.is_open(number) => {
+            _ => {
                 let header = connection.machine.data_header(number, 0, true);
                 connection.out.extend(header);
                 connection.last = None;
             }
-            _ => {}
         }
         self.mark(id.connection);
     }
@@ -150,16 +178,17 @@ impl Multiplexes {
         self.streams -= 1;
         let Some((connection, number)) = self.both(id) else { return };
         let Some(mut entry) = connection.forget(number) else { return };
-        for buffer in entry.inbound.drain(..) {
-            connection.machine.consumed(number, buffer.unread.len());
-            pool.give(buffer);
-        }
-        let code = if entry.finished { Code::NoError } else { Code::InternalError };
+        let unread = entry.give_back(pool);
+        connection.machine.consumed(number, unread);
+        let code = match connection.machine.role() {
+            Role::Client => Code::Cancel,
+            Role::Server if entry.finished => Code::NoError,
+            Role::Server => Code::InternalError,
+        };
         connection.machine.reset(number, code);
-        let idle = !connection.is_busy();
-        let session = connection.session();
-        if idle {
-            self.woken.push(session);
+        if !connection.is_busy() {
+            let carrier = connection.carrier();
+            self.carriers.push(carrier);
         }
         self.mark(id.connection);
     }
@@ -185,21 +214,12 @@ impl Multiplexes {
         let head = parsed.ok().flatten().ok_or(io::ErrorKind::InvalidData)?;
         let mut block = Vec::new();
         let encoder = self.encoder(id).ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut sink = Block::begin(encoder, head.status, &mut block);
+        let mut sink = Block::response(encoder, head.status, &mut block);
         for field in fields.as_slice().iter().filter(|field| !field.hop) {
             sink.received(text, field);
         }
         self.write_head(id, &block, head.len == text.len());
         Ok(head.len)
-    }
-
-    /// Takes over what a connection's frames brought.
-    pub(crate) fn note(&mut self, site: Site<'_>) {
-        let Site { woken, born, connection, .. } = site;
-        self.woken.extend(woken);
-        // They are taken from the end: the first one first.
-        self.born.extend(born.into_iter().rev());
-        self.mark(connection);
     }
 }
 
@@ -223,28 +243,64 @@ impl Multiplex {
     }
 }
 
+/// Lines as a block of HPACK.
+fn trailer_block(lines: &[u8], encoder: &mut hpack::Encoder) -> Vec<u8> {
+    let mut block = Vec::new();
+    encoder.begin(&mut block);
+    for line in lines.split(|byte| *byte == b'\n') {
+        let Some(at) = line.iter().position(|byte| *byte == b':') else { continue };
+        encoder.field(&line[..at], &[line[at + 1..].trim_ascii()], false, &mut block);
+    }
+    block
+}
+
 /// A head as a block of HPACK.
 pub(crate) struct Block<'a> {
     encoder: &'a mut hpack::Encoder,
     out: &'a mut Vec<u8>,
+    /// The next field may be `Host`.
+    host: bool,
 }
 
 impl<'a> Block<'a> {
-    /// Begins with the status.
-    pub(crate) fn begin(
+    /// Begins a response.
+    pub(crate) fn response(
         encoder: &'a mut hpack::Encoder,
         status: u16,
         out: &'a mut Vec<u8>,
     ) -> Self {
         encoder.begin(out);
         encoder.status(status, out);
-        Self { encoder, out }
+        Self { encoder, out, host: false }
+    }
+
+    /// Begins a request: `Host`, if it is the next field, is what it is for. `protocol`: what its
+    /// stream is to speak (RFC 8441 §4).
+    pub(crate) fn request(
+        encoder: &'a mut hpack::Encoder,
+        (method, scheme, path): (&[u8], &[u8], &[u8]),
+        protocol: Option<&[u8]>,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        encoder.begin(out);
+        encoder.field(b":method", &[method], false, out);
+        encoder.field(b":scheme", &[scheme], false, out);
+        encoder.field(b":path", &[path], false, out);
+        if let Some(protocol) = protocol {
+            encoder.field(b":protocol", &[protocol], false, out);
+        }
+        Self { encoder, out, host: true }
     }
 }
 
+/// What must not be put into a table that a peer's answers could tell about (RFC 7541 §7.1.3).
+const SENSITIVE: [&[u8]; 4] = [b"set-cookie", b"cookie", b"authorization", b"proxy-authorization"];
+
 impl FieldSink for Block<'_> {
     fn field(&mut self, name: &[u8], value: &[&[u8]]) {
-        let sensitive = name.eq_ignore_ascii_case(b"set-cookie");
+        let first = std::mem::take(&mut self.host);
+        let name = if first && name.eq_ignore_ascii_case(b"host") { b":authority" } else { name };
+        let sensitive = SENSITIVE.iter().any(|known| name.eq_ignore_ascii_case(known));
         self.encoder.field(name, value, sensitive, self.out);
     }
 

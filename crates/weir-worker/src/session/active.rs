@@ -12,8 +12,9 @@ use weir_http::policy::RequestId;
 
 use super::direction::Direction;
 use crate::buffers::Buffer;
+use crate::front::{End, StreamId};
 use crate::tables::{Route, Tables};
-use crate::upstream::{Back, Upstream};
+use crate::upstream::Upstream;
 
 /// When things happened.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,8 @@ pub(crate) struct Upstreamed {
     pub(crate) address: SocketAddr,
     /// Bytes sent on the connection before this exchange.
     pub(crate) sent_before: u64,
+    /// The stream of it, when it has many.
+    pub(crate) stream: Option<StreamId>,
 }
 
 /// One exchange and everything it needs. Boxed and reused by the worker.
@@ -169,9 +172,15 @@ impl Active {
         !self.front_keep && self.exchange.phase() == Phase::Responding
     }
 
-    /// The connection to the backend, while there is one.
-    pub(crate) fn back_in<'a>(&self, upstream: &'a mut Upstream) -> Option<&'a mut Back> {
-        upstream.back(self.back?.key)
+    /// The backend's end, while there is one.
+    pub(crate) fn back_in<'a>(&self, upstream: &'a mut Upstream) -> Option<End<'a>> {
+        let back = self.back?;
+        upstream.end(back.key, back.stream)
+    }
+
+    /// The stream to the backend, when the connection has many.
+    pub(crate) fn back_stream(&self) -> Option<StreamId> {
+        self.back?.stream
     }
 
     /// The bytes that the head's spans lie in.

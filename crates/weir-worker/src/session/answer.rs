@@ -108,7 +108,7 @@ impl Session {
     fn send_answer(&mut self, method: Method, cx: &mut Context) -> io::Result<usize> {
         let fields = &mut cx.response_fields;
         let head = match self.front.stream() {
-            Some(stream) => cx.multiplexes.answer_head(stream, &cx.scratch, fields, method)?,
+            Some(stream) => cx.multiplexes.answer_head(stream.id, &cx.scratch, fields, method)?,
             None => 0,
         };
         let body = [IoSlice::new(&cx.scratch[head..])];

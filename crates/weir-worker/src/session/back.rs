@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use weir_base::Key;
 use weir_http::exchange::{BackFailure, Cause, FrontFailure, Verdict};
 
 use super::answer::Answer;
@@ -17,7 +18,7 @@ impl Session {
             cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);
         }
-        detach(active, None, cx);
+        detach(active, self.key, None, cx);
         self.resolve(verdict, cx)
     }
 
@@ -25,7 +26,7 @@ impl Session {
     pub(super) fn front_failed(&mut self, failure: FrontFailure, cx: &mut Context) -> Step {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
         let verdict = active.exchange.handle_front_failure(failure);
-        detach(active, None, cx);
+        detach(active, self.key, None, cx);
         self.resolve(verdict, cx)
     }
 
@@ -58,7 +59,7 @@ impl Session {
 
     /// The session goes while an exchange is under way.
     pub(super) fn abandon(&mut self, mut active: Box<Active>, cx: &mut Context) {
-        detach(&mut active, None, cx);
+        detach(&mut active, self.key, None, cx);
         if active.message.is_empty() {
             active.message = "cut";
             active.failed = !active.tunnel;
@@ -70,17 +71,11 @@ impl Session {
 }
 
 /// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed,
-/// as it is when the backend was removed meanwhile.
-pub(super) fn detach(active: &mut Active, keep: Option<Duration>, cx: &mut Context) {
+/// as it is when the backend was removed meanwhile. A shared one stays for the others.
+pub(super) fn detach(active: &mut Active, session: Key, keep: Option<Duration>, cx: &mut Context) {
     if let Some(back) = active.back.take() {
         cx.unbind(active.cluster, back.backend);
         let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
-        let Some(socket) = cx.upstream.back(back.key).map(|back| &mut back.socket) else { return };
-        if let Some(timeout) = keep.filter(|_| !socket.holds()) {
-            cx.release(back.key, timeout);
-        } else {
-            socket.release(&mut cx.buffers);
-            cx.upstream.close(back.key);
-        }
+        cx.upstream.leave((back.key, back.stream), session, keep, cx.now, &mut cx.buffers);
     }
 }

@@ -1,17 +1,22 @@
 //! A connection that carries streams: how it becomes one, how it is read, how it ends.
 
-use weir_base::Instant;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use weir_base::{Instant, Key};
 use weir_control::state::H2;
 use weir_http::h2::floods::Limits;
 use weir_http::h2::frame::PREFACE;
 use weir_http::h2::head::HeadLimits;
-use weir_http::h2::{Code, Connection, Options, Ours};
+use weir_http::h2::{Code, Connection, Options, Ours, Role};
 
 use super::{Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::front::Front;
-use crate::multiplex::{Multiplex, Received, Site, WINDOW};
+use crate::multiplex::{Begun, Multiplex, Received, Site, WINDOW};
+use crate::session::TlsClient;
+use crate::tables::ListenerSettings;
 
 /// Bytes of the client's encoder table, which we keep.
 const HEADER_TABLE: u32 = 4_096;
@@ -21,6 +26,15 @@ pub(super) fn begins_with_preface(bytes: &[u8]) -> Option<bool> {
     let n = bytes.len().min(PREFACE.len());
     let same = bytes[..n] == PREFACE[..n];
     if same && n < PREFACE.len() { None } else { Some(same) }
+}
+
+/// A stream, and what its session has from its connection.
+pub(crate) struct Born {
+    pub(crate) begun: Begun,
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: Key,
+    pub(crate) settings: Rc<ListenerSettings>,
+    pub(crate) tls: Option<Rc<TlsClient>>,
 }
 
 impl Session {
@@ -91,26 +105,30 @@ impl Session {
     fn receive_frames(&mut self, cx: &mut Context) -> Received {
         let Front::Connection(key) = self.front else { return Received::Closed };
         let mut text = std::mem::take(&mut cx.scratch);
-        let mut site = Site {
-            now: cx.now,
-            text: &mut text,
-            connection: key,
-            client: self.client,
-            listener: self.listener,
-            settings: &self.settings,
-            tls: self.tls.as_ref(),
-            woken: Vec::new(),
-            born: Vec::new(),
-        };
+        let mut site = Site::new(cx.now, &mut text, key);
         let Some(connection) = cx.multiplexes.get_mut(key) else { return Received::Closed };
         let before = connection.socket.is_readable();
         let received = connection.receive(&mut site, &mut cx.buffers);
         if before {
             self.active_at = cx.now;
         }
-        cx.multiplexes.note(site);
+        let Site { woken, begun, .. } = site;
+        cx.multiplexes.wake(woken);
+        cx.multiplexes.mark(key);
+        // They are taken from the end: the first one first.
+        cx.born.extend(begun.into_iter().rev().map(|begun| self.born(begun)));
         cx.scratch = text;
         received
+    }
+
+    fn born(&self, begun: Begun) -> Born {
+        Born {
+            begun,
+            client: self.client,
+            listener: self.listener,
+            settings: Rc::clone(&self.settings),
+            tls: self.tls.clone(),
+        }
     }
 
     /// Sends what waits and closes so that the client can read it.
@@ -144,9 +162,12 @@ impl Session {
 
 fn options(bounds: &H2, text: usize) -> Options {
     Options {
+        role: Role::Server,
+        most_streams: bounds.max_concurrent_streams as usize,
         ours: Ours {
             header_table: HEADER_TABLE,
             max_streams: bounds.max_concurrent_streams,
+            connect_protocol: true,
             window: WINDOW,
             connection_window: bounds.initial_connection_window,
             header_list: bounds.max_header_list_size,

@@ -115,7 +115,8 @@ impl Direction {
             self.pump.handle(&buffer.bytes, &mut buffer.unread).map_err(Stop::Malformed)?;
         }
         if let End::Stream(all, id) = sink {
-            all.write_head(*id, head, !more && self.pump.is_done());
+            let end = !more && self.pump.is_done() && self.pump.trailers().is_empty();
+            all.write_head(*id, head, end);
             return Ok(head.len() as u64 + self.flush_body(sink, buffers)?);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];

@@ -45,7 +45,22 @@ pub(super) fn request(
         }),
     };
     cx.scratch.clear();
-    let mut out = HeadEncoder::request(&mut cx.scratch, head.method_text.of(bytes), path);
+    let method = head.method_text.of(bytes);
+    if let Some(stream) = active.back_stream() {
+        let Some(encoder) = cx.upstream.encoder(stream) else { return };
+        let secure = cluster.is_some_and(|cluster| cluster.settings.tls.is_some());
+        let scheme = if secure { &b"https"[..] } else { b"http" };
+        let mut out = Block::request(encoder, (method, scheme, path), None, &mut cx.scratch);
+        policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
+        if let Framing::Length(length) = head.framing {
+            out.field(b"content-length", &[itoa::Buffer::new().format(length).as_bytes()]);
+        }
+        if head.te_trailers {
+            out.field(b"te", &[b"trailers"]);
+        }
+        return;
+    }
+    let mut out = HeadEncoder::request(&mut cx.scratch, method, path);
     policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
     out.framing(head.framing.towards(Version::Http11));
     let upgrade = cx.request_fields.first(FieldName::Upgrade).filter(|_| head.upgrade);
@@ -93,7 +108,7 @@ pub(super) fn response(
         sticky,
         edits: route.response_edits(),
         date: cx.date.text(),
-        trailers: framing == Framing::Chunked,
+        trailers: framing == Framing::Chunked || front.stream().is_some(),
         hsts: hsts(Some(route), settings),
     };
     let described = match head.declared_length {
@@ -101,8 +116,8 @@ pub(super) fn response(
         _ => framing,
     };
     if let Some(stream) = front.stream() {
-        let Some(encoder) = cx.multiplexes.encoder(stream) else { return };
-        let mut out = Block::begin(encoder, head.status, &mut cx.scratch);
+        let Some(encoder) = cx.multiplexes.encoder(stream.id) else { return };
+        let mut out = Block::response(encoder, head.status, &mut cx.scratch);
         policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
         if let Framing::Length(length) = described {
             out.field(b"content-length", &[itoa::Buffer::new().format(length).as_bytes()]);
@@ -134,8 +149,8 @@ pub(super) fn interim(
     let Some(route) = active.route.as_deref() else { return };
     cx.scratch.clear();
     if let Some(stream) = front.stream() {
-        let Some(encoder) = cx.multiplexes.encoder(stream) else { return };
-        let mut out = Block::begin(encoder, head.status, &mut cx.scratch);
+        let Some(encoder) = cx.multiplexes.encoder(stream.id) else { return };
+        let mut out = Block::response(encoder, head.status, &mut cx.scratch);
         return policy::interim_fields(
             &cx.response_fields,
             bytes,

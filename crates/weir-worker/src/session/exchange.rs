@@ -5,8 +5,7 @@ use weir_http::exchange::{BackFailure, FrontFailure, Phase};
 use super::direction::Stop;
 use super::{Session, Stage, Step};
 use crate::context::Context;
-use crate::front::End;
-use crate::socket::Shaken;
+use crate::upstream::Made;
 
 /// What a turn of an exchange met.
 pub(super) enum Met {
@@ -20,6 +19,8 @@ pub(super) enum Met {
     Back(BackFailure),
     /// The client side failed.
     Front(FrontFailure),
+    /// The connection to the backend is for others.
+    Elsewhere,
 }
 
 impl Session {
@@ -34,6 +35,7 @@ impl Session {
             Met::End => self.finish(cx),
             Met::Back(failure) => self.back_failed(failure, cx),
             Met::Front(failure) => self.front_failed(failure, cx),
+            Met::Elsewhere => self.go_elsewhere(cx),
         }
     }
 
@@ -55,21 +57,16 @@ impl Session {
     /// Looks whether the connection is made.
     fn connected(&mut self, cx: &mut Context) -> Result<bool, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
-        let refused = Met::Back(BackFailure::Refused);
-        let Some(bound) = active.back else { return Err(refused) };
-        let Some(back) = cx.upstream.back(bound.key) else { return Err(refused) };
-        if back.socket.is_broken() {
-            return Err(refused);
-        }
-        if !back.socket.is_writable() && back.socket.sent() == 0 {
-            return Ok(false);
-        }
-        match back.socket.shake_hands(&mut cx.buffers) {
-            Shaken::Done => {}
-            Shaken::Blocked => return Ok(false),
-            Shaken::Clear | Shaken::Gone => return Err(Met::Back(BackFailure::Handshake)),
-            Shaken::Failed(error) => {
-                cx.backend_untrusted(active.cluster, active.back, &error);
+        let Some(bound) = active.back else { return Err(Met::Back(BackFailure::Refused)) };
+        match cx.upstream.progress(bound.key, self.key, cx.now, &mut cx.buffers) {
+            Made::Ready => {}
+            Made::Waiting => return Ok(false),
+            Made::Elsewhere => return Err(Met::Elsewhere),
+            Made::Refused => return Err(Met::Back(BackFailure::Refused)),
+            Made::Untrusted(error) => {
+                if let Some(error) = error {
+                    cx.backend_untrusted(active.cluster, active.back, &error);
+                }
                 return Err(Met::Back(BackFailure::Handshake));
             }
         }
@@ -82,18 +79,22 @@ impl Session {
     fn run_request(&mut self, cx: &mut Context) -> Result<(), Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         if active.request_cut || (active.head_sent && active.request.is_done()) {
-            let flushed = active.back_in(&mut cx.upstream).map(|b| b.socket.flush(&mut cx.buffers));
+            let flushed = active.back_in(&mut cx.upstream).map(|mut b| b.flush(&mut cx.buffers));
             active.request_cut |= flushed.is_some_and(|flushed| flushed.is_err());
             return Ok(());
         }
-        let result = if active.head_sent { Ok(()) } else { self.send_request(cx) };
+        let result = if active.head_sent {
+            Ok(())
+        } else {
+            self.open_stream(cx)?;
+            self.send_request(cx)
+        };
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
-        let Some(back) = active.back_in(&mut cx.upstream) else {
+        let Some(mut sink) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
         let result = result.and_then(|()| {
             let mut source = self.front.end(&mut cx.multiplexes);
-            let mut sink = End::Socket(&mut back.socket);
             active.request.run(&mut source, &mut sink, &mut cx.buffers, &mut cx.pipes)
         });
         if active.request.spent {
@@ -109,8 +110,11 @@ impl Session {
                     active.times.back = cx.now;
                 }
                 active.unfinished |= turn.unfinished;
-                if active.tunnel && active.request.is_done() {
-                    back.socket.shutdown_write(&mut cx.buffers);
+                if active.request.is_done() {
+                    sink.finish(active.request.pump.trailers());
+                    if active.tunnel {
+                        sink.shutdown_write(&mut cx.buffers);
+                    }
                 }
                 Ok(())
             }

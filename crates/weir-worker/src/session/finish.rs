@@ -12,7 +12,8 @@ impl Session {
         // Bytes behind a response belong to no request: that backend cannot be trusted again.
         let stray = active.response.buffer.as_ref().is_some_and(|b| !b.unread.is_empty());
         let kept = active.back_keep && !stray && active.request.is_done();
-        detach(active, kept.then_some(self.settings.config.back_timeout), cx);
+        let keep = kept.then_some(self.settings.config.back_timeout);
+        detach(active, self.key, keep, cx);
         let keep = active.front_keep;
         let piped = active.tunnel;
         let Some(active) = self.take_active() else { return Step::Close };

@@ -7,15 +7,17 @@ use weir_balance::BackendKey;
 use weir_base::Key;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
-use weir_http::message::Version;
+use weir_http::message::{Method, Version};
 use weir_http::policy;
 
 use super::active::Upstreamed;
+use super::back::detach;
 use super::direction::Stop;
+use super::exchange::Met;
 use super::{Active, Session, Stage, Step, encode};
+use crate::buffers::PER_TLS;
 use crate::context::Context;
-use crate::front::End;
-use crate::upstream::Peer;
+use crate::upstream::{Peer, per_stream};
 
 impl Session {
     /// Starts the exchange with a backend.
@@ -52,19 +54,52 @@ impl Session {
         active.times.connect = cx.now;
         let (backend, address) = self.choose(active, cx)?;
         let peer = self.peer(active, address, cx)?;
-        let idle = if active.fresh { None } else { self.reusable(active, &peer, cx) };
+        let shared = cx.upstream.may_share(&peer);
+        let idle = if shared {
+            cx.upstream.join(&peer, self.key)
+        } else if active.fresh {
+            None
+        } else {
+            self.reusable(active, &peer, cx)
+        };
         let key = match idle {
             Some(key) => key,
             None => cx.connect(&peer, self.key)?,
         };
-        let sent_before = cx.upstream.back(key).map_or(0, |back| back.socket.sent());
-        active.back = Some(Upstreamed { key, backend, address, sent_before });
+        let sent_before = cx.upstream.socket(key).map_or(0, |socket| socket.sent());
+        active.back = Some(Upstreamed { key, backend, address, sent_before, stream: None });
         active.served_by = active.back;
         cx.bind(active.cluster, backend);
+        // One that is shared may still be in the making.
         match idle {
-            Some(_) => active.exchange.handle_connected(true),
+            Some(key) if cx.upstream.is_made(key) => active.exchange.handle_connected(true),
+            Some(_) => {}
             None => cx.connect_begun(active.cluster, backend),
         }
+        Ok(())
+    }
+
+    /// The connection is for others: chooses again, and nobody is to blame.
+    pub(super) fn go_elsewhere(&mut self, cx: &mut Context) -> Step {
+        let Some(mut active) = self.take_active() else { return Step::Close };
+        detach(&mut active, self.key, None, cx);
+        active.exchange.handle_elsewhere();
+        self.engage(active, cx)
+    }
+
+    /// Opens a stream, when the connection has many.
+    pub(super) fn open_stream(&mut self, cx: &mut Context) -> Result<(), Met> {
+        let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        let Some(back) = &mut active.back else { return Ok(()) };
+        if cx.upstream.socket(back.key).is_some() {
+            return Ok(());
+        }
+        let head_only = active.head.method == Method::Head;
+        let opened = cx.upstream.open_stream(back.key, self.key, head_only, &mut cx.buffers);
+        back.stream = Some(opened.map_err(Met::Back)?.ok_or(Met::Elsewhere)?);
+        active.served_by = active.back;
+        let framing = active.head.framing;
+        active.request.pump = Pump::new(framing, framing.towards(Version::Http2));
         Ok(())
     }
 
@@ -78,14 +113,16 @@ impl Session {
     ) -> Result<Peer, BackFailure> {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
         let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
-        let Some(tls) = settings.as_ref().and_then(|settings| settings.tls.as_ref()) else {
-            return Ok(Peer::clear(address));
-        };
-        if !self.reserve_for_backend(cx) {
+        let Some(settings) = settings else { return Ok(Peer::clear(address, false)) };
+        let streams = settings.config.http2;
+        let buffers = if settings.tls.is_some() { PER_TLS } else { 0 }
+            + if streams { per_stream(&cx.buffers) } else { 0 };
+        if !self.reserve_for_backend(buffers, cx) {
             return Err(BackFailure::NoRoom);
         }
+        let Some(tls) = &settings.tls else { return Ok(Peer::clear(address, streams)) };
         let host = active.destination(active.head_bytes()).0;
-        Ok(Peer::tls(address, tls, host))
+        Ok(Peer::tls(address, streams, tls, host))
     }
 
     /// An idle connection. One that is to carry a request that could not be repeated is looked at
@@ -96,7 +133,7 @@ impl Session {
             if active.head.method.is_idempotent() || cx.upstream.is_quiet(key) {
                 return Some(key);
             }
-            cx.upstream.close(key);
+            cx.upstream.close(key, &mut cx.buffers);
         }
     }
 
@@ -105,14 +142,13 @@ impl Session {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
         encode::request(active, self.client, self.tls.as_deref(), &self.settings, cx);
-        let Some(back) = active.back_in(&mut cx.upstream) else {
+        let Some(mut sink) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
         active.head_sent = true;
         active.times.sent = cx.now;
         active.times.back = cx.now;
         active.times.front = cx.now;
-        let mut sink = End::Socket(&mut back.socket);
         active.request.send_head(&cx.scratch, false, &mut sink, &mut cx.buffers)?;
         Ok(())
     }

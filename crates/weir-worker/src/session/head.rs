@@ -82,7 +82,7 @@ impl Session {
             head.version = Version::Http2;
             head.keep_alive = false;
             if head.framing == Framing::None && !stream.bodiless {
-                head.framing = Framing::UntilClose;
+                head.framing = Framing::Chunked;
             }
         }
         let buffer = self.take_head_buffer();

@@ -20,7 +20,7 @@ impl Session {
         let retry_after = config.retry_after.unwrap_or_default();
         // A connection counts once, however many streams it has.
         let counted = match self.front.stream() {
-            Some(stream) => &mut cx.multiplexes.get_mut(stream.connection)?.counted,
+            Some(stream) => &mut cx.multiplexes.get_mut(stream.id.connection)?.counted,
             None => &mut self.counted,
         };
         if counted.contains(&key) {

@@ -12,7 +12,7 @@ impl Session {
     /// linger deadline passes (RFC 9112 §9.6).
     pub(super) fn start_linger(&mut self, cx: &mut Context) -> Step {
         if self.front.stream().is_some() {
-            self.front.end(&mut cx.multiplexes).finish();
+            self.front.end(&mut cx.multiplexes).finish(&[]);
             return Step::Close;
         }
         self.front.end(&mut cx.multiplexes).shutdown_write(&mut cx.buffers);

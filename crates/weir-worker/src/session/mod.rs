@@ -47,6 +47,7 @@ use crate::front::Front;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
+pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
 
@@ -170,7 +171,7 @@ impl Session {
         }
         match &mut self.front {
             Front::Socket(socket) => socket.release(&mut cx.buffers),
-            Front::Stream(id) => cx.multiplexes.leave(*id, &mut cx.buffers),
+            Front::Stream(stream) => cx.multiplexes.leave(stream.id, &mut cx.buffers),
             Front::Connection(key) => {
                 let connection = cx.multiplexes.remove(*key, &mut cx.buffers);
                 self.counted = connection.map(|ended| ended.counted).unwrap_or_default();

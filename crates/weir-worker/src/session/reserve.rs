@@ -21,24 +21,25 @@ impl Session {
         admitted
     }
 
-    /// Reserves those of a TLS connection to a backend too.
+    /// Reserves those of the connection to a backend too.
     #[must_use]
-    pub(super) fn reserve_for_backend(&mut self, cx: &mut Context) -> bool {
+    pub(super) fn reserve_for_backend(&mut self, buffers: usize, cx: &mut Context) -> bool {
         let Reservation::Exchange(count) = self.reservation else { return false };
-        if count > self.own_buffers() {
+        let wanted = self.own_buffers() + buffers;
+        if count >= wanted {
             return true;
         }
-        let more = cx.buffers.admit(PER_TLS);
-        if more {
-            self.reservation = Reservation::Exchange(count + PER_TLS);
+        let admitted = cx.buffers.admit(wanted - count);
+        if admitted {
+            self.reservation = Reservation::Exchange(wanted);
         }
-        more
+        admitted
     }
 
     /// Buffers that an exchange may need, apart from those of TLS with the backend.
     pub(super) fn own_buffers(&self) -> usize {
         match &self.front {
-            Front::Stream(id) => id.buffers,
+            Front::Stream(stream) => stream.buffers,
             _ if self.tls.is_some() => PER_EXCHANGE + PER_TLS,
             Front::Socket(socket) if !socket.is_clear() => PER_EXCHANGE + PER_TLS,
             Front::Socket(_) | Front::Connection(_) => PER_EXCHANGE,

@@ -10,7 +10,6 @@ use super::direction::Stop;
 use super::exchange::Met;
 use super::{Active, Session, Stage, encode};
 use crate::context::Context;
-use crate::front::End;
 use crate::socket::Read;
 
 impl Session {
@@ -23,15 +22,14 @@ impl Session {
                 return Ok(Met::Nothing);
             }
             match self.receive_response(cx)? {
-                Some(head) => self.take_response(head, cx)?,
+                Some(head) => self.take_response(self.delimited(head, cx), cx)?,
                 None => return Ok(Met::Nothing),
             }
         }
         let Stage::Exchange(active) = &mut self.stage else { return Ok(Met::Nothing) };
-        let Some(back) = active.back_in(&mut cx.upstream) else {
+        let Some(mut source) = active.back_in(&mut cx.upstream) else {
             return Ok(Met::Nothing);
         };
-        let mut source = End::Socket(&mut back.socket);
         let mut sink = self.front.end(&mut cx.multiplexes);
         let turn = active
             .response
@@ -57,17 +55,31 @@ impl Session {
             active.bytes_out += flushed.map_err(|stop| response_stopped(&stop))?;
         }
         let stream = self.front.stream();
-        let congested = stream.is_some_and(|id| cx.multiplexes.is_congested(id));
+        let congested = stream.is_some_and(|stream| cx.multiplexes.is_congested(stream.id));
         Ok(!active.response.is_blocked() && !congested)
+    }
+
+    /// A stream has an end of its own, which its text does not tell.
+    fn delimited(&self, head: ResponseHead, cx: &Context) -> ResponseHead {
+        let Stage::Exchange(active) = &self.stage else { return head };
+        let Some(id) = active.back_stream().filter(|_| head.framing == Framing::UntilClose) else {
+            return head;
+        };
+        let framing = match self.front.stream() {
+            _ if !cx.upstream.is_bodiless(id) => Framing::Chunked,
+            Some(_) => Framing::None,
+            None => Framing::Length(0),
+        };
+        ResponseHead { framing, ..head }
     }
 
     /// Reads until a response head is complete. `None`: not yet.
     fn receive_response(&mut self, cx: &mut Context) -> Result<Option<ResponseHead>, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(None) };
-        let Some(back) = active.back_in(&mut cx.upstream) else {
+        let Some(mut source) = active.back_in(&mut cx.upstream) else {
             return Ok(None);
         };
-        if !active.head_sent || !back.socket.is_readable() && active.response.buffer.is_none() {
+        if !active.head_sent || !source.is_readable() && active.response.buffer.is_none() {
             return Ok(None);
         }
         loop {
@@ -84,7 +96,7 @@ impl Session {
                     }
                 }
             }
-            match back.socket.read(buffer.room(), &mut cx.buffers) {
+            match source.read(buffer.room(), &mut cx.buffers) {
                 Read::Data(n) => {
                     buffer.filled(n);
                     active.times.back = cx.now;
@@ -162,7 +174,7 @@ impl Session {
         if !active.response.is_done() || !self.front.end(&mut cx.multiplexes).is_flushed() {
             return false;
         }
-        self.front.end(&mut cx.multiplexes).finish();
+        self.front.end(&mut cx.multiplexes).finish(active.response.pump.trailers());
         let uploaded = active.request_cut || active.request.is_done();
         if active.tunnel {
             if !std::mem::replace(&mut active.front_shut, true) {
@@ -193,8 +205,11 @@ fn response_stopped(stop: &Stop) -> Met {
 /// after a FIN.
 fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bool {
     let Some(bound) = active.back else { return false };
-    let Some(back) = active.back_in(&mut cx.upstream) else { return true };
-    if back.socket.sent() == bound.sent_before {
+    if let Some(id) = bound.stream {
+        return !cx.upstream.was_refused(id);
+    }
+    let Some(socket) = cx.upstream.socket(bound.key) else { return true };
+    if socket.sent() == bound.sent_before {
         return false;
     }
     if error.is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
@@ -202,5 +217,5 @@ fn was_taken(active: &Active, error: Option<&io::Error>, cx: &mut Context) -> bo
     }
     // The kernel counts our SYN as one byte.
     let before = bound.sent_before + 1;
-    back.socket.stream().bytes_acked().is_none_or(|acked| acked > before)
+    socket.stream().bytes_acked().is_none_or(|acked| acked > before)
 }

@@ -17,24 +17,27 @@ pub(crate) struct BackendTls {
 #[derive(Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    /// It is asked for HTTP/2: in clear text without more ado, over TLS by ALPN.
+    pub(crate) streams: bool,
     tls: Option<(Arc<ClientConfig>, Rc<str>)>,
 }
 
 impl Peer {
     /// In clear text.
-    pub(crate) fn clear(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+    pub(crate) fn clear(address: SocketAddr, streams: bool) -> Self {
+        Self { address, streams, tls: None }
     }
 
     /// With TLS, on behalf of a client that asked for `host`, port included.
-    pub(crate) fn tls(address: SocketAddr, tls: &BackendTls, host: &[u8]) -> Self {
+    pub(crate) fn tls(address: SocketAddr, streams: bool, tls: &BackendTls, host: &[u8]) -> Self {
         let name = tls.server_name.clone().unwrap_or_else(|| server_name(host, address));
-        Self { address, tls: Some((Arc::clone(&tls.config), name)) }
+        Self { address, streams, tls: Some((Arc::clone(&tls.config), name)) }
     }
 
     /// Whether connections of one are good for the other.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (&self.tls, &other.tls) {
+            _ if self.streams != other.streams => false,
             (None, None) => true,
             (Some((config, name)), Some((other, other_name))) => {
                 Arc::ptr_eq(config, other) && name == other_name

@@ -45,6 +45,7 @@ impl Builder<'_> {
             www_authenticate: self.field_value(table, "www_authenticate"),
             max_connections_per_ip: Some(limit).filter(|limit| *limit > 0),
             retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
+            http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::words::{ClusterProtocol, PathType, Version, words};
-use super::{HTTP2, Harmless, Kind, Later, PROXY, Section, UDP, Without};
+use super::{Harmless, Kind, Later, PROXY, Section, UDP, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
 
@@ -25,10 +25,10 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("www_authenticate", Kind::Text, "`WWW-Authenticate` of a 401."),
         key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
+        flag("http2", false, HTTP2),
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
     ],
     later: &[
-        Later { names: &["http2"], remedy: HTTP2, harmless: Harmless::False },
         Later { names: &["send_proxy"], remedy: PROXY, harmless: Harmless::False },
         Later {
             names: &["health_check"],
@@ -40,6 +40,8 @@ pub(in super::super) static CLUSTER: Section = Section {
     ],
 };
 
+const HTTP2: &str = "Backends are asked for HTTP/2: in clear text at once, over TLS by ALPN. One connection carries \
+     the requests of many clients.";
 const BALANCING: &str = "How a backend is chosen.";
 const METRIC: &str = "What load counts, for policies that compare loads.";
 const HASHES: &str =

@@ -163,6 +163,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             tls,
         )| {
             Cluster {
+                http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
                 load_balancing,

@@ -6,7 +6,7 @@ use super::super::floods::Flood;
 use super::super::frame::{self, Header, Kind, flag};
 use super::super::stream::{self, State};
 use super::super::{Code, Priority};
-use super::{Connection, Event, Fault};
+use super::{Connection, Event, Fault, Role};
 
 /// Smaller increments of a window are counted.
 const SMALL_INCREMENT: u32 = 4_096;
@@ -32,13 +32,12 @@ impl Connection {
             Kind::RstStream => self.was_reset(header.stream, payload, now),
             Kind::WindowUpdate => self.window_update(header.stream, payload, now),
             Kind::PriorityUpdate => self.priority_update(header.stream, payload, now),
-            Kind::GoAway if payload.len() < 8 => Err(wrong_size()),
-            Kind::GoAway => Ok(Event::GoAway),
+            Kind::GoAway => self.goes_away(payload),
             Kind::Priority if payload.len() != 5 => {
                 self.provoked(header.stream, Code::FrameSizeError, now)?;
-                Ok(Event::Reset { stream: header.stream })
+                Ok(Event::Reset { stream: header.stream, code: Code::FrameSizeError })
             }
-            Kind::PushPromise => Err(Fault::Rule(Code::ProtocolError, "a client does not push")),
+            Kind::PushPromise => Err(Fault::Rule(Code::ProtocolError, "nobody may push")),
             _ => self.useless(now),
         }
     }
@@ -92,7 +91,20 @@ impl Connection {
             return Ok(Event::Nothing);
         }
         self.streams.remove(id);
-        Ok(Event::Reset { stream: id })
+        let code = payload.first_chunk();
+        let code = code.map_or(Code::InternalError, |code| Code::of(u32::from_be_bytes(*code)));
+        Ok(Event::Reset { stream: id, code })
+    }
+
+    /// The peer serves no streams beyond the one that it names: those are forgotten.
+    fn goes_away(&mut self, payload: &[u8]) -> Result<Event, Fault> {
+        let last = payload.first_chunk::<4>().filter(|_| payload.len() >= 8);
+        let last = u32::from_be_bytes(*last.ok_or_else(wrong_size)?) & 0x7fff_ffff;
+        if self.options.role == Role::Client {
+            self.closed_by_peer = true;
+            self.streams.truncate(last);
+        }
+        Ok(Event::GoAway { last })
     }
 
     fn window_update(&mut self, id: u32, payload: &[u8], now: Instant) -> Result<Event, Fault> {
@@ -122,7 +134,7 @@ impl Connection {
             },
         };
         self.provoked(id, code, now)?;
-        Ok(Event::Reset { stream: id })
+        Ok(Event::Reset { stream: id, code })
     }
 
     fn priority_update(&mut self, id: u32, payload: &[u8], now: Instant) -> Result<Event, Fault> {

@@ -41,7 +41,7 @@ impl Connection {
                 Event::Data { stream, start: start + before, len, end }
             }
             Event::Nothing if !accepted && self.streams.get(id).is_none() && id <= self.last => {
-                Event::Reset { stream: id }
+                Event::Reset { stream: id, code: Code::ProtocolError }
             }
             other => other,
         };

@@ -1,4 +1,4 @@
-//! Header blocks: requests, and the trailers of one.
+//! Header blocks: requests or responses, and their trailers.
 
 use weir_base::Instant;
 
@@ -6,11 +6,11 @@ use super::super::Code;
 use super::super::floods::Flood;
 use super::super::flow::Window;
 use super::super::frame::{self, Header, flag};
-use super::super::head::{HeadFault, RequestText, check_trailer};
+use super::super::head::{HeadFault, RequestText, ResponseText, TrailerText};
 use super::super::hpack::DecodeError;
 use super::super::stream::{self, State};
 use super::streams::Stream;
-use super::{Block, Connection, Event, Fault};
+use super::{Block, Connection, Event, Fault, Role};
 
 /// A header block in pieces is refused beyond that many bytes.
 const MOST_BLOCK: usize = 64 * 1024;
@@ -26,6 +26,9 @@ impl Connection {
         let id = header.stream;
         if id.is_multiple_of(2) {
             return Err(Fault::Rule(Code::ProtocolError, "a client's stream has an odd number"));
+        }
+        if id > self.last && self.options.role == Role::Client {
+            return Err(Fault::Rule(Code::ProtocolError, "a response to no request"));
         }
         let bad = |code| Fault::Rule(code, "the padding of HEADERS is longer than its payload");
         let mut range = frame::without_padding(header, payload).map_err(bad)?;
@@ -71,7 +74,7 @@ impl Connection {
         Ok(Event::Nothing)
     }
 
-    /// A header block is complete: a request, or the trailers of one.
+    /// A header block is complete: a head, or trailers.
     pub(super) fn whole_block(
         &mut self,
         id: u32,
@@ -83,21 +86,71 @@ impl Connection {
         if id > self.last {
             return self.request(id, end, block, now, text);
         }
-        let checked = self.decode(block, check_trailer)?;
+        let waits = |stream: &Stream| !stream.responded;
+        if self.options.role == Role::Client && self.streams.get(id).is_some_and(waits) {
+            return self.response(id, end, block, now, text);
+        }
+        self.trailers(id, end, block, now, text)
+    }
+
+    fn trailers(
+        &mut self,
+        id: u32,
+        end: bool,
+        block: &[u8],
+        now: Instant,
+        text: &mut Vec<u8>,
+    ) -> Result<Event, Fault> {
+        let mut written = TrailerText::new(self.options.head, text);
+        let checked = self.decode(block, |name, value| written.field(name, value))?;
         if self.streams.get(id).is_none() {
             self.floods.count(Flood::Glitches, self.streams.len(), now)?;
             return Ok(Event::Nothing);
         }
         if !self.step_stream(id, stream::Event::Headers(end), now)? {
-            return Ok(Event::Reset { stream: id });
+            return Ok(Event::Reset { stream: id, code: Code::ProtocolError });
         }
         let short = self.streams.get(id).is_some_and(|s| s.expected.is_some_and(|n| n > 0));
         if checked.is_err() || short {
-            self.provoked(id, Code::ProtocolError, now)?;
-            return Ok(Event::Reset { stream: id });
+            return self.malformed(id, now);
         }
         self.forget_if_closed(id);
         Ok(Event::End { stream: id })
+    }
+
+    fn response(
+        &mut self,
+        id: u32,
+        end: bool,
+        block: &[u8],
+        now: Instant,
+        text: &mut Vec<u8>,
+    ) -> Result<Event, Fault> {
+        let mut written = ResponseText::new(self.options.head, text);
+        let decoded = self.decode(block, |name, value| written.field(name, value))?;
+        let Ok(answered) = decoded.and_then(|()| written.finish()) else {
+            return self.malformed(id, now);
+        };
+        if !self.step_stream(id, stream::Event::Response(end), now)? {
+            return Ok(Event::Reset { stream: id, code: Code::ProtocolError });
+        }
+        let interim = answered.status < 200;
+        let Some(stream) = self.streams.get_mut(id) else { return Ok(Event::Nothing) };
+        let bodiless = stream.head_only || matches!(answered.status, 204 | 304);
+        let length = answered.length.filter(|_| !bodiless && !interim);
+        if interim && end || end && length.is_some_and(|length| length > 0) {
+            return self.malformed(id, now);
+        }
+        stream.responded = !interim;
+        stream.expected = length;
+        self.forget_if_closed(id);
+        Ok(Event::Response { stream: id, length, end })
+    }
+
+    /// A message breaks a rule (RFC 9113 §8.1.1).
+    fn malformed(&mut self, id: u32, now: Instant) -> Result<Event, Fault> {
+        self.provoked(id, Code::ProtocolError, now)?;
+        Ok(Event::Reset { stream: id, code: Code::ProtocolError })
     }
 
     pub(super) fn request(
@@ -131,16 +184,23 @@ impl Connection {
             }
         };
         let state = if end { State::HalfClosedRemote } else { State::Open };
-        self.streams.insert(Stream {
+        let fresh = self.fresh_stream(id, state);
+        self.streams.insert(Stream { expected: told.length, ..fresh });
+        Ok(Event::Request { stream: id, told, end })
+    }
+
+    /// A stream of which nothing is known yet.
+    pub(super) fn fresh_stream(&self, id: u32, state: State) -> Stream {
+        Stream {
             id,
             state,
             send: Window::new(self.theirs.window),
             receive: Window::new(self.options.ours.window.cast_signed()),
             credit: 0,
-            expected: told.length,
+            expected: None,
             responded: false,
-        });
-        Ok(Event::Request { stream: id, told, end })
+            head_only: false,
+        }
     }
 
     /// Decodes a block, all of it whatever `sink` says of the fields.

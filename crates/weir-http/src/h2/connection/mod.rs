@@ -1,4 +1,7 @@
-//! The server's end of a connection: frames in, events out; and what streams send.
+//! One end of a connection: frames in, events out; and what streams send.
+//!
+//! A [`Role::Server`] is asked on streams that its peer opens, a [`Role::Client`] opens them and
+//! gets responses; everything else is the same for both.
 //!
 //! A call of [`Connection::receive`] takes one frame, or a part of one DATA frame, from the start
 //! of what was received. What the connection itself has to say (acknowledgements, windows, resets)
@@ -25,9 +28,22 @@ use super::{Code, Ours, Priority, Theirs, flow};
 use flow::Window;
 use streams::Streams;
 
+/// Which end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The peer opens streams.
+    Server,
+    /// We do.
+    Client,
+}
+
 /// What a connection is made with.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Our end.
+    pub role: Role,
+    /// Streams that may be open at once.
+    pub most_streams: usize,
     /// What we announce.
     pub ours: Ours,
     /// Bytes of the table of our encoder, whatever the peer allows.
@@ -62,6 +78,15 @@ pub enum Event {
         /// Nothing follows.
         end: bool,
     },
+    /// A response began, an interim one perhaps: its text was written.
+    Response {
+        /// The stream.
+        stream: u32,
+        /// `content-length`, when there is a body of that length.
+        length: Option<u64>,
+        /// Nothing follows.
+        end: bool,
+    },
     /// A part of a body: this range of the input. Its reader gives it back with
     /// [`Connection::consumed`].
     Data {
@@ -74,7 +99,7 @@ pub enum Event {
         /// The body is complete.
         end: bool,
     },
-    /// The request ended with trailers.
+    /// The message ended with trailers: their lines were written.
     End {
         /// The stream.
         stream: u32,
@@ -83,6 +108,8 @@ pub enum Event {
     Reset {
         /// The stream.
         stream: u32,
+        /// Why.
+        code: Code,
     },
     /// More may be sent: on this stream, or on all (0).
     Window {
@@ -96,8 +123,11 @@ pub enum Event {
         /// How.
         priority: Priority,
     },
-    /// The peer opens no more streams.
-    GoAway,
+    /// A client opens no more streams; a server serves none with a higher number.
+    GoAway {
+        /// The highest one.
+        last: u32,
+    },
 }
 
 /// Why the connection ends; the code is to be sent with [`Connection::go_away`].
@@ -165,8 +195,10 @@ pub struct Connection {
     preface: usize,
     /// The first SETTINGS have come.
     introduced: bool,
-    /// The highest stream that the peer opened.
+    /// The highest stream that was opened.
     last: u32,
+    /// Our peer, a server, takes no more streams.
+    closed_by_peer: bool,
     /// Streams beyond this one are not served any more.
     served: u32,
     /// The peer may send us that much.
@@ -188,17 +220,25 @@ impl Connection {
     pub fn new(options: Options, now: Instant) -> Self {
         let ours = options.ours;
         let mut control = Vec::new();
+        let preface = match options.role {
+            Role::Server => 0,
+            Role::Client => {
+                control.extend_from_slice(PREFACE);
+                PREFACE.len()
+            }
+        };
         ours.write(&mut control);
         let window = ours.connection_window.max(flow::INITIAL as u32);
         Self {
             theirs: Theirs::default(),
             decoder: Decoder::new(ours.header_table as usize),
             encoder: Encoder::new(),
-            streams: Streams::new(ours.max_streams as usize),
+            streams: Streams::new(options.most_streams),
             floods: Floods::new(options.floods.clone(), now),
-            preface: 0,
+            preface,
             introduced: false,
             last: 0,
+            closed_by_peer: false,
             served: u32::MAX,
             receive: Window::new(i32::try_from(window).unwrap_or(i32::MAX)),
             credit: 0,
@@ -210,7 +250,8 @@ impl Connection {
         }
     }
 
-    /// Takes the next frame from the start of `bytes`. The text of a request goes to `text`.
+    /// Takes the next frame from the start of `bytes`. The text of a head or of trailers goes to
+    /// `text`.
     ///
     /// # Errors
     /// When the connection has to end.

@@ -3,13 +3,58 @@
 use super::super::frame::{self, HEADER, Header, Kind, MAX_PAYLOAD, flag};
 use super::super::hpack::Encoder;
 use super::super::stream::{self, State};
-use super::super::{Code, Ours};
-use super::Connection;
+use super::super::{Code, Ours, Theirs};
+use super::streams::Stream;
+use super::{Connection, Role};
+
+/// Streams that a peer is expected to take before it has said how many (RFC 9113 §6.5.2).
+const UNTOLD_STREAMS: u32 = 100;
 
 impl Connection {
     /// What waits to be sent before anything else. The caller takes it out.
     pub fn control(&mut self) -> &mut Vec<u8> {
         &mut self.control
+    }
+
+    /// Opens a stream, whose head is to be written next; `None` when the peer takes no more.
+    /// `head_only`: the response will have no body.
+    pub fn open(&mut self, head_only: bool) -> Option<u32> {
+        let first = self.last == 0;
+        let id = if first { 1 } else { self.last.checked_add(2).filter(|id| *id < 1 << 31)? };
+        if self.room() == 0 {
+            return None;
+        }
+        self.last = id;
+        let fresh = self.fresh_stream(id, State::Open);
+        self.streams.insert(Stream { head_only, ..fresh });
+        Some(id)
+    }
+
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.options.role
+    }
+
+    /// How many more streams can be opened now.
+    pub fn room(&self) -> usize {
+        let spent = self.closed_by_peer || self.last >= (1 << 31) - 2;
+        let told = if self.introduced { self.theirs.max_streams } else { UNTOLD_STREAMS };
+        let most = if spent { 0 } else { told as usize };
+        most.min(self.options.most_streams).saturating_sub(self.streams.len())
+    }
+
+    /// What the peer wants; `None` before it has said so.
+    pub fn theirs(&self) -> Option<&Theirs> {
+        Some(&self.theirs).filter(|_| self.introduced)
+    }
+
+    /// Lets the peer send that many more bytes on a stream than it could so far.
+    pub fn widen(&mut self, id: u32, bytes: u32) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let more = matches!(stream.state, State::Open | State::HalfClosedLocal);
+        if more && stream.receive.give(bytes).is_ok() {
+            frame::write_window_update(id, bytes, &mut self.control);
+        }
     }
 
     /// Streams that are open.
@@ -29,8 +74,9 @@ impl Connection {
 
     /// Appends a header block of a stream as HEADERS and as many CONTINUATION as it takes.
     pub fn write_head(&mut self, id: u32, block: &[u8], end: bool, out: &mut Vec<u8>) {
+        let role = self.options.role;
         let Some(stream) = self.streams.get_mut(id) else { return };
-        stream.responded = true;
+        stream.responded |= role == Role::Server;
         let most = self.theirs.max_payload.min(MAX_PAYLOAD);
         let mut pieces = block.chunks(most).peekable();
         let mut kind = Kind::Headers;
@@ -122,6 +168,8 @@ impl Connection {
     /// Ends the connection: streams that are open may finish unless `code` says otherwise.
     pub fn go_away(&mut self, code: Code) {
         self.served = self.last;
-        frame::write_goaway(self.last, code, &mut self.control);
+        // A server opens no streams, so a client has none to name.
+        let last = if self.options.role == Role::Client { 0 } else { self.last };
+        frame::write_goaway(last, code, &mut self.control);
     }
 }

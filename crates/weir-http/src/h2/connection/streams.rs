@@ -16,8 +16,10 @@ pub(super) struct Stream {
     pub(super) credit: u32,
     /// Bytes that the body still has, by its `content-length`.
     pub(super) expected: Option<u64>,
-    /// A response has begun.
+    /// A final response has begun.
     pub(super) responded: bool,
+    /// A response has no body, whatever its length.
+    pub(super) head_only: bool,
 }
 
 /// At most as many as were announced; in the order of their numbers.
@@ -63,6 +65,12 @@ impl Streams {
         if self.list.is_empty() {
             self.list = Vec::new();
         }
+    }
+
+    /// Forgets those with higher numbers.
+    pub(super) fn truncate(&mut self, last: u32) {
+        let kept = self.list.partition_point(|stream| stream.id <= last);
+        self.list.truncate(kept);
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {

@@ -6,11 +6,14 @@ use super::super::frame;
 use super::*;
 use crate::h2::Priority;
 
-fn options() -> Options {
+fn options(role: Role) -> Options {
     Options {
+        role,
+        most_streams: 4,
         ours: Ours {
             header_table: 4_096,
             max_streams: 4,
+            connect_protocol: true,
             window: 1_000,
             connection_window: 65_535,
             header_list: 4_000,
@@ -22,14 +25,14 @@ fn options() -> Options {
 }
 
 /// A connection and what the peer has sent it.
-struct Server {
+struct Peer {
     connection: Connection,
     now: Instant,
     text: Vec<u8>,
     encoder: Encoder,
 }
 
-impl Server {
+impl Peer {
     /// The preface and empty settings have come.
     fn new() -> Self {
         let mut server = Self::fresh();
@@ -41,8 +44,30 @@ impl Server {
 
     fn fresh() -> Self {
         let now = Instant::default();
-        let connection = Connection::new(options(), now);
+        let connection = Connection::new(options(Role::Server), now);
         Self { connection, now, text: Vec::new(), encoder: Encoder::new() }
+    }
+
+    /// The other end: it has opened streams 1 and 3, and the peer's settings have come.
+    fn client() -> Self {
+        let now = Instant::default();
+        let mut connection = Connection::new(options(Role::Client), now);
+        for wanted in [1, 3] {
+            let id = connection.open(wanted == 3).unwrap();
+            assert_eq!(id, wanted);
+            connection.write_head(id, b"", wanted == 1, &mut Vec::new());
+        }
+        assert!(connection.control().starts_with(PREFACE));
+        let mut client = Self { connection, now, text: Vec::new(), encoder: Encoder::new() };
+        client.feed(&frame(Kind::Settings, 0, 0, b"")).unwrap();
+        client.connection.control().clear();
+        client
+    }
+
+    fn heads(&mut self, id: u32, fields: &[(&str, &str)], end: bool) -> Vec<Event> {
+        let block = self.block(fields);
+        let flags = flag::END_HEADERS | if end { flag::END_STREAM } else { 0 };
+        self.feed(&frame(Kind::Headers, flags, id, &block)).unwrap()
     }
 
     /// Everything that comes of bytes.
@@ -111,10 +136,10 @@ fn code(result: Result<Vec<Event>, Fault>) -> Code {
 
 #[test]
 fn a_request_comes_with_its_body_and_is_answered() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     let block = server.get(&[("content-length", "7"), ("priority", "u=1")]);
-    let told =
-        Told { length: Some(7), priority: Some(Priority { urgency: 1, incremental: false }) };
+    let priority = Some(Priority { urgency: 1, incremental: false });
+    let told = Told { length: Some(7), priority, is_extended_connect: false };
     let request = Event::Request { stream: 1, told, end: false };
     assert_eq!(server.feed(&frame(Kind::Headers, flag::END_HEADERS, 1, &block)), Ok(vec![request]));
     assert!(server.text.starts_with(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 7\r\n"));
@@ -133,7 +158,7 @@ fn a_request_comes_with_its_body_and_is_answered() {
 
 #[test]
 fn a_frame_may_come_byte_by_byte_and_data_in_parts() {
-    let mut server = Server::fresh();
+    let mut server = Peer::fresh();
     let block = server.get(&[]);
     let all = [
         &PREFACE[..],
@@ -158,7 +183,7 @@ fn a_frame_may_come_byte_by_byte_and_data_in_parts() {
 
 #[test]
 fn windows_are_given_back_as_bytes_are_read() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     server.open(1);
     server.feed(&frame(Kind::Data, 0, 1, &[0; 600])).unwrap();
     server.connection.consumed(1, 499);
@@ -172,7 +197,7 @@ fn windows_are_given_back_as_bytes_are_read() {
 
 #[test]
 fn what_was_reset_counts_as_read() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     for id in [1, 3, 5] {
         server.open(id);
         for _ in 0..12 {
@@ -190,7 +215,7 @@ fn what_was_reset_counts_as_read() {
 
 #[test]
 fn the_peers_windows_bound_what_is_sent() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     let settings = [&4_u16.to_be_bytes()[..], &10_u32.to_be_bytes()].concat();
     server.feed(&frame(Kind::Settings, 0, 0, &settings)).unwrap();
     server.open(1);
@@ -224,22 +249,22 @@ fn rules_of_the_connection_end_it() {
         (&[0, 64, 1, 0, 0, 0, 0, 0, 1], Code::FrameSizeError),
     ];
     for (bytes, wanted) in cases {
-        assert_eq!(code(Server::new().feed(bytes)), wanted, "{bytes:?}");
+        assert_eq!(code(Peer::new().feed(bytes)), wanted, "{bytes:?}");
     }
-    assert_eq!(code(Server::fresh().feed(b"GET / HTTP/1.1\r\n")), Code::ProtocolError);
+    assert_eq!(code(Peer::fresh().feed(b"GET / HTTP/1.1\r\n")), Code::ProtocolError);
     let early = [&PREFACE[..], &frame(Kind::Ping, 0, 0, &[0; 8])].concat();
-    assert_eq!(code(Server::fresh().feed(&early)), Code::ProtocolError);
-    let mut server = Server::new();
+    assert_eq!(code(Peer::fresh().feed(&early)), Code::ProtocolError);
+    let mut server = Peer::new();
     let block = server.get(&[]);
     server.feed(&frame(Kind::Headers, 0, 1, &block)).unwrap();
     assert_eq!(code(server.feed(&frame(Kind::Ping, 0, 0, &[0; 8]))), Code::ProtocolError);
     let overflow = frame(Kind::WindowUpdate, 0, 0, &0x7fff_ffff_u32.to_be_bytes());
-    assert_eq!(code(Server::new().feed(&overflow)), Code::FlowControlError);
+    assert_eq!(code(Peer::new().feed(&overflow)), Code::FlowControlError);
 }
 
 #[test]
 fn a_bad_head_costs_its_stream_only() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     let bad = server.get(&[("connection", "close")]);
     assert_eq!(server.feed(&frame(Kind::Headers, flag::END_HEADERS, 1, &bad)), Ok(vec![]));
     assert!(server.was_reset(1, Code::ProtocolError));
@@ -256,11 +281,11 @@ fn a_bad_head_costs_its_stream_only() {
 
 #[test]
 fn a_body_has_the_length_that_it_was_said_to_have() {
-    let say = |server: &mut Server, id, length: &str| {
+    let say = |server: &mut Peer, id, length: &str| {
         let block = server.get(&[("content-length", length)]);
         server.feed(&frame(Kind::Headers, flag::END_HEADERS, id, &block)).unwrap();
     };
-    let mut server = Server::new();
+    let mut server = Peer::new();
     say(&mut server, 1, "3");
     server.feed(&frame(Kind::Data, 0, 1, b"four")).unwrap();
     assert!(server.was_reset(1, Code::ProtocolError));
@@ -271,12 +296,12 @@ fn a_body_has_the_length_that_it_was_said_to_have() {
     let trailers = server.block(&[("x-sum", "1")]);
     let flags = flag::END_HEADERS | flag::END_STREAM;
     let events = server.feed(&frame(Kind::Headers, flags, 5, &trailers)).unwrap();
-    assert_eq!(events, [Event::Reset { stream: 5 }]);
+    assert_eq!(events, [Event::Reset { stream: 5, code: Code::ProtocolError }]);
 }
 
 #[test]
 fn trailers_end_a_request() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     server.open(1);
     let trailers = server.block(&[("x-sum", "1")]);
     let flags = flag::END_HEADERS | flag::END_STREAM;
@@ -289,7 +314,7 @@ fn trailers_end_a_request() {
 
 #[test]
 fn streams_beyond_the_limit_are_refused() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     for id in [1, 3, 5, 7] {
         assert_eq!(server.open(id).len(), 1);
     }
@@ -301,7 +326,7 @@ fn streams_beyond_the_limit_are_refused() {
 
 #[test]
 fn after_go_away_nothing_new_is_served() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     server.open(1);
     server.connection.warn_of_end();
     assert_eq!(server.open(3).len(), 1, "it may have been under way");
@@ -313,7 +338,7 @@ fn after_go_away_nothing_new_is_served() {
 }
 
 /// Sends the same thing again and again; how often until the connection ends.
-fn flood(server: &mut Server, mut make: impl FnMut(&mut Server, u32) -> Vec<u8>) -> u32 {
+fn flood(server: &mut Peer, mut make: impl FnMut(&mut Peer, u32) -> Vec<u8>) -> u32 {
     for round in 0..2_000 {
         let bytes = make(server, round);
         match server.feed(&bytes) {
@@ -329,36 +354,36 @@ fn flood(server: &mut Server, mut make: impl FnMut(&mut Server, u32) -> Vec<u8>)
 
 #[test]
 fn floods_end_the_connection() {
-    let ping = |_: &mut Server, _| frame(Kind::Ping, 0, 0, &[0; 8]);
-    assert_eq!(flood(&mut Server::new(), ping), 100);
-    let settings = |_: &mut Server, _| frame(Kind::Settings, 0, 0, b"");
-    assert_eq!(flood(&mut Server::new(), settings), 49, "one came first");
-    let unknown = |_: &mut Server, _| frame(Kind::Unknown, 0, 0, b"x");
-    assert_eq!(flood(&mut Server::new(), unknown), 100);
-    let priority = |_: &mut Server, _| frame(Kind::Priority, 0, 1, &[0; 5]);
-    assert_eq!(flood(&mut Server::new(), priority), 100);
-    let update = |_: &mut Server, _| frame(Kind::WindowUpdate, 0, 0, &1_u32.to_be_bytes());
-    assert_eq!(flood(&mut Server::new(), update), 100);
-    let mut server = Server::new();
+    let ping = |_: &mut Peer, _| frame(Kind::Ping, 0, 0, &[0; 8]);
+    assert_eq!(flood(&mut Peer::new(), ping), 100);
+    let settings = |_: &mut Peer, _| frame(Kind::Settings, 0, 0, b"");
+    assert_eq!(flood(&mut Peer::new(), settings), 49, "one came first");
+    let unknown = |_: &mut Peer, _| frame(Kind::Unknown, 0, 0, b"x");
+    assert_eq!(flood(&mut Peer::new(), unknown), 100);
+    let priority = |_: &mut Peer, _| frame(Kind::Priority, 0, 1, &[0; 5]);
+    assert_eq!(flood(&mut Peer::new(), priority), 100);
+    let update = |_: &mut Peer, _| frame(Kind::WindowUpdate, 0, 0, &1_u32.to_be_bytes());
+    assert_eq!(flood(&mut Peer::new(), update), 100);
+    let mut server = Peer::new();
     server.open(1);
     assert_eq!(flood(&mut server, |_, _| frame(Kind::Data, 0, 1, b"")), 100);
 }
 
 #[test]
 fn rapid_resets_end_the_connection() {
-    let rapid = |server: &mut Server, round| {
+    let rapid = |server: &mut Peer, round| {
         let id = 2 * round + 1;
         let block = server.get(&[]);
         let open = frame(Kind::Headers, flag::END_HEADERS, id, &block);
         [open, frame(Kind::RstStream, 0, id, &[0; 4])].concat()
     };
-    assert_eq!(flood(&mut Server::new(), rapid), 50);
+    assert_eq!(flood(&mut Peer::new(), rapid), 50);
 }
 
 #[test]
 fn making_us_reset_ends_the_connection() {
-    let mut server = Server::new();
-    let provoke = |server: &mut Server, round| {
+    let mut server = Peer::new();
+    let provoke = |server: &mut Peer, round| {
         let id = 2 * round + 1;
         server.now = server.now + Duration::from_secs(1);
         let block = server.get(&[]);
@@ -370,15 +395,15 @@ fn making_us_reset_ends_the_connection() {
 
 #[test]
 fn a_block_without_end_ends_the_connection() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     server.feed(&frame(Kind::Headers, 0, 1, b"")).unwrap();
-    let next = |_: &mut Server, _| frame(Kind::Continuation, 0, 1, b"");
+    let next = |_: &mut Peer, _| frame(Kind::Continuation, 0, 1, b"");
     assert_eq!(flood(&mut server, next), 20);
 }
 
 #[test]
 fn a_bomb_is_not_unpacked() {
-    let mut server = Server::new();
+    let mut server = Peer::new();
     let big = "x".repeat(500);
     let block = server.get(&[("a", &big)]);
     server.feed(&frame(Kind::Headers, flag::END_HEADERS, 1, &block)).unwrap();
@@ -415,6 +440,86 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(kind, flags, stream, payload)| frame(kind, flags, stream, &payload))
 }
 
+#[test]
+fn a_response_comes_in_parts() {
+    let mut client = Peer::client();
+    let events = client.heads(1, &[(":status", "103"), ("link", "x")], false);
+    assert_eq!(events, [Event::Response { stream: 1, length: None, end: false }]);
+    assert_eq!(client.text, b"HTTP/1.1 103 \r\nlink: x\r\n\r\n");
+    let events = client.heads(1, &[(":status", "200"), ("content-length", "4")], false);
+    assert_eq!(events, [Event::Response { stream: 1, length: Some(4), end: false }]);
+    let events = client.feed(&frame(Kind::Data, 0, 1, b"body")).unwrap();
+    assert_eq!(events, [Event::Data { stream: 1, start: 9, len: 4, end: false }]);
+    assert_eq!(client.heads(1, &[("x-sum", "1")], true), [Event::End { stream: 1 }]);
+    assert_eq!(client.text, b"x-sum: 1\r\n");
+    assert!(!client.connection.is_open(1));
+    // The one to HEAD tells of a body that does not come.
+    let events = client.heads(3, &[(":status", "200"), ("content-length", "4")], true);
+    assert_eq!(events, [Event::Response { stream: 3, length: None, end: true }]);
+    assert!(client.connection.is_open(3), "the request is not complete");
+    client.connection.sent_end(3);
+    assert_eq!(client.connection.open_streams(), 0);
+}
+
+#[test]
+fn a_response_that_breaks_a_rule_costs_its_stream() {
+    let ok = (":status", "200");
+    for (fields, end) in [
+        (&[("server", "x")][..], false),
+        (&[(":status", "100")], true),
+        (&[(":status", "101")], false),
+        (&[ok, ("content-length", "4")], true),
+        (&[ok, ("transfer-encoding", "chunked")], false),
+    ] {
+        let mut client = Peer::client();
+        let code = Code::ProtocolError;
+        assert_eq!(client.heads(1, fields, end), [Event::Reset { stream: 1, code }]);
+        assert!(client.was_reset(1, code), "{fields:?}");
+    }
+    let mut client = Peer::client();
+    let push = frame(Kind::PushPromise, flag::END_HEADERS, 1, &[0, 0, 0, 2]);
+    assert_eq!(code(client.feed(&push)), Code::ProtocolError);
+    let mut client = Peer::client();
+    let block = client.block(&[ok]);
+    let unasked = frame(Kind::Headers, flag::END_HEADERS, 5, &block);
+    assert_eq!(code(client.feed(&unasked)), Code::ProtocolError);
+}
+
+#[test]
+fn a_server_that_goes_away_tells_which_streams_it_serves() {
+    let mut client = Peer::client();
+    assert_eq!(client.connection.room(), 2);
+    let goaway = |last: u32| [&last.to_be_bytes()[..], &[0; 4]].concat();
+    let events = client.feed(&frame(Kind::GoAway, 0, 0, &goaway(1))).unwrap();
+    assert_eq!(events, [Event::GoAway { last: 1 }]);
+    assert!(client.connection.is_open(1) && !client.connection.is_open(3));
+    assert_eq!((client.connection.room(), client.connection.open(false)), (0, None));
+    assert_eq!(client.heads(1, &[(":status", "200")], true).len(), 1);
+}
+
+#[test]
+fn a_server_says_how_many_streams_it_takes() {
+    let mut client = Peer::client();
+    let settings = [&[0, 3, 0, 0, 0, 3][..], &[0, 8, 0, 0, 0, 1]].concat();
+    client.feed(&frame(Kind::Settings, 0, 0, &settings)).unwrap();
+    assert_eq!(client.connection.room(), 1);
+    assert!(client.connection.theirs().is_some_and(|theirs| theirs.connect_protocol));
+    assert_eq!(client.connection.open(false), Some(5));
+    assert_eq!(client.connection.open(false), None);
+}
+
+#[test]
+fn a_wide_window_takes_more() {
+    let mut client = Peer::client();
+    client.connection.widen(1, 500);
+    let told = client.said();
+    assert_eq!(told, [(Kind::WindowUpdate, 1, 500_u32.to_be_bytes().to_vec())]);
+    client.heads(1, &[(":status", "200")], false);
+    client.feed(&frame(Kind::Data, 0, 1, &[0; 1_500])).unwrap();
+    client.feed(&frame(Kind::Data, 0, 1, &[0; 1])).unwrap();
+    assert!(client.was_reset(1, Code::FlowControlError));
+}
+
 proptest! {
     /// Whatever comes, in whatever pieces: no panic, and no more than there may be.
     #[test]
@@ -422,7 +527,7 @@ proptest! {
         frames in prop::collection::vec(any_frame(), 0..60),
         piece in 1..40_usize,
     ) {
-        let mut server = Server::new();
+        let mut server = Peer::new();
         let (all, mut held) = (frames.concat(), Vec::new());
         for part in all.chunks(piece) {
             held.extend_from_slice(part);

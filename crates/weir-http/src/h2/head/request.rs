@@ -1,78 +1,19 @@
-//! Heads that come over HTTP/2, RFC 9113 §8: checked, and written as the text of HTTP/1.1.
-//!
-//! The text goes through the parser of HTTP/1.1 like any other head, so whatever is forwarded has
-//! passed both sets of rules, and everything behind knows one form of a head. Framing is not in
-//! it, but for `content-length`: a stream has its own end.
-//!
-//! Invariants: the text is at most `HeadLimits::text` bytes; pieces of a cookie are joined (RFC
-//! 9113 §8.2.3); a name or value that could end a line is refused.
+//! A request, RFC 9113 §8.3.1.
 
-use super::Priority;
-
-/// Bounds of one head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// Bytes of the text.
-    pub text: usize,
-    /// Names and values, and 32 for each field (RFC 9113 §6.5.2).
-    pub list: usize,
-    /// Fields, pieces of a cookie counted.
-    pub fields: usize,
-}
-
-/// The rule that a head breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HeadFault {
-    /// RFC 9113 §8.2.1.
-    #[error("a field name is empty, or has an upper-case letter or another byte that no name has")]
-    Name,
-    /// RFC 9113 §8.2.1.
-    #[error("a field value has a control character, or space at its ends")]
-    Value,
-    /// RFC 9113 §8.2.2.
-    #[error("a field is about the connection, which HTTP/2 does not have")]
-    ConnectionSpecific,
-    /// RFC 9113 §8.2.2.
-    #[error("te says more than trailers")]
-    Te,
-    /// RFC 9113 §8.3.
-    #[error("a pseudo-header field is unknown, stands twice, or stands behind another field")]
-    Pseudo,
-    /// RFC 9113 §8.3.1.
-    #[error("a pseudo-header field is missing")]
-    Missing,
-    /// RFC 9113 §8.3.1.
-    #[error("the scheme is neither http nor https")]
-    Scheme,
-    /// RFC 9113 §8.3.1.
-    #[error("the path is not a path")]
-    Path,
-    /// RFC 9113 §8.3.1.
-    #[error("host is not the authority")]
-    Host,
-    /// RFC 9113 §8.1.1.
-    #[error("content-length is no number, or two numbers")]
-    Length,
-    /// RFC 9113 §8.1: trailers have no pseudo-header fields.
-    #[error("a trailer section has a pseudo-header field")]
-    Trailer,
-    /// More than [`HeadLimits`] allow.
-    #[error("the head is too large")]
-    TooLarge,
-}
+use super::lines::{self, Lines, check_name, check_token};
+use super::{HeadFault, HeadLimits};
+use crate::h2::Priority;
 
 /// Collects the fields of a request and writes its text.
 pub struct RequestText<'a> {
-    limits: HeadLimits,
-    out: &'a mut Vec<u8>,
+    lines: Lines<'a>,
     pseudo: Pseudo,
     begun: bool,
-    listed: usize,
-    fields: usize,
     cookie: Vec<u8>,
     host: bool,
     length: Option<u64>,
     priority: Option<Priority>,
+    is_extended_connect: bool,
 }
 
 #[derive(Default)]
@@ -81,6 +22,8 @@ struct Pseudo {
     scheme: Option<Box<[u8]>>,
     authority: Option<Box<[u8]>>,
     path: Option<Box<[u8]>>,
+    /// RFC 8441 §4
+    protocol: Option<Box<[u8]>>,
 }
 
 /// What a request says beside its text.
@@ -90,23 +33,22 @@ pub struct Told {
     pub length: Option<u64>,
     /// `priority`
     pub priority: Option<Priority>,
+    /// It asks for another protocol on its stream, RFC 8441: the text asks for an upgrade.
+    pub is_extended_connect: bool,
 }
 
 impl<'a> RequestText<'a> {
     /// Writes to `out`, which is emptied.
     pub fn new(limits: HeadLimits, out: &'a mut Vec<u8>) -> Self {
-        out.clear();
         Self {
-            limits,
-            out,
+            lines: Lines::new(limits, out),
             pseudo: Pseudo::default(),
             begun: false,
-            listed: 0,
-            fields: 0,
             cookie: Vec::new(),
             host: false,
             length: None,
             priority: None,
+            is_extended_connect: false,
         }
     }
 
@@ -115,28 +57,22 @@ impl<'a> RequestText<'a> {
     /// # Errors
     /// The rule that it breaks.
     pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
-        self.listed += name.len() + value.len() + 32;
-        self.fields += 1;
-        if self.listed > self.limits.list || self.fields > self.limits.fields {
-            return Err(HeadFault::TooLarge);
-        }
-        check_value(value)?;
+        self.lines.count(name, value)?;
         if let Some(pseudo) = name.strip_prefix(b":") {
             return self.pseudo(pseudo, value);
         }
         check_name(name)?;
         self.begin()?;
         match name {
-            b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding"
-            | b"upgrade" => return Err(HeadFault::ConnectionSpecific),
+            _ if lines::is_connection_specific(name) => return Err(HeadFault::ConnectionSpecific),
             b"te" if !value.eq_ignore_ascii_case(b"trailers") => return Err(HeadFault::Te),
             b"host" => return self.host(value),
-            b"content-length" => return self.length(value),
+            b"content-length" => return lines::length(&mut self.length, value, &mut self.lines),
             b"cookie" => return self.crumb(value),
             b"priority" => self.priority = Some(Priority::parse(value)),
             _ => {}
         }
-        self.line(name, value)
+        self.lines.line(name, value)
     }
 
     /// The last field was given.
@@ -147,10 +83,11 @@ impl<'a> RequestText<'a> {
         self.begin()?;
         let cookie = std::mem::take(&mut self.cookie);
         if !cookie.is_empty() {
-            self.line(b"cookie", &cookie)?;
+            self.lines.line(b"cookie", &cookie)?;
         }
-        self.put(b"\r\n")?;
-        Ok(Told { length: self.length, priority: self.priority })
+        self.lines.put(b"\r\n")?;
+        let Self { length, priority, is_extended_connect, .. } = self;
+        Ok(Told { length, priority, is_extended_connect })
     }
 
     fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
@@ -159,6 +96,7 @@ impl<'a> RequestText<'a> {
             b"scheme" => &mut self.pseudo.scheme,
             b"authority" => &mut self.pseudo.authority,
             b"path" => &mut self.pseudo.path,
+            b"protocol" => &mut self.pseudo.protocol,
             _ => return Err(HeadFault::Pseudo),
         };
         if self.begun || place.replace(value.into()).is_some() {
@@ -172,54 +110,64 @@ impl<'a> RequestText<'a> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        let Pseudo { method, scheme, authority, path } = std::mem::take(&mut self.pseudo);
+        let Pseudo { method, scheme, authority, path, protocol } = std::mem::take(&mut self.pseudo);
         let method = method.ok_or(HeadFault::Missing)?;
         check_token(&method).map_err(|_| HeadFault::Pseudo)?;
-        let target = if &*method == b"CONNECT" {
+        let connect = &*method == b"CONNECT";
+        if let Some(protocol) = &protocol {
+            check_token(protocol).map_err(|_| HeadFault::Pseudo)?;
+        }
+        if protocol.is_some() && !connect {
+            return Err(HeadFault::Pseudo);
+        }
+        if connect && protocol.is_none() {
             if scheme.is_some() || path.is_some() {
                 return Err(HeadFault::Pseudo);
             }
-            authority.clone().ok_or(HeadFault::Missing)?
-        } else {
-            let scheme = scheme.ok_or(HeadFault::Missing)?;
-            if !matches!(&*scheme.to_ascii_lowercase(), b"http" | b"https") {
-                return Err(HeadFault::Scheme);
-            }
-            let path = path.ok_or(HeadFault::Missing)?;
-            check_path(&path, &method)?;
-            path
-        };
-        self.put(&method)?;
-        self.put(b" ")?;
-        self.put(&target)?;
-        self.put(b" HTTP/1.1\r\n")?;
-        if let Some(authority) = authority {
-            self.host = true;
-            self.line(b"host", &authority)?;
+            let authority = authority.ok_or(HeadFault::Missing)?;
+            return self.first_line(&method, &authority, Some(&authority));
         }
-        Ok(())
+        let scheme = scheme.ok_or(HeadFault::Missing)?;
+        if !matches!(&*scheme.to_ascii_lowercase(), b"http" | b"https") {
+            return Err(HeadFault::Scheme);
+        }
+        let path = path.ok_or(HeadFault::Missing)?;
+        check_path(&path, &method)?;
+        let Some(protocol) = protocol else {
+            return self.first_line(&method, &path, authority.as_deref());
+        };
+        if authority.is_none() {
+            return Err(HeadFault::Missing);
+        }
+        self.is_extended_connect = true;
+        self.first_line(b"GET", &path, authority.as_deref())?;
+        self.lines.line(b"connection", b"upgrade")?;
+        self.lines.line(b"upgrade", &protocol)
+    }
+
+    fn first_line(
+        &mut self,
+        method: &[u8],
+        target: &[u8],
+        authority: Option<&[u8]>,
+    ) -> Result<(), HeadFault> {
+        for piece in [method, b" ", target, b" HTTP/1.1\r\n"] {
+            self.lines.put(piece)?;
+        }
+        let Some(authority) = authority else { return Ok(()) };
+        self.host = true;
+        self.lines.line(b"host", authority)
     }
 
     /// `host` beside `:authority` must be the same; alone, it stands for it.
     fn host(&mut self, value: &[u8]) -> Result<(), HeadFault> {
         if !self.host {
             self.host = true;
-            return self.line(b"host", value);
+            return self.lines.line(b"host", value);
         }
-        let line = self.out.split(|byte| *byte == b'\n').nth(1).unwrap_or_default();
+        let line = self.lines.out.split(|byte| *byte == b'\n').nth(1).unwrap_or_default();
         let authority = line.strip_prefix(b"host: ").unwrap_or_default().trim_ascii_end();
         if authority.eq_ignore_ascii_case(value) { Ok(()) } else { Err(HeadFault::Host) }
-    }
-
-    fn length(&mut self, value: &[u8]) -> Result<(), HeadFault> {
-        let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-        let text = str::from_utf8(value).ok().filter(|_| digits);
-        let length = text.and_then(|text| text.parse().ok()).ok_or(HeadFault::Length)?;
-        match self.length.replace(length) {
-            Some(before) if before != length => Err(HeadFault::Length),
-            Some(_) => Ok(()),
-            None => self.line(b"content-length", value),
-        }
     }
 
     fn crumb(&mut self, value: &[u8]) -> Result<(), HeadFault> {
@@ -227,57 +175,8 @@ impl<'a> RequestText<'a> {
             self.cookie.extend_from_slice(b"; ");
         }
         self.cookie.extend_from_slice(value);
-        if self.cookie.len() > self.limits.text { Err(HeadFault::TooLarge) } else { Ok(()) }
+        if self.cookie.len() > self.lines.most() { Err(HeadFault::TooLarge) } else { Ok(()) }
     }
-
-    fn line(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
-        self.put(name)?;
-        self.put(b": ")?;
-        self.put(value)?;
-        self.put(b"\r\n")
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<(), HeadFault> {
-        if self.out.len() + bytes.len() > self.limits.text {
-            return Err(HeadFault::TooLarge);
-        }
-        self.out.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// Checks a field of a trailer section, which is not passed on.
-///
-/// # Errors
-/// The rule that it breaks.
-pub fn check_trailer(name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
-    if name.starts_with(b":") {
-        return Err(HeadFault::Trailer);
-    }
-    check_name(name)?;
-    check_value(value)
-}
-
-fn check_name(name: &[u8]) -> Result<(), HeadFault> {
-    if name.iter().any(u8::is_ascii_uppercase) {
-        return Err(HeadFault::Name);
-    }
-    check_token(name)
-}
-
-/// RFC 9110 §5.6.2
-fn check_token(text: &[u8]) -> Result<(), HeadFault> {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if text.is_empty() || !text.iter().all(is_token) { Err(HeadFault::Name) } else { Ok(()) }
-}
-
-fn check_value(value: &[u8]) -> Result<(), HeadFault> {
-    let is_control = |byte: &u8| (*byte < 32 && *byte != b'\t') || *byte == 127;
-    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    if value.iter().any(is_control) || is_space(value.first()) || is_space(value.last()) {
-        return Err(HeadFault::Value);
-    }
-    Ok(())
 }
 
 fn check_path(path: &[u8], method: &[u8]) -> Result<(), HeadFault> {
@@ -337,7 +236,8 @@ mod tests {
         ];
         assert_eq!(lines, wanted);
         let priority = Priority { urgency: 1, incremental: true };
-        assert_eq!(told, Told { length: Some(5), priority: Some(priority) });
+        let (length, priority) = (Some(5), Some(priority));
+        assert_eq!(told, Told { length, priority, is_extended_connect: false });
     }
 
     #[test]
@@ -405,9 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_fields_and_nothing_else() {
-        assert_eq!(check_trailer(b"x-sum", b"1"), Ok(()));
-        assert_eq!(check_trailer(b":path", b"/"), Err(HeadFault::Trailer));
-        assert_eq!(check_trailer(b"X-Sum", b"1"), Err(HeadFault::Name));
+    fn an_extended_connect_asks_for_an_upgrade() {
+        let connect = (":method", "CONNECT");
+        let protocol = (":protocol", "websocket");
+        let fields = [connect, GET[1], GET[2], GET[3], protocol];
+        let (got, told) = text(&fields).unwrap();
+        let wanted =
+            "GET /a HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        assert_eq!((&*got, told.is_extended_connect), (wanted, true));
+        assert_eq!(text(&[connect, GET[1], GET[3], protocol]).err(), Some(HeadFault::Missing));
+        let odd = [connect, GET[1], GET[2], GET[3], (":protocol", "a b")];
+        assert_eq!(text(&odd).err(), Some(HeadFault::Pseudo));
     }
 }
