@@ -49,7 +49,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(number: u32, session: Option<Key>) -> Self {
+    fn new(number: u32, session: Option<Key>, window: u32) -> Self {
         Self {
             number,
             session,
@@ -59,7 +59,7 @@ impl Entry {
             blocked: false,
             finished: false,
             priority: Priority::default(),
-            width: Width { window: WINDOW, read: 0, buffers: 0 },
+            width: Width { window, read: 0, buffers: 0 },
         }
     }
 }
@@ -106,6 +106,8 @@ pub(crate) struct Multiplex {
     pub(super) last: Option<(u32, usize)>,
     pub(super) entries: Vec<Entry>,
     pub(super) dirty: bool,
+    /// Bytes that a stream begins with.
+    window: u32,
     carrier: Key,
     /// It is not to be used for new streams.
     pub(crate) closing: bool,
@@ -132,19 +134,23 @@ impl Multiplex {
     /// Over a socket; `begun` is what was received already.
     pub(crate) fn new(
         socket: Socket,
-        machine: h2::Connection,
+        mut machine: h2::Connection,
         begun: Option<Buffer>,
+        window: u32,
         carrier: Key,
     ) -> Self {
+        // Nothing goes before its greeting.
+        let out = std::mem::take(machine.control());
         Self {
             socket,
             machine,
             inbound: begun,
-            out: Vec::new(),
+            out,
             sent: 0,
             last: None,
             entries: Vec::new(),
             dirty: false,
+            window,
             carrier,
             closing: false,
             counted: Vec::new(),
@@ -350,14 +356,15 @@ impl Multiplex {
         site: &mut Site<'_>,
         pool: &mut Buffers,
     ) {
-        let buffers = PER_EXCHANGE + if bodiless { 0 } else { most_inbound(pool.size()) };
+        let buffers =
+            PER_EXCHANGE + if bodiless { 0 } else { most_inbound(self.window, pool.size()) };
         if !pool.admit(buffers) {
             return self.machine.reset(number, Code::RefusedStream);
         }
         let mut text = pool.take();
         text.room()[..site.text.len()].copy_from_slice(site.text);
         text.filled(site.text.len());
-        let mut entry = Entry::new(number, None);
+        let mut entry = Entry::new(number, None, self.window);
         entry.priority = told.priority.unwrap_or_default();
         let tunnel = told.is_extended_connect;
         entry.inbound.chunked = !bodiless && !tunnel && told.length.is_none();
@@ -373,7 +380,7 @@ impl Multiplex {
     /// Opens a stream for a session; `None` when the peer takes no more.
     pub(super) fn open(&mut self, session: Key, head_only: bool) -> Option<u32> {
         let number = self.machine.open(head_only)?;
-        self.entries.push(Entry::new(number, Some(session)));
+        self.entries.push(Entry::new(number, Some(session), self.window));
         Some(number)
     }
 
@@ -439,13 +446,13 @@ impl Entry {
     }
 }
 
-/// Bytes that a stream begins with. A smaller window would hold only once the peer has heard of it
+/// Bytes that a client's stream begins with. A smaller window would hold only once the peer has heard of it
 /// (RFC 9113 §6.9.2).
 pub(crate) const WINDOW: u32 = 65_535;
 
 /// Buffers that a window's worth can take: the first one may be read to its last byte.
-pub(crate) fn most_inbound(size: usize) -> usize {
-    (WINDOW as usize).div_ceil(size) + 1
+pub(crate) fn most_inbound(window: u32, size: usize) -> usize {
+    (window as usize).div_ceil(size) + 1
 }
 
 /// What a connection's frames are received with.

@@ -49,7 +49,7 @@ impl Session {
             options(&self.settings.config.h2, cx.settings.limits.buffer_bytes),
             cx.now,
         );
-        let connection = Multiplex::new(socket, machine, begun, key);
+        let connection = Multiplex::new(socket, machine, begun, WINDOW, key);
         let Some(key) = cx.multiplexes.insert(connection) else { return Step::Close };
         self.front = Front::Connection(key);
         self.stage = Stage::Multiplex { busy: false };

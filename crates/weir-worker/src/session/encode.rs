@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use weir_http::h1::{Connection, HeadEncoder};
+use weir_http::h1::{Connection, HeadEncoder, reason_phrase};
 use weir_http::message::{FieldName, FieldSink, Framing, Method, ResponseHead, Version};
 use weir_http::policy::{self, ClientIdentity, Hsts, RequestContext, ResponseContext};
 
@@ -124,7 +124,7 @@ pub(super) fn response(
         }
         return;
     }
-    let reason = head.reason.of(bytes);
+    let reason = reason(head, bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
     policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
     out.framing(described);
@@ -136,6 +136,14 @@ pub(super) fn response(
         None => Connection::None,
     });
     out.finish();
+}
+
+/// What the backend said, or what it means: HTTP/2 has no words for it.
+fn reason<'a>(head: &ResponseHead, bytes: &'a [u8]) -> &'a [u8] {
+    match head.reason.of(bytes) {
+        [] => reason_phrase(head.status).as_bytes(),
+        said => said,
+    }
 }
 
 /// An interim response: its own fields, nothing of ours.
@@ -158,7 +166,7 @@ pub(super) fn interim(
             &mut out,
         );
     }
-    let reason = head.reason.of(bytes);
+    let reason = reason(head, bytes);
     let mut out = HeadEncoder::response(&mut cx.scratch, head.status, reason);
     policy::interim_fields(&cx.response_fields, bytes, route.response_edits(), &mut out);
     out.finish();

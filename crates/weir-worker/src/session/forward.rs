@@ -95,7 +95,9 @@ impl Session {
             return Ok(());
         }
         let head_only = active.head.method == Method::Head;
-        let opened = cx.upstream.open_stream(back.key, self.key, head_only, &mut cx.buffers);
+        let timeout = self.settings.config.back_timeout;
+        let opened =
+            cx.upstream.open_stream(back.key, self.key, head_only, timeout, &mut cx.buffers);
         back.stream = Some(opened.map_err(Met::Back)?.ok_or(Met::Elsewhere)?);
         active.served_by = active.back;
         let framing = active.head.framing;

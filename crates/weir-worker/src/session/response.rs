@@ -70,7 +70,7 @@ impl Session {
             Some(_) => Framing::None,
             None => Framing::Length(0),
         };
-        ResponseHead { framing, ..head }
+        ResponseHead { framing, keep_alive: true, ..head }
     }
 
     /// Reads until a response head is complete. `None`: not yet.

@@ -166,7 +166,7 @@ impl Upstream {
         pool: &mut Buffers,
     ) {
         if let Some(id) = stream {
-            return self.leave_stream(key, id, keep, pool);
+            return self.links.leave(id, pool);
         }
         match self.backs.get_mut(key).map(|back| &mut back.line) {
             Some(Line::Single { socket, .. }) => match keep.filter(|_| !socket.holds()) {

@@ -17,7 +17,7 @@ use weir_sys::Event;
 use super::{Line, Made, Peer, Upstream};
 use crate::buffers::{Buffers, PER_TLS, Reservation};
 use crate::front::StreamId;
-use crate::multiplex::{Multiplex, Received, Site, WINDOW, most_inbound};
+use crate::multiplex::{Multiplex, Received, Site, most_inbound};
 
 /// Sessions that wait for one connection to be made; more make another.
 const MOST_WAITING: usize = 100;
@@ -25,9 +25,14 @@ const MOST_WAITING: usize = 100;
 /// Streams of one connection, whatever its backend takes.
 const MOST_STREAMS: usize = 256;
 
-/// Buffers that one stream can fill: heads, and a body.
+/// Bytes that a stream begins with; its window grows with what is read. Backends hear of it before
+/// the first request.
+const WINDOW: u32 = 16_384;
+
+/// Buffers that one stream can fill: with a body, which is not read before the heads are, so that
+/// the buffer of a body's first part serves both.
 pub(crate) fn per_stream(pool: &Buffers) -> usize {
-    1 + most_inbound(pool.size())
+    most_inbound(WINDOW, pool.size())
 }
 
 /// What came of driving a shared connection.
@@ -82,7 +87,8 @@ impl Upstream {
         };
         self.woken.extend(waiting.into_iter().filter(|other| *other != session));
         let machine = Connection::new(options(pool.size()), now);
-        let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, key)) else {
+        let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, WINDOW, key))
+        else {
             self.drop_back(key);
             return Made::Refused;
         };
@@ -96,7 +102,8 @@ impl Upstream {
         Made::Ready
     }
 
-    /// Opens a stream for a session; `None` when the connection takes no more.
+    /// Opens a stream for a session; `None` when the connection takes no more. When it is idle
+    /// again it is kept for `timeout`.
     ///
     /// # Errors
     /// Without buffers.
@@ -105,11 +112,13 @@ impl Upstream {
         key: Key,
         session: Key,
         head_only: bool,
+        timeout: Duration,
         pool: &mut Buffers,
     ) -> Result<Option<StreamId>, BackFailure> {
         let Some(back) = self.backs.get_mut(key) else { return Ok(None) };
         let address = back.peer.address;
-        let Line::Shared { link, buffers, .. } = &mut back.line else { return Ok(None) };
+        let Line::Shared { link, buffers, keep, .. } = &mut back.line else { return Ok(None) };
+        *keep = timeout;
         let Some(connection) = self.links.get(*link).filter(|link| !link.closing) else {
             return Ok(None);
         };
@@ -152,20 +161,6 @@ impl Upstream {
     pub(crate) fn takes_protocols(&self, key: Key) -> Option<bool> {
         let Line::Shared { link, .. } = &self.backs.get(key)?.line else { return None };
         self.links.get(*link)?.machine.theirs().map(|theirs| theirs.connect_protocol)
-    }
-
-    pub(super) fn leave_stream(
-        &mut self,
-        key: Key,
-        id: StreamId,
-        keep_for: Option<Duration>,
-        pool: &mut Buffers,
-    ) {
-        let back = self.backs.get_mut(key).map(|back| &mut back.line);
-        if let (Some(Line::Shared { keep, .. }), Some(timeout)) = (back, keep_for) {
-            *keep = timeout;
-        }
-        self.links.leave(id, pool);
     }
 
     pub(super) fn note_shared(&mut self, key: Key, event: Event) {
@@ -293,7 +288,7 @@ impl Upstream {
         if connection.is_busy() && !broken {
             return;
         }
-        if broken || connection.closing || connection.holds() || keep.is_zero() {
+        if broken || connection.closing || connection.holds() {
             return self.close_idle(key, pool);
         }
         pool.dismiss(Reservation::Exchange(std::mem::take(buffers)));

@@ -1,4 +1,4 @@
-//! A scripted client of HTTP/2: frames in, frames out.
+//! Scripted peers of HTTP/2, a client and a server: frames in, frames out.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -24,6 +24,7 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// RST_STREAM and its code.
     pub reset: Option<u32>,
+    pub trailers: HashMap<String, String>,
 }
 
 impl Answer {
@@ -97,6 +98,16 @@ impl<S: Read + Write> Client<S> {
         self.open("GET", path, &[], true)
     }
 
+    /// Ends a stream with trailers.
+    pub fn trailers(&mut self, stream: u32, fields: &[(&str, &str)]) {
+        let mut block = Vec::new();
+        self.encoder.begin(&mut block);
+        for (name, value) in fields {
+            self.encoder.field(name.as_bytes(), &[value.as_bytes()], false, &mut block);
+        }
+        self.send(Kind::Headers, flag::END_HEADERS | flag::END_STREAM, stream, &block);
+    }
+
     /// The next frame; `None` at the end of the connection.
     pub fn frame(&mut self) -> Option<Frame> {
         loop {
@@ -138,7 +149,9 @@ impl<S: Read + Write> Client<S> {
             match frame.kind {
                 Kind::Headers => {
                     assert_ne!(frame.flags & flag::END_HEADERS, 0, "in one piece");
-                    let fields = &mut answer.fields;
+                    let trailing =
+                        answer.fields.get(":status").is_some_and(|s| !s.starts_with('1'));
+                    let fields = if trailing { &mut answer.trailers } else { &mut answer.fields };
                     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                     let decoded = self.decoder.decode::<()>(&frame.payload, |name, value| {
                         fields.insert(text(name), text(value));
@@ -183,6 +196,106 @@ impl<S: Read + Write> Client<S> {
 
     fn give(&mut self, stream: u32, bytes: u32) {
         self.send(Kind::WindowUpdate, 0, stream, &bytes.to_be_bytes());
+    }
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub stream: u32,
+    pub fields: HashMap<String, String>,
+    /// Nothing follows.
+    pub end: bool,
+}
+
+/// A scripted server: a client's parts, without its greeting.
+pub struct Server<S>(pub Client<S>);
+
+impl Server<std::net::TcpStream> {
+    pub fn over(peer: Peer) -> Self {
+        Self::new(peer.stream, &[])
+    }
+}
+
+impl<S: Read + Write> Server<S> {
+    /// Takes the preface and sends settings.
+    pub fn new(mut stream: S, settings: &[u8]) -> Self {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).expect("a preface");
+        assert_eq!(&preface, PREFACE);
+        let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
+        let mut client = Client { stream, held, encoder, decoder, next: 2, together: None };
+        client.send(Kind::Settings, 0, 0, settings);
+        Self(client)
+    }
+
+    /// The next request; windows and the like are passed over.
+    pub fn request(&mut self) -> Request {
+        let frame = self.frame(Kind::Headers);
+        let (stream, end) = (frame.stream, frame.flags & flag::END_STREAM != 0);
+        Request { stream, fields: self.fields(&frame), end }
+    }
+
+    /// The next frame of a kind.
+    pub fn frame(&mut self, kind: Kind) -> Frame {
+        let frames = std::iter::from_fn(|| self.0.frame());
+        frames.into_iter().find(|frame| frame.kind == kind).expect("a frame, not the end")
+    }
+
+    pub fn fields(&mut self, frame: &Frame) -> HashMap<String, String> {
+        let mut fields = HashMap::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let decoded = self.0.decoder.decode::<()>(&frame.payload, |name, value| {
+            fields.insert(text(name), text(value));
+            Ok(())
+        });
+        decoded.expect("a block");
+        fields
+    }
+
+    /// The body of a stream up to its end, and its trailers.
+    pub fn body(&mut self, stream: u32) -> (Vec<u8>, HashMap<String, String>) {
+        let mut body = Vec::new();
+        while let Some(frame) = self.0.frame() {
+            match frame.kind {
+                Kind::Data if frame.stream == stream => body.extend_from_slice(&frame.payload),
+                Kind::Headers if frame.stream == stream => return (body, self.fields(&frame)),
+                _ => continue,
+            }
+            let len = frame.payload.len() as u32;
+            if len > 0 {
+                self.0.give(0, len);
+                self.0.give(stream, len);
+            }
+            if frame.flags & flag::END_STREAM != 0 {
+                return (body, HashMap::new());
+            }
+        }
+        panic!("the connection ended inside a body")
+    }
+
+    pub fn heads(&mut self, stream: u32, fields: &[(&str, &str)], end: bool) {
+        let mut block = Vec::new();
+        self.0.encoder.begin(&mut block);
+        for (name, value) in fields {
+            self.0.encoder.field(name.as_bytes(), &[value.as_bytes()], false, &mut block);
+        }
+        let flags = flag::END_HEADERS | if end { flag::END_STREAM } else { 0 };
+        self.0.send(Kind::Headers, flags, stream, &block);
+    }
+
+    pub fn data(&mut self, stream: u32, bytes: &[u8], end: bool) {
+        self.0.send(Kind::Data, if end { flag::END_STREAM } else { 0 }, stream, bytes);
+    }
+
+    /// Answers with a body.
+    pub fn answer(&mut self, stream: u32, body: &str) {
+        self.heads(stream, &[(":status", "200")], false);
+        self.data(stream, body.as_bytes(), true);
+    }
+
+    pub fn reset(&mut self, stream: u32, code: u32) {
+        self.0.send(Kind::RstStream, 0, stream, &code.to_be_bytes());
     }
 }
 

@@ -384,20 +384,32 @@ impl Backside {
 
     /// The next connection of the proxy.
     pub fn accept(&self) -> Peer {
+        Self::accept_any(&[self]).1
+    }
+
+    /// The next connection of the proxy to any of these, and to which.
+    pub fn accept_any(sides: &[&Self]) -> (usize, Peer) {
         let deadline = Instant::now() + PATIENCE;
-        self.listener.set_nonblocking(true).expect("set");
         loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(false).expect("set");
-                    return Peer::new(stream);
+            for (index, side) in sides.iter().enumerate() {
+                if let Some(peer) = side.try_accept() {
+                    return (index, peer);
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    assert!(Instant::now() < deadline, "the proxy does not connect");
-                    std::thread::yield_now();
-                }
-                Err(error) => panic!("{error}"),
             }
+            assert!(Instant::now() < deadline, "the proxy does not connect");
+            std::thread::yield_now();
+        }
+    }
+
+    fn try_accept(&self) -> Option<Peer> {
+        self.listener.set_nonblocking(true).expect("set");
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).expect("set");
+                Some(Peer::new(stream))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+            Err(error) => panic!("{error}"),
         }
     }
 
