@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use rustls::version::TLS13;
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, Stream, SupportedCipherSuite,
 };
+
+use weir_sys::Epoll;
 
 use crate::Result;
 
@@ -42,11 +45,20 @@ pub(crate) fn tls(
     Ok(Arc::new(config))
 }
 
-/// A connection.
+/// A connection, and the response that it waits for.
 pub(crate) struct Connection {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
     buffer: Box<[u8]>,
+    awaited: Awaited,
+}
+
+/// What is still to come.
+enum Awaited {
+    /// The rest of the head, behind so many bytes of it; then a body of so many.
+    Head(usize, usize),
+    /// So many bytes of the body.
+    Body(usize),
 }
 
 impl Connection {
@@ -68,10 +80,17 @@ impl Connection {
             }
             None => None,
         };
-        Ok(Self { stream, tls, buffer: vec![0; buffer].into() })
+        let awaited = Awaited::Body(0);
+        Ok(Self { stream, tls, buffer: vec![0; buffer].into(), awaited })
     }
 
-    /// Makes the handshake.
+    /// From now on nothing waits; events say when to go on.
+    pub(crate) fn watch(&self, epoll: &Epoll, token: u64) -> Result<()> {
+        self.stream.set_nonblocking(true)?;
+        Ok(epoll.add_edge(self.stream.as_fd(), token)?)
+    }
+
+    /// Makes the handshake, and waits for its end.
     pub(crate) fn shake_hands(&mut self) -> Result<()> {
         while let Some(tls) = self.tls.as_mut().filter(|tls| tls.is_handshaking()) {
             tls.complete_io(&mut self.stream)?;
@@ -79,41 +98,63 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a request and reads the response, which has a body of `body` bytes.
+    /// Sends a request, whose response will have a body of `body` bytes. With TLS it leaves with
+    /// the first look for the response.
     pub(crate) fn ask(&mut self, request: &[u8], body: usize) -> Result<()> {
-        self.write(request)?;
-        let mut head = 0;
-        let end = loop {
-            let read = self.read(head)?;
-            if read == 0 {
-                return Err("closed before the head of the response was over".into());
-            }
-            head += read;
-            let found = self.buffer[..head].windows(4).position(|four| four == b"\r\n\r\n");
-            if let Some(end) = found {
-                break end + 4;
-            }
-        };
-        if !self.buffer.starts_with(b"HTTP/1.1 200") {
-            return Err(String::from_utf8_lossy(&self.buffer[..end]).into());
-        }
-        let mut rest = body.checked_sub(head - end).ok_or("more body than there should be")?;
-        while rest > 0 {
-            let read = self.read(0)?;
-            if read == 0 || read > rest {
-                return Err("the body has another length".into());
-            }
-            rest -= read;
+        self.awaited = Awaited::Head(0, body);
+        match &mut self.tls {
+            Some(tls) => tls.writer().write_all(request)?,
+            None => self.stream.write_all(request)?,
         }
         Ok(())
     }
 
-    /// Reads until the server closes.
-    pub(crate) fn drain(&mut self) -> Result<()> {
+    /// Asks, and waits for the end of the response.
+    pub(crate) fn ask_and_wait(&mut self, request: &[u8], body: usize) -> Result<()> {
+        self.ask(request, body)?;
+        if self.answered()? { Ok(()) } else { Err("no response in time".into()) }
+    }
+
+    /// Reads what is there of the response; whether all of it has come.
+    pub(crate) fn answered(&mut self) -> Result<bool> {
+        loop {
+            let (at, rest) = match self.awaited {
+                Awaited::Body(0) => return Ok(true),
+                Awaited::Body(rest) => (0, rest),
+                Awaited::Head(at, _) => (at, 0),
+            };
+            let read = match self.read(at) {
+                Ok(0) => return Err("closed before the end of the response".into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            self.awaited = match self.awaited {
+                Awaited::Head(_, body) => self.head(at + read, body)?,
+                Awaited::Body(_) => Awaited::Body(left(rest, read)?),
+            };
+        }
+    }
+
+    /// What is awaited when so many bytes have come, from the head on.
+    fn head(&self, read: usize, body: usize) -> Result<Awaited> {
+        let bytes = &self.buffer[..read];
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return Ok(Awaited::Head(read, body));
+        };
+        if !bytes.starts_with(b"HTTP/1.1 200") {
+            return Err(String::from_utf8_lossy(&bytes[..end]).into());
+        }
+        Ok(Awaited::Body(left(body, read - end - 4)?))
+    }
+
+    /// Whether the server has closed, behind the response.
+    pub(crate) fn closed(&mut self) -> Result<bool> {
         match self.read(0) {
-            Ok(0) => Ok(()),
+            Ok(0) => Ok(true),
             Ok(_) => Err("more than a response".into()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -124,13 +165,6 @@ impl Connection {
         kind == Some(HandshakeKind::Resumed)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(tls) = &mut self.tls else { return self.stream.write_all(bytes) };
-        let mut stream = Stream::new(&mut **tls, &mut self.stream);
-        stream.write_all(bytes)?;
-        stream.flush()
-    }
-
     fn read(&mut self, at: usize) -> io::Result<usize> {
         let room = &mut self.buffer[at..];
         match &mut self.tls {
@@ -138,4 +172,8 @@ impl Connection {
             None => self.stream.read(room),
         }
     }
+}
+
+fn left(of: usize, read: usize) -> Result<usize> {
+    of.checked_sub(read).ok_or_else(|| "more body than there should be".into())
 }

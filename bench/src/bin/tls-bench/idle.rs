@@ -63,6 +63,6 @@ fn connection(
 ) -> Result<Connection> {
     let mut connection = Connection::new(server.address(port), config, HOST, 4 << 10)?;
     let request = format!("GET /small HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
-    connection.ask(request.as_bytes(), SMALL.len())?;
+    connection.ask_and_wait(request.as_bytes(), SMALL.len())?;
     Ok(connection)
 }

@@ -1,9 +1,10 @@
-//! Many clients at once: each a thread with a connection, or one connection after the other.
+//! Many clients at once, in one thread: each a connection, or one connection after the other.
 
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConfig, RootCertStore, SupportedCipherSuite};
+use weir_sys::Epoll;
 
 use crate::Result;
 use crate::client::{Connection, tls};
@@ -36,90 +37,85 @@ pub(crate) enum Kind {
     Resumed,
 }
 
-/// When all clients begin, when all have ended, and when the measuring is over.
-struct Gates {
-    begin: Barrier,
-    end: Barrier,
-    leave: Barrier,
+/// One of the clients.
+struct Client {
+    config: Option<Arc<ClientConfig>>,
+    connection: Connection,
 }
 
 impl Load {
-    /// CPU time of a request, in microseconds.
+    /// CPU time of a request, in microseconds. The first of every client does not count.
     pub(crate) fn run(&self, proxy: &Running, roots: &RootCertStore) -> Result<f64> {
-        let gate = || Barrier::new(self.clients + 1);
-        let gates = Gates { begin: gate(), end: gate(), leave: gate() };
-        let (cpu, asked) = std::thread::scope(|scope| {
-            let client = || self.client(proxy, roots, &gates).map_err(|error| error.to_string());
-            let clients: Vec<_> = (0..self.clients).map(|_| scope.spawn(client)).collect();
-            gates.begin.wait();
-            let before = proxy.cpu();
-            gates.end.wait();
-            let after = proxy.cpu();
-            gates.leave.wait();
-            let mut asked = Vec::new();
-            for client in clients {
-                asked.push(client.join().unwrap_or_else(|_| Err("a client panicked".into())));
-            }
-            ((before, after), asked)
-        });
-        let mut requests = 0;
-        for count in asked {
-            requests += count.map_err(|error| format!("{}: {error}", self.name))?;
+        let epoll = Epoll::new(self.clients)?;
+        let clients = (0..self.clients).map(|_| self.client(proxy, roots));
+        let mut clients = clients.collect::<Result<Vec<_>>>()?;
+        for (client, token) in clients.iter().zip(0..) {
+            client.connection.watch(&epoll, token)?;
         }
-        Ok((cpu.1? - cpu.0?) as f64 / 1e3 / f64::from(requests))
+        let before = proxy.cpu()?;
+        let count = self.repeat(proxy, &mut clients, epoll)?;
+        Ok((proxy.cpu()? - before) as f64 / 1e3 / f64::from(count))
     }
 
-    /// One client, from its first request, which does not count, on; how many counted.
-    fn client(&self, proxy: &Running, roots: &RootCertStore, gates: &Gates) -> Result<u32> {
-        let mut first = self.begin(proxy, roots);
-        gates.begin.wait();
-        let counted = match &mut first {
-            Ok((config, connection)) => self.repeat(proxy, config.as_ref(), connection),
-            Err(_) => Ok(0),
-        };
-        gates.end.wait();
-        // Connections are closed when nobody looks any more.
-        gates.leave.wait();
-        first?;
-        counted
-    }
-
-    fn begin(
-        &self,
-        proxy: &Running,
-        roots: &RootCertStore,
-    ) -> Result<(Option<Arc<ClientConfig>>, Connection)> {
+    /// Connects and has a first response.
+    fn client(&self, proxy: &Running, roots: &RootCertStore) -> Result<Client> {
         let config = match self.port {
             Port::Clear => None,
             _ => Some(tls(roots, self.cipher, self.kind == Kind::Resumed)?),
         };
         let mut connection = self.connect(proxy, config.as_ref())?;
-        connection.ask(&self.request(), self.what.1)?;
-        Ok((config, connection))
+        connection.ask_and_wait(&self.request(), self.what.1)?;
+        Ok(Client { config, connection })
     }
 
-    fn repeat(
-        &self,
-        proxy: &Running,
-        config: Option<&Arc<ClientConfig>>,
-        kept: &mut Connection,
-    ) -> Result<u32> {
+    /// Asks for a round's time; how many responses came.
+    fn repeat(&self, proxy: &Running, clients: &mut [Client], mut epoll: Epoll) -> Result<u32> {
         let (request, deadline) = (self.request(), Instant::now() + ROUND);
         let mut count = 0;
+        for (client, token) in clients.iter_mut().zip(0..) {
+            self.ask_again(proxy, client, &epoll, token, &request)?;
+        }
         while Instant::now() < deadline {
-            if self.kind == Kind::Kept {
-                kept.ask(&request, self.what.1)?;
-            } else {
-                let mut connection = self.connect(proxy, config)?;
-                connection.ask(&request, self.what.1)?;
-                connection.drain()?;
-                if connection.is_resumed() != (self.kind == Kind::Resumed) {
-                    return Err("the handshake was of the other kind".into());
+            for index in 0..epoll.wait(Some(ROUND))? {
+                let token = epoll.event(index).token;
+                let Some(client) = clients.get_mut(token as usize) else { continue };
+                while self.is_over(client)? {
+                    count += 1;
+                    self.ask_again(proxy, client, &epoll, token, &request)?;
                 }
             }
-            count += 1;
         }
         Ok(count)
+    }
+
+    /// Whether the response has come, and all that is expected of its connection.
+    fn is_over(&self, client: &mut Client) -> Result<bool> {
+        let connection = &mut client.connection;
+        if !connection.answered()? {
+            return Ok(false);
+        }
+        if self.kind == Kind::Kept {
+            return Ok(true);
+        }
+        if connection.is_resumed() != (self.kind == Kind::Resumed) {
+            return Err("the handshake was of the other kind".into());
+        }
+        connection.closed()
+    }
+
+    fn ask_again(
+        &self,
+        proxy: &Running,
+        client: &mut Client,
+        epoll: &Epoll,
+        token: u64,
+        request: &[u8],
+    ) -> Result<()> {
+        if self.kind != Kind::Kept {
+            client.connection = self.connect(proxy, client.config.as_ref())?;
+            client.connection.watch(epoll, token)?;
+        }
+        client.connection.ask(request, self.what.1)
     }
 
     fn connect(&self, proxy: &Running, config: Option<&Arc<ClientConfig>>) -> Result<Connection> {
