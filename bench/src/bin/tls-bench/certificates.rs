@@ -1,5 +1,6 @@
 //! Many certificates in the store: the start, the memory, and what adding one more takes.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::client::{AES, Connection, tls};
 use crate::proxy::{Medium, Memory, Proxy, address};
 use crate::report::Report;
 use crate::samples::Samples;
-use crate::{Options, Result};
+use crate::{Options, Result, said};
 
 const MANY: usize = 50_000;
 const FEW: usize = 10;
@@ -104,6 +105,8 @@ impl Bench {
     }
 
     fn one_by_one(&mut self, report: &mut Report) -> Result<Samples> {
+        // What was added before is on its way to the disk otherwise.
+        said(&mut Command::new("sync"))?;
         let (mut samples, count) = (Samples::default(), self.count);
         for _ in 0..ONE_BY_ONE {
             let transaction = Transaction::new().change(self.next()?);

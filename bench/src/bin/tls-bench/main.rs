@@ -85,7 +85,8 @@ fn setting(options: &Options) -> Result<String> {
     Ok(format!(
         "`bench/tls`: Weir, {version} ({library}), {nginx}. One worker each on core 0; the clients \
          (rustls, in the rig) and the backend (nginx, in clear) on core 1. CPU time is what the \
-         scheduler gave to the process that carries the traffic; medians of {} interleaved rounds. \
+         scheduler gave to the process that carries the traffic; medians of {} interleaved rounds, \
+         each with processes of its own. \
          TLS 1.3, X25519, the leaf alone for a chain, two tickets after a full handshake, access \
          logs on.",
         options.rounds

@@ -14,11 +14,13 @@ pub(crate) fn run(loads: &[Load], options: &Options, report: &mut Report) -> Res
     crate::keep_to(Some(crate::CLIENTS))?;
     let place = Place::new()?;
     let roots = place.authority.roots()?;
-    let _backend = Running::start(Server::Backend, &place)?;
-    let proxies = Running::all(&place)?;
     let mut samples = vec![[const { Vec::new() }; 3]; loads.len()];
     for round in 0..options.rounds {
         eprintln!("  round {} of {}", round + 1, options.rounds);
+        // Anew each time: how large the buffers of sockets have grown says on whose time the
+        // kernel carries the bytes over, and stays as it is for as long as connections are kept.
+        let _backend = Running::start(Server::Backend, &place)?;
+        let proxies = Running::all(&place)?;
         for (load, samples) in loads.iter().zip(&mut samples) {
             if !load.name.contains(&options.loads) {
                 continue;
@@ -30,6 +32,7 @@ pub(crate) fn run(loads: &[Load], options: &Options, report: &mut Report) -> Res
                 }
             }
         }
+        drop(proxies);
         place.empty_logs()?;
     }
     Ok(samples.into_iter().map(|samples| samples.map(median)).collect())
