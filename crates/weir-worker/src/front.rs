@@ -9,7 +9,7 @@ use weir_base::Key;
 
 use crate::buffers::Buffers;
 use crate::multiplex::Multiplexes;
-use crate::socket::{Read, Socket};
+use crate::socket::{RECORD, Read, Socket};
 
 /// Where the bytes of a session come from and go to.
 pub(crate) enum Front {
@@ -118,6 +118,11 @@ impl End<'_> {
 
     pub(crate) fn is_clear(&self) -> bool {
         matches!(self, Self::Socket(socket) if socket.is_clear())
+    }
+
+    /// Bytes of a body that are best written at once: with TLS, those of one record.
+    pub(crate) fn portion(&self) -> usize {
+        if self.is_clear() { usize::MAX } else { RECORD }
     }
 
     pub(crate) fn read(&mut self, room: &mut [u8], pool: &mut Buffers) -> Read {

@@ -7,7 +7,7 @@ use crate::changes::{self, MANY, add_backend, add_cluster, host, route, transact
 use crate::proxy::{Medium, Proxy};
 use crate::report::Report;
 use crate::samples::Samples;
-use crate::{Options, Result};
+use crate::{CONFIG, Options, Result};
 
 /// Changes that are timed at each size: half of them of backends.
 const CHANGES: usize = 2_000;
@@ -37,7 +37,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let sizes = SIZES.into_iter().filter(|size| options.million_routes || *size < 1_000_000);
     let sizes: Vec<_> = sizes.collect();
     for medium in Medium::ALL {
-        let mut proxy = Proxy::start(medium)?;
+        let mut proxy = Proxy::start(medium, CONFIG)?;
         changes::commit(&mut proxy.client, transactions((0..CLUSTERS).map(add_cluster), MANY))?;
         let bound = if medium == Medium::Memory { 1.0 } else { 5.0 };
         let (mut there, mut first) = (0, f64::NAN);

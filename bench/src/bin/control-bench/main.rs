@@ -38,6 +38,13 @@ const PARTS: [(&str, Measure); 5] = [
     ("peers", peers::measure),
 ];
 
+/// Weir before it is asked for changes.
+const CONFIG: &str = include_str!("../../../config/control.toml");
+
+const SETTING: &str = "\
+`bench/control`: Weir with 2 workers; main, the workers and whoever measures share the cores. Where \
+others use them too, p99s are theirs.";
+
 /// What was asked for.
 #[derive(Default)]
 struct Options {
@@ -59,7 +66,7 @@ fn main() -> Result<()> {
             }
         }
     }
-    let text = report.text(&date)?;
+    let text = report.text(&format!("{date}: what changes cost"), SETTING)?;
     print!("{text}");
     Ok(std::fs::write(format!("bench/results/{date}-control.md"), text)?)
 }

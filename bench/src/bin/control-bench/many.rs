@@ -7,7 +7,7 @@ use weir_client::proto::request::RequestType;
 use crate::changes::{self, MANY, add_backend, add_cluster, host, route, transactions};
 use crate::proxy::{Medium, Memory, Proxy};
 use crate::report::Report;
-use crate::{Options, Result};
+use crate::{CONFIG, Options, Result};
 
 const CLUSTERS: usize = 100_000;
 /// Fewer are not tried when many fail.
@@ -58,7 +58,7 @@ fn routes(count: usize) -> impl Iterator<Item = RequestType> {
 }
 
 fn grow_and_restart(count: usize, report: &mut Report) -> Result<()> {
-    let mut proxy = Proxy::start(Medium::Disk)?;
+    let mut proxy = Proxy::start(Medium::Disk, CONFIG)?;
     let empty = proxy.memory()?;
     row(report, "empty", Duration::ZERO, empty, "");
     let mut sum = Duration::ZERO;
@@ -96,7 +96,7 @@ fn grow_and_restart(count: usize, report: &mut Report) -> Result<()> {
 }
 
 fn at_once(count: usize, report: &mut Report) -> Result<()> {
-    let mut proxy = Proxy::start(Medium::Memory)?;
+    let mut proxy = Proxy::start(Medium::Memory, CONFIG)?;
     let all = transactions(clusters(count).chain(routes(count)), usize::MAX);
     let began = Instant::now();
     if let Err(error) = changes::commit(&mut proxy.client, all) {

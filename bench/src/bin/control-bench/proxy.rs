@@ -68,6 +68,11 @@ pub(crate) fn address() -> SocketAddr {
     local(19_101)
 }
 
+/// Where the backend of the traffic is.
+pub(crate) fn backend() -> SocketAddr {
+    local(19_100)
+}
+
 /// A port of this run's own address of loopback.
 pub(crate) fn local(port: u16) -> SocketAddr {
     let [_, a, b, c] = std::process::id().to_be_bytes();
@@ -80,13 +85,13 @@ pub(crate) fn beside(name: &str) -> PathBuf {
 }
 
 impl Proxy {
-    /// Starts one that knows a listener and the cluster of the traffic.
-    pub(crate) fn start(medium: Medium) -> Result<Self> {
+    /// Starts one with an empty store and this configuration.
+    pub(crate) fn start(medium: Medium, config: &str) -> Result<Self> {
         let dir = medium.directory()?;
-        let config = include_str!("../../../config/control.toml")
+        let config = config
             .replace("@dir@", &dir.path().display().to_string())
             .replace("@address@", &address().to_string())
-            .replace("@backend@", &crate::traffic::backend().to_string());
+            .replace("@backend@", &backend().to_string());
         fs::write(dir.path().join("weir.toml"), config)?;
         let child = spawn(dir.path())?;
         let client = connect(dir.path())?;

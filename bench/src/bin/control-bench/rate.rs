@@ -9,7 +9,7 @@ use crate::changes::{self, MANY, add_backend, add_cluster, host, route, transact
 use crate::proxy::{Medium, Proxy};
 use crate::report::Report;
 use crate::traffic::{Backend, Traffic};
-use crate::{Options, Result};
+use crate::{CONFIG, Options, Result};
 
 /// Seconds of each run.
 const SECONDS: usize = 4;
@@ -64,7 +64,7 @@ pub(crate) fn measure(_: &Options, report: &mut Report) -> Result<()> {
     report.section("Changes a second under traffic", NOTES, &head);
     let _backend = Backend::start()?;
     for medium in Medium::ALL {
-        let mut proxy = Proxy::start(medium)?;
+        let mut proxy = Proxy::start(medium, CONFIG)?;
         let all = (0..CLUSTERS).flat_map(|number| {
             let frontend = route(host(number), String::new(), number);
             [add_cluster(number), RequestType::AddHttpFrontend(frontend)]

@@ -52,16 +52,16 @@ impl Report {
         let _ = writeln!(self.text, "| {} |", cells.join(" | "));
     }
 
-    /// The results file.
-    pub(crate) fn text(&self, date: &str) -> Result<String> {
+    /// The results file; `title` and `setting` say what was measured, and with what.
+    pub(crate) fn text(&self, title: &str, setting: &str) -> Result<String> {
         let kernel = said(Command::new("uname").arg("-r"))?;
-        let cores = std::thread::available_parallelism()?;
+        // Of the machine: this process may be kept to one.
+        let cores = said(Command::new("nproc").arg("--all"))?;
         let load = std::fs::read_to_string("/proc/loadavg")?;
         let load = load.split(' ').take(3).collect::<Vec<_>>().join(", ");
         let mut text = format!(
-            "# {date}: what changes cost\n\n`bench/control`: Weir with 2 workers, Linux {kernel}, \
-             {cores} cores, which main, the workers and whoever measures share; load averages at \
-             the end {load}. Where others use the cores too, p99s are theirs.\n"
+            "# {title}\n\n{setting} Linux {kernel}, {cores} cores; load averages at the end \
+             {load}.\n"
         );
         for problem in &self.problems {
             let _ = write!(text, "\n- **{problem}**");

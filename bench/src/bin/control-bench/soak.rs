@@ -11,7 +11,7 @@ use crate::changes::{
 };
 use crate::proxy::{Medium, Proxy};
 use crate::report::Report;
-use crate::{Options, Result};
+use crate::{CONFIG, Options, Result};
 
 const CLUSTERS: usize = 1_000;
 const SEED: u64 = 3;
@@ -31,7 +31,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let head = ["after changes", "transactions", "main, KiB", "worker, KiB", "store, KiB"];
     report.section("Soak", NOTES, &head);
     let total = if options.million_changes { 1_000_000 } else { 50_000 };
-    let mut proxy = Proxy::start(Medium::Memory)?;
+    let mut proxy = Proxy::start(Medium::Memory, CONFIG)?;
     let all = (0..CLUSTERS).flat_map(|number| {
         let frontend = RequestType::AddHttpFrontend(route(host(number), String::new(), number));
         let backends = ["b0", "b1"].map(|id| add_backend(number, id, number as u32));

@@ -1,7 +1,6 @@
 //! Requests at a steady rate through the proxy to nginx, by h2load.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::Result;
-use crate::proxy::{address, end, local};
+use crate::proxy::{address, backend, end};
 use crate::samples::Samples;
 
 /// Requests a second that are sent.
@@ -17,11 +16,6 @@ pub(crate) const RATE: usize = 20_000;
 const CONNECTIONS: usize = 32;
 /// The beginning, which is not counted.
 const WARM_UP: Duration = Duration::from_millis(500);
-
-/// Where the backend of the traffic is.
-pub(crate) fn backend() -> SocketAddr {
-    local(19_100)
-}
 
 /// nginx, which answers. Dropping it ends it.
 pub(crate) struct Backend {

@@ -154,7 +154,7 @@ impl Direction {
             let spliced = if clear { self.splice(source, pipes) } else { None };
             let read = match spliced {
                 Some(read) => read,
-                None => self.receive(source, buffers)?,
+                None => self.receive(source, sink.portion(), buffers)?,
             };
             match read {
                 Read::Data(n) => turn.read += n as u64,
@@ -240,8 +240,14 @@ impl Direction {
     }
 
     /// Reads into the buffer, after making room where nothing waits. A buffer in which nothing
-    /// must stay goes back to the pool while nothing comes.
-    fn receive(&mut self, source: &mut End<'_>, buffers: &mut Buffers) -> Result<Read, Stop> {
+    /// must stay goes back to the pool while nothing comes. Never more than `most` is read: the
+    /// few bytes behind a full record would be a record, and a write, of their own.
+    fn receive(
+        &mut self,
+        source: &mut End<'_>,
+        most: usize,
+        buffers: &mut Buffers,
+    ) -> Result<Read, Stop> {
         if self.pump.is_decoded() || !source.is_readable() {
             return Ok(Read::Blocked);
         }
@@ -254,8 +260,8 @@ impl Direction {
             return Ok(Read::Blocked);
         }
         let room = buffer.room();
-        let wanted = room.len();
-        let read = source.read(room, buffers);
+        let wanted = room.len().min(most);
+        let read = source.read(&mut room[..wanted], buffers);
         if let Read::Data(n) = read {
             buffer.filled(n);
             self.bulk = n == wanted;

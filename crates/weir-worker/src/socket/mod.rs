@@ -16,8 +16,8 @@ use weir_sys::{Epoll, Event, Pipe, TcpStream};
 
 use crate::buffers::Buffers;
 use crate::token::Token;
-pub(crate) use tls::Shaken;
 use tls::Tls;
+pub(crate) use tls::{RECORD, Shaken};
 
 /// What a read brought.
 #[derive(Debug)]

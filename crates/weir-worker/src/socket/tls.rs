@@ -15,8 +15,8 @@ use crate::buffers::{Buffer, Buffers};
 /// tag and explicit nonce.
 const OVERHEAD: usize = 2 * (5 + 16 + 8);
 
-/// The longest text of one record.
-const RECORD: usize = 16_384;
+/// The longest text of one record (RFC 8446 §5.1).
+pub(crate) const RECORD: usize = 16_384;
 
 /// What a socket keeps for TLS.
 pub(super) struct Tls {
