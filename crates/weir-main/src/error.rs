@@ -96,6 +96,9 @@ pub enum Error {
     /// The last one ended and may not be replaced.
     #[error("no worker is left, and worker_automatic_restart is off")]
     NoWorkerLeft,
+    /// What another image of this process has left.
+    #[error("main cannot go on in the place of another version: {0}")]
+    Handover(String),
     /// Signals, epoll: without them nothing can be supervised.
     #[error("main cannot wait for events: {0}")]
     Events(io::Error),

@@ -112,6 +112,25 @@ impl History {
         Ok((Self { path, database: Some(database), last, kept }, stored))
     }
 
+    /// Goes on with a store whose last epoch is known.
+    ///
+    /// # Errors
+    /// Also when another epoch is the last one in it.
+    pub(crate) fn resume(path: Option<&Path>, last: u64) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self { last, ..Self::none() }) };
+        let (history, stored) = Self::open(path)?;
+        match stored {
+            Some((epoch, _)) if epoch == last => Ok(history),
+            Some((epoch, _)) => Err(format!("epoch {epoch} is the last one in it").into()),
+            None => Err("it is empty".into()),
+        }
+    }
+
+    /// Lets another process have the store. It is opened again when it is needed here.
+    pub(crate) fn release(&mut self) {
+        self.database = None;
+    }
+
     /// Stores a transaction; `state` is what it led to. It is on the disk when this returns.
     ///
     /// # Errors

@@ -7,11 +7,13 @@
 //!
 //! Must not know: who the workers are.
 
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use serde::{Deserialize, Serialize};
 use weir_control::state::State;
-use weir_sys::TcpListener;
+use weir_sys::{TcpListener, inherited};
 
 use crate::Error;
 
@@ -29,7 +31,33 @@ struct Group {
     sockets: Vec<TcpListener>,
 }
 
+/// The sockets of one address as they pass from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedGroup {
+    address: SocketAddr,
+    /// By slot.
+    pub(crate) sockets: Vec<RawFd>,
+}
+
 impl Sockets {
+    /// What another image of this process needs to go on with them.
+    pub(crate) fn hand_over(&self) -> Vec<HandedGroup> {
+        let groups = self.groups.iter().map(|group| HandedGroup {
+            address: group.address,
+            sockets: group.sockets.iter().map(|socket| socket.as_fd().as_raw_fd()).collect(),
+        });
+        groups.collect()
+    }
+
+    /// Goes on with what [`Sockets::hand_over`] has told.
+    pub(crate) fn resume(handed: Vec<HandedGroup>) -> io::Result<Self> {
+        let groups = handed.into_iter().map(|HandedGroup { address, sockets }| {
+            let sockets = sockets.into_iter().map(|fd| Ok(TcpListener::from_fd(inherited(fd)?)));
+            Ok(Group { address, sockets: sockets.collect::<io::Result<_>>()? })
+        });
+        Ok(Self { groups: groups.collect::<io::Result<_>>()? })
+    }
+
     /// Binds one socket per active listener of `state` and slot.
     ///
     /// A listener on port 0 is given a free port, and `state` then says which.

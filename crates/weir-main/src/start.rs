@@ -1,6 +1,7 @@
 //! The start of the proxy, from the plan to the running loop.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 
 use log::warn;
@@ -22,7 +23,7 @@ use crate::{Ended, Error, Plan, limits, pidfile};
 const FIRST_EPOCH: u64 = 1;
 
 /// Events taken from the kernel at once: what is left waits for the next turn.
-const EVENTS: usize = 64;
+pub(crate) const EVENTS: usize = 64;
 
 /// Blocks the signals that main understands, to be read by [`run`], and ignores the one for a file
 /// that may not grow. Threads that are started later inherit this: call it first, or a signal that
@@ -79,6 +80,7 @@ pub fn run(
         asks: Vec::new(),
         asked: 0,
         stopper: None,
+        upgrade: None,
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,
@@ -87,6 +89,7 @@ pub fn run(
         signals,
         logs,
         notify: Notify::from_environment(),
+        image: File::open("/proc/self/exe").map_err(Error::Events)?,
         stage: Stage::Starting(Box::new(on_ready)),
     };
     supervisor.run()

@@ -51,6 +51,7 @@ impl Supervisor {
             }
             return;
         }
+        self.give_up_upgrade(&format!("the proxy is stopping ({signal})"));
         let time = self.plan.drain_timeout;
         info!("{signal}: stopping; requests in flight have {time:?} to finish");
         self.notify.stopping();

@@ -6,6 +6,7 @@
 //! whenever there is one; the loop ends only when no worker is left.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::AsFd;
 
 use log::info;
@@ -24,6 +25,7 @@ use crate::sockets::Sockets;
 use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
+use crate::upgrade::Upgrade;
 use crate::{Ended, Error, OnReady, Plan};
 
 /// Main, once its sockets are bound.
@@ -37,6 +39,8 @@ pub(crate) struct Supervisor {
     /// Where the lines of this process wait to be written.
     pub(crate) logs: Option<&'static Logs>,
     pub(crate) notify: Notify,
+    /// What this process executes, whatever is at its path.
+    pub(crate) image: File,
     pub(crate) slots: Vec<Slot>,
     pub(crate) stage: Stage,
     /// The configuration in use.
@@ -50,13 +54,15 @@ pub(crate) struct Supervisor {
     pub(crate) tickets: Tickets,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
-    pub(crate) counts: BTreeMap<&'static str, i32>,
+    pub(crate) counts: BTreeMap<String, i32>,
     /// Questions that workers have not answered.
     pub(crate) asks: Vec<Ask>,
     /// Number of the last question.
     pub(crate) asked: u64,
     /// Who asked for the end.
     pub(crate) stopper: Option<Asker>,
+    /// Another image that is to take the place of this one.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -119,6 +125,8 @@ impl Supervisor {
             Token::Signals => self.read_signals(now),
             Token::Channel(slot) => self.read_messages(slot, now),
             Token::Process(slot) => self.notice_end(slot, now),
+            Token::Report => self.read_report(),
+            Token::Rehearsal => self.end_rehearsal(now),
             Token::Control => {
                 if let Some(control) = &mut self.control {
                     control.accept(&self.epoll);
@@ -145,8 +153,15 @@ impl Supervisor {
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
         let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
         let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
-        let until = until.min(asks).min(self.compare_at).min(self.tickets.next);
+        let upgrade = self.upgrade.as_ref().map_or(Instant::FAR, Upgrade::deadline);
+        let periodic = if self.upgrade.is_some() { upgrade } else { self.periodic() };
+        let until = until.min(asks).min(periodic);
         slots.fold(until.min(self.notify.deadline()).min(logs), Instant::min)
+    }
+
+    /// When something is due that is from time to time, and not while the image is replaced.
+    fn periodic(&self) -> Instant {
+        self.compare_at.min(self.tickets.next)
     }
 
     /// Does everything that is due.
@@ -154,8 +169,11 @@ impl Supervisor {
         self.kill_what_is_late(now);
         self.kill_what_holds_up(now);
         self.give_up_asks(now);
-        self.compare_workers(now);
-        self.attend_tickets(now);
+        if self.upgrade.is_none() {
+            self.compare_workers(now);
+            self.attend_tickets(now);
+        }
+        self.attend_upgrade(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {

@@ -7,9 +7,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 use weir_control::channel::{ToMain, ToWorker, decode, encode};
 use weir_control::order::Order;
@@ -55,7 +56,86 @@ pub(crate) struct WorkerProcess {
     pings: u64,
 }
 
+/// A worker as it passes from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedWorker {
+    pid: i32,
+    pub(crate) channel: RawFd,
+    #[serde(with = "crate::upgrade::base64")]
+    unread: Vec<u8>,
+    doing: Doing,
+    pings: u64,
+}
+
+/// A [`Phase`] without the instants of one image.
+#[derive(Debug, Serialize, Deserialize)]
+enum Doing {
+    Starting,
+    Serving,
+    Draining,
+    Ending,
+    Killed(String),
+}
+
 impl WorkerProcess {
+    /// What another image of this process needs to go on with it. Nothing waits to be sent.
+    pub(crate) fn hand_over(&self) -> HandedWorker {
+        HandedWorker {
+            pid: self.pid(),
+            channel: self.channel.as_fd().as_raw_fd(),
+            unread: self.channel.unread().to_vec(),
+            doing: match &self.phase {
+                Phase::Starting => Doing::Starting,
+                Phase::Ready(_) | Phase::Pinged(_) => Doing::Serving,
+                Phase::Draining => Doing::Draining,
+                Phase::Ending(_) => Doing::Ending,
+                Phase::Killed(why) => Doing::Killed(why.clone()),
+            },
+            pings: self.pings,
+        }
+    }
+
+    /// Goes on with what [`WorkerProcess::hand_over`] has told, and watches it. Its time begins
+    /// anew.
+    pub(crate) fn resume(
+        slot: u16,
+        handed: HandedWorker,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let worker = Self {
+            slot,
+            child: Child::left(handed.pid)?,
+            channel: Channel::resume(weir_sys::inherited(handed.channel)?, handed.unread),
+            watches_write: false,
+            phase: match handed.doing {
+                Doing::Starting => Phase::Starting,
+                Doing::Serving => Phase::Ready(now),
+                Doing::Draining => Phase::Draining,
+                Doing::Ending => Phase::Ending(now + EXIT_GRACE),
+                Doing::Killed(why) => Phase::Killed(why),
+            },
+            started: now,
+            pings: handed.pings,
+        };
+        worker.watch(epoll)?;
+        Ok(worker)
+    }
+
+    fn watch(&self, epoll: &Epoll) -> io::Result<()> {
+        let slot = self.slot;
+        epoll.add_level(self.child.as_fd(), Token::Process(slot).into(), true, false)?;
+        if self.listens() {
+            epoll.add_level(self.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing waits to be sent.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.channel.wants_write()
+    }
+
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
     pub(crate) fn spawn(slot: u16, epoll: &Epoll, now: Instant) -> io::Result<Self> {
         let (channel, theirs) = Channel::pair()?;
@@ -70,8 +150,7 @@ impl WorkerProcess {
             started: now,
             pings: 0,
         };
-        epoll.add_level(worker.child.as_fd(), Token::Process(slot).into(), true, false)?;
-        epoll.add_level(worker.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+        worker.watch(epoll)?;
         Ok(worker)
     }
 

@@ -55,6 +55,7 @@ fn plan() -> Plan {
         tls: Default::default(),
         control: None,
         files: Files::default(),
+        executable: None,
     }
 }
 
