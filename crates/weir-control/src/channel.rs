@@ -5,6 +5,7 @@
 //! announces them. The channel is trusted: both ends were built for the same [`VERSION`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -236,6 +237,11 @@ pub struct Settings {
     pub basic_auth_max_credential_bytes: usize,
     /// Logging.
     pub logs: LogSettings,
+    /// The directory where the next main looks for workers when this one has died; `None`: none
+    /// will come.
+    pub home: Option<PathBuf>,
+    /// How long to serve without main.
+    pub orphan_timeout: Option<Duration>,
 }
 
 /// Where and how log lines and access-log records are written.

@@ -8,6 +8,7 @@
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
 //! * `tickets`: the keys of session tickets.
+//! * `home`: where workers are found; `orphans`: those that another main has left.
 //! * `upgrade`: another image in main's place, and back if it cannot.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
@@ -19,8 +20,10 @@ mod control;
 mod dry_run;
 mod error;
 mod history;
+mod home;
 mod limits;
 mod notify;
+mod orphans;
 mod pidfile;
 mod questions;
 mod replace;

@@ -18,6 +18,7 @@ use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
 use crate::history::History;
+use crate::home::Home;
 use crate::notify::Notify;
 use crate::questions::Ask;
 use crate::slot::Slot;
@@ -63,6 +64,12 @@ pub(crate) struct Supervisor {
     pub(crate) stopper: Option<Asker>,
     /// Another image that is to take the place of this one.
     pub(crate) upgrade: Option<Upgrade>,
+    /// Where the next main finds the workers.
+    pub(crate) home: Option<Home>,
+    /// Workers were there at the start: what goes wrong with others does not end it.
+    pub(crate) found: bool,
+    /// The process id of the worker that accepts from sockets that there is no slot for.
+    pub(crate) spare_host: Option<i32>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -216,17 +223,21 @@ impl Supervisor {
                         worker.kill(what);
                     }
                 }
-                ToMain::Drained { cut: 0 } => {}
+                ToMain::Drained { cut: 0 } => worker.has_drained(),
                 ToMain::Drained { cut } => self.note_cut(slot, cut),
             }
         }
     }
 
     /// The start is over when every worker serves.
-    fn announce_when_complete(&mut self, now: Instant) {
-        if !self.slots.iter().all(Slot::serves) {
-            return;
+    pub(crate) fn announce_when_complete(&mut self, now: Instant) {
+        if self.slots.iter().all(Slot::serves) {
+            self.announce(now);
         }
+    }
+
+    /// The start is over.
+    pub(crate) fn announce(&mut self, now: Instant) {
         let Stage::Starting(on_ready) = &mut self.stage else { return };
         let on_ready = std::mem::replace(on_ready, Box::new(|_| ()));
         self.stage = Stage::Serving;
@@ -236,7 +247,11 @@ impl Supervisor {
             let tls = listener.is_some_and(|listener| listener.tls.is_some());
             info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }
-        info!("all workers are ready: {}", self.plan.worker_count);
+        let (ready, wanted) = (self.slots_that(Slot::serves).count(), self.slots.len());
+        match ready == wanted {
+            true => info!("all workers are ready: {wanted}"),
+            false => info!("{ready} of {wanted} workers are ready"),
+        }
         self.notify.ready(now);
         // What it prints comes after the lines above.
         self.flush_logs(now);

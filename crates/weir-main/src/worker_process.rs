@@ -54,13 +54,18 @@ pub(crate) struct WorkerProcess {
     phase: Phase,
     started: Instant,
     pings: u64,
+    /// It has said that it has nothing left.
+    drained: bool,
 }
 
 /// A worker as it passes from one image of main to the next.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HandedWorker {
     pid: i32,
-    pub(crate) channel: RawFd,
+    process: RawFd,
+    /// It is not a child of main.
+    adopted: bool,
+    channel: RawFd,
     #[serde(with = "crate::upgrade::base64")]
     unread: Vec<u8>,
     doing: Doing,
@@ -77,11 +82,20 @@ enum Doing {
     Killed(String),
 }
 
+impl HandedWorker {
+    /// The descriptors in it.
+    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
+        [self.process, self.channel]
+    }
+}
+
 impl WorkerProcess {
     /// What another image of this process needs to go on with it. Nothing waits to be sent.
     pub(crate) fn hand_over(&self) -> HandedWorker {
         HandedWorker {
             pid: self.pid(),
+            process: self.child.as_fd().as_raw_fd(),
+            adopted: self.child.is_adopted(),
             channel: self.channel.as_fd().as_raw_fd(),
             unread: self.channel.unread().to_vec(),
             doing: match &self.phase {
@@ -105,7 +119,7 @@ impl WorkerProcess {
     ) -> io::Result<Self> {
         let worker = Self {
             slot,
-            child: Child::left(handed.pid)?,
+            child: Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted),
             channel: Channel::resume(weir_sys::inherited(handed.channel)?, handed.unread),
             watches_write: false,
             phase: match handed.doing {
@@ -117,6 +131,29 @@ impl WorkerProcess {
             },
             started: now,
             pings: handed.pings,
+            drained: false,
+        };
+        worker.watch(epoll)?;
+        Ok(worker)
+    }
+
+    /// One that another main has started; `serves`: it has in use what it is to.
+    pub(crate) fn adopt(
+        slot: u16,
+        (child, channel): (Child, Channel),
+        serves: bool,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let worker = Self {
+            slot,
+            child,
+            channel,
+            watches_write: false,
+            phase: if serves { Phase::Ready(now) } else { Phase::Starting },
+            started: now,
+            pings: 0,
+            drained: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -149,6 +186,7 @@ impl WorkerProcess {
             phase: Phase::Starting,
             started: now,
             pings: 0,
+            drained: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -273,6 +311,11 @@ impl WorkerProcess {
         }
     }
 
+    /// It has nothing left, and ends.
+    pub(crate) fn has_drained(&mut self) {
+        self.drained = true;
+    }
+
     /// When [`WorkerProcess::attend`] has something to do. `patience`: how long an answer may take.
     pub(crate) fn deadline(&self, patience: Duration) -> Instant {
         match self.phase {
@@ -317,10 +360,16 @@ impl WorkerProcess {
             Err(error) => return Some(End { how: format!("is gone ({error})"), by_itself: false }),
         };
         let how = match &self.phase {
-            Phase::Killed(why) if reason == KILLED => format!("{why} and was killed"),
+            Phase::Killed(why) if matches!(reason, KILLED | ExitReason::Unknown) => {
+                format!("{why} and was killed")
+            }
             _ => reason.to_string(),
         };
-        Some(End { how, by_itself: reason == ExitReason::Exited(0) })
+        let by_itself = match reason {
+            ExitReason::Unknown => self.drained,
+            reason => reason == ExitReason::Exited(0),
+        };
+        Some(End { how, by_itself })
     }
 }
 

@@ -161,13 +161,12 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
 }
 
 impl Child {
-    /// A child that the image which this process had before has left us.
+    /// What the image that this process had before has left: the descriptor of the process, and
+    /// whether that was [adopted].
     ///
-    /// # Errors
-    /// Of `pidfd_open(2)`.
-    pub fn left(pid: i32) -> io::Result<Self> {
-        let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
-        Ok(Self { pid, pidfd, adopted: false })
+    /// [adopted]: Child::is_adopted
+    pub fn resume(pid: i32, descriptor: OwnedFd, adopted: bool) -> Self {
+        Self { pid, pidfd: descriptor, adopted }
     }
 
     /// A process that somebody else has started. Whoever calls this has to know that it was alive
@@ -178,6 +177,11 @@ impl Child {
     pub fn adopt(pid: i32) -> io::Result<Self> {
         let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
         Ok(Self { pid, pidfd, adopted: true })
+    }
+
+    /// It is not a child of this process.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
     }
 
     /// Its process id.

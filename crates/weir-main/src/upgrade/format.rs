@@ -25,6 +25,7 @@ use crate::control::{Asker, HandedControl};
 use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
 use crate::supervise::Supervisor;
+use crate::worker_process::HandedWorker;
 
 /// Of the document.
 pub(super) const VERSION: u32 = 1;
@@ -48,6 +49,8 @@ pub(super) struct Handover {
     mark: Mark,
     /// The image that wrote it, to go back to.
     pub(super) image: RawFd,
+    /// That there is no other main.
+    pub(super) lock: Option<RawFd>,
     /// Who waits for an answer.
     pub(super) asker: Asker,
     /// Without the state.
@@ -80,6 +83,7 @@ impl Handover {
                 channel: channel::VERSION,
             },
             image: main.image.as_fd().as_raw_fd(),
+            lock: main.home.as_ref().map(|home| home.as_fd().as_raw_fd()),
             asker,
             plan: main.plan.without_state(),
             epoch: main.epoch,
@@ -98,8 +102,9 @@ impl Handover {
         let sockets = self.sockets.iter().flat_map(|group| group.sockets.iter().copied());
         let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
         let control = self.control.iter().flat_map(HandedControl::descriptors);
-        let channels = workers.map(|worker| worker.channel);
-        [self.image].into_iter().chain(sockets).chain(channels).chain(control)
+        let workers = workers.flat_map(HandedWorker::descriptors);
+        let own = [self.image].into_iter().chain(self.lock);
+        own.chain(sockets).chain(workers).chain(control)
     }
 
     /// The file of it and of the state.

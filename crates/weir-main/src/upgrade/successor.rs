@@ -19,6 +19,7 @@ use weir_sys::{Channel, Epoll, Signals};
 
 use crate::control::ControlSocket;
 use crate::history::History;
+use crate::home::Home;
 use crate::notify::Notify;
 use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
@@ -132,6 +133,10 @@ impl Prepared {
         let slots = slots.collect::<io::Result<Vec<_>>>()?;
         let control = plan.control.clone().zip(handover.control);
         let control = control.map(|(plan, handed)| ControlSocket::resume(plan, handed, &epoll));
+        let home = plan.control.as_ref().zip(handover.lock);
+        let home = home.map(|(plan, lock)| {
+            weir_sys::inherited(lock).map(|lock| Home::resume(&plan.path, lock))
+        });
         // The other image is not needed any more.
         drop(weir_sys::inherited(handover.image)?);
         let supervisor = Supervisor {
@@ -147,6 +152,9 @@ impl Prepared {
             asked,
             stopper: None,
             upgrade: None,
+            home: home.transpose()?,
+            found: false,
+            spare_host: None,
             slots,
             sockets: Sockets::resume(handover.sockets)?,
             plan,

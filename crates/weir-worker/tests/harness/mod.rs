@@ -56,6 +56,8 @@ pub fn settings(limits: Limits) -> Settings {
         evict_on_queue_full: false,
         zombie_check_interval: Duration::from_secs(1800),
         basic_auth_max_credential_bytes: 4096,
+        home: None,
+        orphan_timeout: None,
         logs: LogSettings {
             level: "info".into(),
             target: "file:///dev/null".into(),
@@ -154,7 +156,7 @@ impl Proxy {
         use std::os::fd::AsFd;
         let (channel, theirs) = Channel::pair().expect("socketpair");
         let thread = std::thread::spawn(move || {
-            let code = weir_worker::run(Channel::from_fd(theirs));
+            let code = weir_worker::run(Channel::from_fd(theirs), None);
             code.expect("the worker runs until it has drained");
         });
         let address = socket.local_addr().expect("bound");

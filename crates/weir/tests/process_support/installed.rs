@@ -11,6 +11,7 @@ use serde_json::Value;
 use weir_testkit::process::{Process, eventually};
 
 use super::backend::Backend;
+use super::held::kill;
 use super::traffic::Traffic;
 use super::{CONTROLLED, Config, Proxy, weir};
 
@@ -33,7 +34,8 @@ impl Installed {
             .replace("127.0.0.1:1\"", &format!("{}\"", backend.address))
             .replace("worker_timeout = 5", &format!("worker_timeout = {timeout}"))
             .replace("first.example", "traffic.example");
-        let config = Config::new(&format!("{keys}\n{text}"));
+        let quiet = "access_logs_target = \"file:///dev/null\"";
+        let config = Config::new(&format!("{quiet}\n{keys}\n{text}"));
         install(&config);
         let main = Process::spawn(&mut command(&config));
         let address = ready(&config);
@@ -44,6 +46,30 @@ impl Installed {
     pub(crate) fn traffic(&self) -> Traffic {
         self.backend.let_go();
         Traffic::start(self.proxy.address)
+    }
+
+    /// Requests that each have a connection of their own.
+    pub(crate) fn single_requests(&self) -> Traffic {
+        self.backend.let_go();
+        Traffic::of_single_requests(self.proxy.address)
+    }
+
+    /// Main is gone when this returns; its workers go on.
+    pub(crate) fn kill_main(&self) {
+        kill(self.proxy.main.pid());
+    }
+
+    /// Starts main again, which was killed, and waits until it can be asked.
+    pub(crate) fn start_main(&mut self) {
+        self.proxy.main = Process::spawn(&mut command(&self.proxy.config));
+        self.proxy.main.line_with("workers are ready");
+    }
+
+    /// The configuration is another one for the next start.
+    pub(crate) fn configure(&self, change: impl Fn(&str) -> String) {
+        let path = self.proxy.config.path();
+        let text = fs::read_to_string(&path).expect("there");
+        fs::write(path, change(&text)).expect("written");
     }
 
     /// The same program in a new file.

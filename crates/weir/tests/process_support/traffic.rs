@@ -23,6 +23,15 @@ struct Client {
 impl Traffic {
     /// Requests to `address` for `traffic.example`, which are answered 200 with their target.
     pub(crate) fn start(address: SocketAddr) -> Self {
+        Self::of(address, &[true, false])
+    }
+
+    /// The same, each on a connection of its own.
+    pub(crate) fn of_single_requests(address: SocketAddr) -> Self {
+        Self::of(address, &[false, false])
+    }
+
+    fn of(address: SocketAddr, keep: &[bool]) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let client = |keeps| {
             let (answered, over) = (Arc::<AtomicUsize>::default(), Arc::clone(&over));
@@ -30,7 +39,7 @@ impl Traffic {
             let thread = std::thread::spawn(move || ask(address, keeps, &count, &over));
             Client { answered, thread }
         };
-        let clients = vec![client(true), client(false)];
+        let clients = keep.iter().map(|keeps| client(*keeps)).collect();
         Self { over, clients }
     }
 
