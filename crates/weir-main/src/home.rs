@@ -11,10 +11,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use weir_control::takeover::PREFIX;
 
 use crate::Error;
+
+/// How long to wait for the end of another main.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The directory and the lock.
 pub(crate) struct Home {
@@ -41,7 +46,7 @@ impl Home {
         let mut options = OpenOptions::new();
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(directory.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => Ok(Self { directory, lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::AnotherMain { path: control_socket.to_owned() })
@@ -91,6 +96,22 @@ impl AsFd for Home {
     }
 }
 
+/// Waits a little: a main that was killed may not have ended yet.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {}
+        other => return other,
+    }
+    let waiting = lock.try_clone().map_err(TryLockError::Error)?;
+    let (sender, locked) = channel();
+    // If it waits in vain, it ends with this process, which does not go on.
+    std::thread::spawn(move || sender.send(waiting.lock()));
+    match locked.recv_timeout(PATIENCE) {
+        Ok(locked) => locked.map_err(TryLockError::Error),
+        Err(_) => Err(TryLockError::WouldBlock),
+    }
+}
+
 /// Makes a directory that is its owner's only, or sees to it that it is.
 fn make(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
@@ -123,6 +144,7 @@ mod tests {
         let error = Home::open(&socket).err().expect("refused").to_string();
         assert!(error.contains("another main") && error.contains("control.sock"), "{error}");
         drop(home);
+        // The one that has waited in vain may have got it, for a moment.
         Home::open(&socket).expect("opened again");
     }
 

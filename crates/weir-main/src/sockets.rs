@@ -112,6 +112,16 @@ impl Sockets {
         self.groups.iter().map(|group| group.sockets.len()).sum()
     }
 
+    /// The sockets that belong to none of that many slots, and what tells them apart.
+    pub(crate) fn spare(&self, slots: u16) -> impl Iterator<Item = (SocketAddr, u64)> {
+        let spare = move |group: &'_ Group| {
+            let identity = |socket: &TcpListener| socket.identity().unwrap_or_default();
+            let sockets = group.sockets.iter().skip(slots.into()).map(identity);
+            sockets.map(|identity| (group.address, identity)).collect::<Vec<_>>()
+        };
+        self.groups.iter().flat_map(spare)
+    }
+
     /// The number of sockets of the address that has most.
     pub(crate) fn slots(&self) -> u16 {
         let counts = self.groups.iter().map(|group| group.sockets.len());

@@ -5,9 +5,11 @@ mod process_support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
+use std::thread::JoinHandle;
 
 use process_support::control::{bad, good, pids};
 use process_support::held::{Asked, goes_on, is_one, kill, resume, stop};
@@ -16,6 +18,7 @@ use process_support::{fetch, fetch_from};
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{ActivateListener, ListenerType, UpgradeMain};
 use weir_client::{Client, Options};
+use weir_sys::{Channel, TcpListener as Shared};
 use weir_testkit::process::{
     PATIENCE, Process, Signal, children, eventually, is_running, send_signal,
 };
@@ -211,6 +214,85 @@ fn fewer_workers_take_over_the_sockets_of_all() {
     kill(workers[0]);
     installed.proxy.main.line_with("started again");
     every_socket_is_served(&installed);
+}
+
+#[test]
+fn sockets_that_there_is_no_slot_for_are_lent_once() {
+    let mut installed = Installed::start();
+    installed.kill_main();
+    installed.configure(|text| text.replace("worker_count = 2", "worker_count = 1"));
+    installed.start_main();
+    let worker = pids(&installed.proxy)[0];
+    let add = ["cluster", "add", "--id", "one", "--load-balancing-policy", "random"];
+    good(&installed.proxy, &add);
+    every_socket_is_served(&installed);
+    let listening = |pid: i32| {
+        let sockets = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
+        let target = |entry: std::io::Result<fs::DirEntry>| {
+            fs::read_link(entry.expect("an entry").path()).unwrap_or_default()
+        };
+        let mut targets: Vec<_> = sockets.map(target).collect();
+        targets.sort();
+        let count = targets.len();
+        targets.dedup();
+        count - targets.len()
+    };
+    let before = listening(worker);
+    for _ in 0..3 {
+        good(&installed.proxy, &["upgrade"]);
+        every_socket_is_served(&installed);
+        installed.kill_main();
+        installed.start_main();
+        every_socket_is_served(&installed);
+    }
+    assert_eq!(pids(&installed.proxy), [worker]);
+    eventually("no socket is there twice", || listening(worker) <= before);
+}
+
+/// Somebody who says to be a worker of another version; what it hears.
+fn of_another_version(installed: &Installed, socket: Shared) -> JoinHandle<String> {
+    let directory = installed.proxy.config.in_directory("control.sock.workers");
+    let address = socket.local_addr().expect("bound");
+    let meeting = UnixListener::bind(directory.join("worker-0-1")).expect("bound");
+    std::thread::spawn(move || {
+        let (stream, _) = meeting.accept().expect("main comes");
+        let mut channel = Channel::from_fd(stream.into());
+        let hello = r#"{"packed":999,"channel":999,"slot":0,"settings":0,"epoch":7,"hash":8,
+                        "sockets":1,"news":"from the future"}"#;
+        channel.send(hello.as_bytes(), None).expect("sent");
+        let lent = format!("{{\"address\":\"{address}\"}}");
+        channel.send(lent.as_bytes(), Some(socket.as_fd())).expect("sent");
+        // Nothing is closed before main has its own.
+        let frame = loop {
+            if let Some(frame) = channel.recv().expect("main says what is to be") {
+                break frame;
+            }
+        };
+        String::from_utf8(frame).expect("text")
+    })
+}
+
+#[test]
+fn a_worker_of_another_version_gives_its_sockets_and_finishes() {
+    let mut installed = Installed::start();
+    let workers = pids(&installed.proxy);
+    installed.backend.let_go();
+    installed.kill_main();
+    workers.into_iter().for_each(kill);
+    let address = installed.proxy.address;
+    let socket = Shared::bind(address, 128).expect("the port is free");
+    // Its queue is not lost.
+    let early: Vec<_> = (0..8)
+        .map(|_| std::thread::spawn(move || fetch_from(address, "traffic.example", "/early")))
+        .collect();
+    let heard = of_another_version(&installed, socket);
+    installed.start_main();
+    assert_eq!(heard.join().expect("no panic"), r#"{"Finish":{"seconds":30}}"#);
+    for client in early {
+        assert!(client.join().expect("no panic").ends_with("/early"));
+    }
+    every_socket_is_served(&installed);
+    goes_on(&installed.proxy);
 }
 
 #[test]

@@ -260,12 +260,21 @@ fn an_upgrade_waits_for_what_is_under_way() {
 #[test]
 fn a_signal_that_comes_meanwhile_stops_the_new_one() {
     let mut installed = Installed::start();
-    stop(installed.proxy.main.pid());
+    let workers = installed.proxy.workers();
+    let built = env!("CARGO_BIN_EXE_weir");
+    let place = |name: &str| installed.proxy.config.in_directory(name);
+    let (here, go) = (place("here"), place("go"));
+    let (at, until) = (here.display(), go.display());
+    let wait = format!(">{at}; until [ -e {until} ]; do :; done");
+    let rehearse = format!("[ $4 ] && exec {built} \"$@\"");
+    installed.install_script(&format!("{rehearse}\n{wait}\nexec {built} \"$@\""));
     let mut upgrading = client(&installed);
-    let upgrade =
-        std::thread::spawn(move || upgrading.request(RequestType::UpgradeMain(UpgradeMain {})));
-    installed.proxy.main.signal(Signal::CONT);
-    let _ = upgrade.join().expect("no panic");
+    let ask = move || upgrading.request(RequestType::UpgradeMain(UpgradeMain {}));
+    let upgrade = std::thread::spawn(ask);
+    eventually("the new one has begun", || here.exists());
     installed.proxy.main.signal(Signal::TERM);
+    fs::write(go, "").expect("written");
+    upgrade.join().expect("no panic").expect("upgraded");
     assert_eq!(installed.proxy.main.wait().code(), Some(0));
+    assert!(!workers.into_iter().any(is_running));
 }

@@ -145,6 +145,9 @@ impl Supervisor {
                 worker.lend(address, socket);
             }
         }
+        if self.sockets.spare(self.plan.worker_count).all(|(_, identity)| had.contains(&identity)) {
+            self.spare_host = Some(worker.pid());
+        }
         if let Rest::Orders(frames) = rest {
             worker.send_frames(&frames);
         }

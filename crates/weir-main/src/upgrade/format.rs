@@ -60,6 +60,8 @@ pub(super) struct Handover {
     pub(super) hash: u64,
     pub(super) sockets: Vec<HandedGroup>,
     pub(super) slots: Vec<HandedSlot>,
+    /// Who accepts from sockets that there is no slot for.
+    pub(super) spare_host: Option<i32>,
     pub(super) control: Option<HandedControl>,
     pub(super) ticket_keys: Vec<TicketKey>,
     pub(super) counts: BTreeMap<String, i32>,
@@ -90,6 +92,7 @@ impl Handover {
             hash: main.hash.value(),
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
+            spare_host: main.spare_host,
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
             counts: main.counts.clone(),

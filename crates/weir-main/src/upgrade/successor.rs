@@ -154,7 +154,7 @@ impl Prepared {
             upgrade: None,
             home: home.transpose()?,
             found: false,
-            spare_host: None,
+            spare_host: handover.spare_host,
             slots,
             sockets: Sockets::resume(handover.sockets)?,
             plan,
