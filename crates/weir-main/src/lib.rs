@@ -12,7 +12,8 @@
 //! * `upgrade`: another image in main's place, and back if it cannot.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
-//! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
+//! Invariants: once it runs, main never waits for a worker; every worker that it leads has ended
+//! when [`run`] returns, unless main cannot go on and another one can find them.
 
 mod backoff;
 mod changes;

@@ -91,6 +91,7 @@ pub fn run(
         upgrade: None,
         home,
         found: false,
+        retiring: Vec::new(),
         spare_host: None,
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,

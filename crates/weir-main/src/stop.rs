@@ -60,6 +60,7 @@ impl Supervisor {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.drain(time);
         }
+        self.dismiss_retiring();
         // A socket that stays open here would take connections that nobody accepts any more.
         self.sockets.close();
         self.stage = Stage::Ending { until: now + time + CUT_GRACE, verdict: Ok(Ended::Clean) };

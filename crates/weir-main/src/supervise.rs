@@ -20,6 +20,7 @@ use crate::control::{Asker, ControlSocket};
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
+use crate::orphans::Orphan;
 use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
@@ -27,6 +28,7 @@ use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
 use crate::upgrade::Upgrade;
+use crate::worker_process::WorkerProcess;
 use crate::{Ended, Error, OnReady, Plan};
 
 /// Main, once its sockets are bound.
@@ -68,6 +70,8 @@ pub(crate) struct Supervisor {
     pub(crate) home: Option<Home>,
     /// Workers were there at the start: what goes wrong with others does not end it.
     pub(crate) found: bool,
+    /// Workers that another main has left, until others serve in their place.
+    pub(crate) retiring: Vec<Orphan>,
     /// The process id of the worker that accepts from sockets that there is no slot for.
     pub(crate) spare_host: Option<i32>,
 }
@@ -85,6 +89,16 @@ pub(crate) enum Stage {
 impl Supervisor {
     /// Starts the workers and looks after them until the last one has ended.
     pub(crate) fn run(mut self) -> Result<Ended, Error> {
+        let ended = self.supervise();
+        if matches!(ended, Err(Error::Events(_))) && self.home.is_some() {
+            // The next main finds them.
+            let workers = self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut());
+            workers.for_each(WorkerProcess::leave);
+        }
+        ended
+    }
+
+    fn supervise(&mut self) -> Result<Ended, Error> {
         let signals = self.signals.as_fd();
         self.epoll.add_level(signals, Token::Signals.into(), true, false).map_err(Error::Events)?;
         loop {
@@ -232,6 +246,7 @@ impl Supervisor {
     /// The start is over when every worker serves.
     pub(crate) fn announce_when_complete(&mut self, now: Instant) {
         if self.slots.iter().all(Slot::serves) {
+            self.dismiss_retiring();
             self.announce(now);
         }
     }

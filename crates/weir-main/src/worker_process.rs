@@ -3,7 +3,7 @@
 //! Must not know: other workers; whether and when this one is replaced.
 //!
 //! Invariants: a worker that was killed stays [`Phase::Killed`] until its process has ended; at
-//! most one ping waits for its answer; dropping a worker kills it.
+//! most one ping waits for its answer; dropping a worker kills it, unless it was left.
 
 use std::io;
 use std::net::SocketAddr;
@@ -56,6 +56,8 @@ pub(crate) struct WorkerProcess {
     pings: u64,
     /// It has said that it has nothing left.
     drained: bool,
+    /// It is to outlive this.
+    left: bool,
 }
 
 /// A worker as it passes from one image of main to the next.
@@ -132,6 +134,7 @@ impl WorkerProcess {
             started: now,
             pings: handed.pings,
             drained: false,
+            left: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -154,6 +157,7 @@ impl WorkerProcess {
             started: now,
             pings: 0,
             drained: false,
+            left: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -187,6 +191,7 @@ impl WorkerProcess {
             started: now,
             pings: 0,
             drained: false,
+            left: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -344,6 +349,11 @@ impl WorkerProcess {
         }
     }
 
+    /// Lets it go on without main.
+    pub(crate) fn leave(&mut self) {
+        self.left = !matches!(self.phase, Phase::Killed(_));
+    }
+
     /// Kills the process; `reason` completes "the worker …".
     pub(crate) fn kill(&mut self, reason: String) {
         if !matches!(self.phase, Phase::Killed(_)) {
@@ -405,6 +415,8 @@ pub(crate) struct End {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.child.kill();
+        if !self.left {
+            self.child.kill();
+        }
     }
 }

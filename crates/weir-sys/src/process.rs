@@ -11,7 +11,7 @@ use std::process::Command;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getppid, pidfd_open, pidfd_send_signal,
     set_parent_process_death_signal, waitid,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_name};
@@ -85,8 +85,13 @@ pub fn spawn_bound(path: &Path, args: &[&str], keep: &[BorrowedFd<'_>]) -> io::R
     let kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
     let mut command = Command::new(path);
     command.args(args);
+    let parent = getpid();
     let prepare = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before it was asked for.
+        if getppid() != Some(parent) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
         inherit_only(&kept)?;
         unblock_all()
     };

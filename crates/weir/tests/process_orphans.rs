@@ -7,7 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::Command;
 use std::thread::JoinHandle;
 
@@ -196,6 +196,50 @@ fn a_start_that_fails_leaves_them_alone() {
     installed.start_main();
     assert_eq!(pids(&installed.proxy), workers);
     traffic.finish();
+}
+
+#[test]
+fn workers_are_not_let_go_before_others_serve() {
+    let mut installed = Installed::start();
+    let workers = pids(&installed.proxy);
+    let traffic = installed.traffic();
+    installed.kill_main();
+    // Main has room enough, and its workers not for that many buffers.
+    let wanted = "max_buffers = 100000\nmin_buffers = 100000\n";
+    installed.configure(|text| format!("{wanted}{text}"));
+    let start = command(&installed.proxy.config);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -v 1000000; exec \"$@\"", "bash"]).arg(start.get_program());
+    let mut failing = Process::spawn(limited.args(start.get_args()));
+    failing.line_with("so nothing was started");
+    assert_eq!(failing.wait().code(), Some(1));
+    traffic.goes_on(10);
+    installed.configure(|text| text.replace(wanted, ""));
+    installed.start_main();
+    assert_eq!(pids(&installed.proxy), workers);
+    traffic.finish();
+}
+
+#[test]
+fn the_service_manager_is_told_of_every_main() {
+    let mut installed = Installed::start();
+    let manager = installed.proxy.config.in_directory("notify");
+    let socket = UnixDatagram::bind(&manager).expect("bound");
+    socket.set_read_timeout(Some(PATIENCE)).expect("set");
+    let told = || {
+        let mut bytes = [0; 100];
+        let count = socket.recv(&mut bytes).expect("told");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    installed.kill_main();
+    let mut start = command(&installed.proxy.config);
+    installed.proxy.main = Process::spawn(start.env("NOTIFY_SOCKET", &manager));
+    assert_eq!(told(), "READY=1");
+    good(&installed.proxy, &["upgrade"]);
+    assert_eq!(told(), format!("MAINPID={}", installed.proxy.main.pid()));
+    assert_eq!(told(), "READY=1");
+    installed.proxy.main.signal(Signal::TERM);
+    assert_eq!(told(), "STOPPING=1");
 }
 
 #[test]

@@ -76,8 +76,8 @@ enum Rest {
 }
 
 impl Supervisor {
-    /// Leads those on that can be, and lets the others finish: their slots stay empty, to be filled
-    /// at once.
+    /// Leads those on that can be. The slots of the others stay empty, to be filled at once; they
+    /// serve until that is done.
     pub(crate) fn adopt(&mut self, adoption: Adoption, now: Instant) {
         let Adoption { orphans, before, .. } = adoption;
         for orphan in orphans {
@@ -93,14 +93,23 @@ impl Supervisor {
                     Err(error) => warn!("worker {slot} (pid {pid}) was left and is lost: {error}"),
                 },
                 Err(why) => {
-                    info!("worker {slot} (pid {pid}) was left without main; it finishes: {why}");
-                    orphan.dismiss(self.plan.drain_timeout.as_secs());
+                    info!("worker {slot} (pid {pid}) was left without main; it is replaced: {why}");
+                    self.retiring.push(orphan);
                 }
             }
         }
         if self.slots.iter().any(|slot| slot.worker.is_some()) {
             self.found = true;
             self.announce_when_complete(now);
+        }
+    }
+
+    /// Others have taken the place of those that could not be led: these may finish.
+    pub(crate) fn dismiss_retiring(&mut self) {
+        let seconds = self.plan.drain_timeout.as_secs();
+        for orphan in self.retiring.drain(..) {
+            info!("the worker that was left as pid {} finishes", orphan.pid());
+            orphan.dismiss(seconds);
         }
     }
 

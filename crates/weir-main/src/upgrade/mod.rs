@@ -212,6 +212,8 @@ impl Supervisor {
     /// Returns only with the reason why it cannot be executed.
     fn execute(&mut self, path: &Path, file: &OwnedFd, handover: &Handover) -> String {
         self.history.release();
+        // The next image does not know them.
+        self.dismiss_retiring();
         if let Some(logs) = self.logs {
             logs.flush_blocking(LOG_PATIENCE);
         }

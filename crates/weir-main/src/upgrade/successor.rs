@@ -154,6 +154,7 @@ impl Prepared {
             upgrade: None,
             home: home.transpose()?,
             found: false,
+            retiring: Vec::new(),
             spare_host: handover.spare_host,
             slots,
             sockets: Sockets::resume(handover.sockets)?,
