@@ -54,6 +54,9 @@ impl Hello {
 pub struct Lent {
     /// Of its listener.
     pub address: SocketAddr,
+    /// The worker accepts from it. It has others for listeners that it was not told of yet.
+    #[serde(default)]
+    pub in_use: bool,
 }
 
 /// What becomes of the worker.

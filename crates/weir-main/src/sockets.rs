@@ -112,14 +112,10 @@ impl Sockets {
         self.groups.iter().map(|group| group.sockets.len()).sum()
     }
 
-    /// The sockets that belong to none of that many slots, and what tells them apart.
-    pub(crate) fn spare(&self, slots: u16) -> impl Iterator<Item = (SocketAddr, u64)> {
-        let spare = move |group: &'_ Group| {
-            let identity = |socket: &TcpListener| socket.identity().unwrap_or_default();
-            let sockets = group.sockets.iter().skip(slots.into()).map(identity);
-            sockets.map(|identity| (group.address, identity)).collect::<Vec<_>>()
-        };
-        self.groups.iter().flat_map(spare)
+    /// What tells the sockets apart that belong to none of that many slots.
+    pub(crate) fn spare(&self, slots: u16) -> impl Iterator<Item = u64> {
+        let sockets = self.groups.iter().flat_map(move |g| g.sockets.iter().skip(slots.into()));
+        sockets.map(|socket| socket.identity().unwrap_or_default())
     }
 
     /// The number of sockets of the address that has most.

@@ -392,12 +392,13 @@ impl Control {
 /// Who we are and which sockets we have.
 fn tell(channel: &mut Channel, unused: &Sockets, cx: &Context) -> io::Result<()> {
     let used = cx.tables.listeners.iter().flat_map(|(_, listener)| {
-        let address = listener.settings.config.address;
-        listener.sockets.iter().map(move |socket| (address, socket))
+        let lent = Lent { address: listener.settings.config.address, in_use: true };
+        listener.sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
     });
-    let unused = unused
-        .iter()
-        .flat_map(|(address, sockets)| sockets.iter().map(move |socket| (*address, socket)));
+    let unused = unused.iter().flat_map(|(address, sockets)| {
+        let lent = Lent { address: *address, in_use: false };
+        sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
+    });
     let sockets: Vec<_> = used.chain(unused).collect();
     let hello = Hello {
         packed: FORMAT,
@@ -408,6 +409,5 @@ fn tell(channel: &mut Channel, unused: &Sockets, cx: &Context) -> io::Result<()>
         hash: cx.tables.hash,
         sockets: sockets.len(),
     };
-    let lent = sockets.iter().map(|(address, socket)| (Lent { address: *address }, socket.as_fd()));
-    introduce(channel, &hello, lent)
+    introduce(channel, &hello, sockets.into_iter())
 }

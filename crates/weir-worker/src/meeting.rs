@@ -19,18 +19,19 @@ pub(crate) struct Meeting {
 }
 
 impl Meeting {
-    /// Opens the place of the worker of a slot.
+    /// Opens the place of the worker of a slot. It has its name when it is complete: a socket that
+    /// nobody listens at would be taken for one that was left.
     pub(crate) fn open(directory: &Path, slot: u16) -> io::Result<Self> {
         let name = format!("{PREFIX}{slot}-{}", std::process::id());
-        let path = directory.join(&name);
-        let _ = fs::remove_file(&path);
+        let beside = directory.join(format!(".{name}"));
+        let _ = fs::remove_file(&beside);
         // The path of a socket is short; a descriptor stands for the directory.
-        let directory = File::open(directory)?;
-        let short = format!("/proc/self/fd/{}/{name}", directory.as_raw_fd());
-        let listener = UnixListener::bind(short)?;
+        let short = File::open(directory)?;
+        let listener = UnixListener::bind(format!("/proc/self/fd/{}/.{name}", short.as_raw_fd()))?;
         listener.set_nonblocking(true)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        let inode = fs::metadata(&path)?.ino();
+        fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+        let (inode, path) = (fs::metadata(&beside)?.ino(), directory.join(name));
+        fs::rename(&beside, &path)?;
         Ok(Self { listener, path, inode })
     }
 

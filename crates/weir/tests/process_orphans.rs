@@ -5,9 +5,10 @@ mod process_support;
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
 use std::process::Command;
 use std::thread::JoinHandle;
 
@@ -18,6 +19,8 @@ use process_support::{fetch, fetch_from};
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{ActivateListener, ListenerType, UpgradeMain};
 use weir_client::{Client, Options};
+use weir_control::channel::{Settings, ToWorker, encode};
+use weir_control::config;
 use weir_sys::{Channel, TcpListener as Shared};
 use weir_testkit::process::{
     PATIENCE, Process, Signal, children, eventually, is_running, send_signal,
@@ -526,6 +529,66 @@ fn a_listener_that_was_stored_is_served_though_no_worker_was_told() {
     for _ in 0..20 {
         assert!(fetch(at, "/").starts_with("HTTP/1.1 404 "));
     }
+}
+
+#[test]
+fn a_listener_that_workers_were_lent_is_served_when_the_file_has_it() {
+    let mut installed = Installed::start();
+    let workers = pids(&installed.proxy);
+    let (first, address) = (installed.proxy.address.to_string(), free_address());
+    let asked = listener(&installed, &address);
+    installed.kill_main();
+    asked.answer().expect_err("nobody answers");
+    // They have its sockets, which nobody accepts from.
+    workers.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
+    let at: std::net::SocketAddr = address.parse().expect("an address");
+    let early: Vec<_> = (0..8).map(|_| std::thread::spawn(move || fetch(at, "/"))).collect();
+    installed.configure(|text| {
+        let other = format!("[[listeners]]\nprotocol = \"http\"\naddress = \"{address}\"\n");
+        let text = text.replace("127.0.0.1:0", &first);
+        format!("{text}\n{other}\n[state]\non_start = \"file\"\n")
+    });
+    installed.start_main();
+    assert_eq!(pids(&installed.proxy), workers);
+    for client in early {
+        assert!(client.join().expect("an answer").starts_with("HTTP/1.1 404 "));
+    }
+    for _ in 0..20 {
+        assert!(fetch(at, "/").starts_with("HTTP/1.1 404 "));
+    }
+}
+
+#[test]
+fn a_worker_that_was_not_told_what_to_serve_is_told() {
+    let mut installed = Installed::start();
+    let workers = pids(&installed.proxy);
+    installed.backend.let_go();
+    installed.kill_main();
+    workers.into_iter().for_each(kill);
+    let address = installed.proxy.address;
+    installed.configure(|text| text.replace("127.0.0.1:0", &address.to_string()));
+    fs::remove_file(installed.proxy.config.in_directory("control.sock.state")).expect("removed");
+    // A main that dies as soon as it has lent a socket.
+    let (mut channel, theirs) = Channel::pair().expect("a pair");
+    let fd = theirs.as_raw_fd().to_string();
+    let arguments = ["worker", "--id", "0", "--fd", &fd];
+    let built = Path::new(env!("CARGO_BIN_EXE_weir"));
+    let worker = weir_sys::spawn_bound(built, &arguments, &[theirs.as_fd()]).expect("started");
+    let checked = config::load(&installed.proxy.config.path()).expect("a good file");
+    let home = Some(installed.proxy.config.in_directory("control.sock.workers"));
+    let start = ToWorker::Start(Box::new(Settings { home, ..checked.settings }));
+    channel.send(&encode(&start).expect("encoded"), None).expect("sent");
+    let lent = ToWorker::Socket(address);
+    let socket = Shared::bind(address, 128).expect("the port is free");
+    channel.send(&encode(&lent).expect("encoded"), Some(socket.as_fd())).expect("sent");
+    drop((channel, theirs, socket));
+    let early = std::thread::spawn(move || fetch_from(address, "traffic.example", "/early"));
+    eventually("it can be found", || !places(&installed).is_empty());
+    installed.start_main();
+    assert_eq!(pids(&installed.proxy)[0], worker.pid());
+    assert!(early.join().expect("no panic").ends_with("/early"));
+    is_one(&installed.proxy);
+    every_socket_is_served(&installed);
 }
 
 /// Asks for an upgrade that main does not survive.

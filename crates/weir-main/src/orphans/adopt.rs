@@ -142,7 +142,7 @@ impl Supervisor {
     /// The worker is main's from now on.
     fn lead(&mut self, orphan: Orphan, rest: Rest, now: Instant) -> std::io::Result<()> {
         let slot = orphan.hello.slot;
-        let (child, channel, had) = orphan.keep()?;
+        let (child, channel, used) = orphan.keep()?;
         let serves = matches!(rest, Rest::Nothing);
         let mut worker = WorkerProcess::adopt(slot, (child, channel), serves, &self.epoll, now)?;
         // What it was lent for a change that it does not know of.
@@ -150,11 +150,12 @@ impl Supervisor {
         worker.send(&ToWorker::LogFilter(self.plan.settings.logs.level.clone()));
         worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
-            if !self.sockets.identity(address, slot).is_some_and(|id| had.contains(&id)) {
+            if !self.sockets.identity(address, slot).is_some_and(|id| used.contains(&id)) {
                 worker.lend(address, socket);
             }
         }
-        if self.sockets.spare(self.plan.worker_count).all(|(_, identity)| had.contains(&identity)) {
+        let mut spare = self.sockets.spare(self.plan.worker_count).peekable();
+        if spare.peek().is_some() && spare.all(|identity| used.contains(&identity)) {
             self.spare_host = Some(worker.pid());
         }
         if let Rest::Orders(frames) = rest {

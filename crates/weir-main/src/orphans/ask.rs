@@ -82,11 +82,11 @@ impl Asked {
             if self.hello.is_none() {
                 self.hello = Some(read(&frame)?);
             } else {
-                let Lent { address } = read(&frame)?;
+                let Lent { address, in_use } = read(&frame)?;
                 let fd = self.channel.take_fd().ok_or(io::ErrorKind::InvalidData)?;
                 let socket = TcpListener::from_fd(fd);
                 let identity = socket.identity()?;
-                self.sockets.push(Found { address, socket, identity });
+                self.sockets.push(Found { address, in_use, socket, identity });
             }
             if self.hello.as_ref().is_some_and(|hello| hello.sockets == self.sockets.len()) {
                 return Ok(true);

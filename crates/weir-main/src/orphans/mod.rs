@@ -38,6 +38,8 @@ pub(crate) struct Orphan {
 /// A listening socket that a worker has.
 struct Found {
     address: SocketAddr,
+    /// The worker accepts from it.
+    in_use: bool,
     socket: TcpListener,
     identity: u64,
 }
@@ -47,11 +49,12 @@ impl Orphan {
         self.child.pid()
     }
 
-    /// Leads it from now on: what it is told next is as usual. The sockets that it has.
+    /// Leads it from now on: what it is told next is as usual. The sockets that it accepts from.
     fn keep(mut self) -> std::io::Result<(Child, Channel, BTreeSet<u64>)> {
-        let had = self.sockets.iter().map(|found| found.identity).collect();
+        let used = self.sockets.iter().filter(|found| found.in_use);
+        let used = used.map(|found| found.identity).collect();
         self.say(&Verdict::Serve)?;
-        Ok((self.child, self.channel, had))
+        Ok((self.child, self.channel, used))
     }
 
     /// Lets it finish.

@@ -76,8 +76,8 @@ pub(super) fn program() -> String {
 
 impl Handover {
     /// Of main as it is. The descriptors in it are main's.
-    pub(super) fn of(main: &Supervisor, asker: Asker, now: Instant) -> Result<Self, String> {
-        Ok(Self {
+    pub(super) fn of(main: &Supervisor, asker: Asker, now: Instant) -> Self {
+        Self {
             mark: Mark {
                 version: VERSION,
                 program: program(),
@@ -97,7 +97,7 @@ impl Handover {
             ticket_keys: main.tickets.keys().to_vec(),
             counts: main.counts.clone(),
             asked: main.asked,
-        })
+        }
     }
 
     /// Every descriptor in it.

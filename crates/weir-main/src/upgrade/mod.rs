@@ -90,7 +90,9 @@ impl Upgrade {
 
 impl Drop for Upgrade {
     fn drop(&mut self) {
+        // It must not hold the store, nor stay behind as a zombie.
         self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -225,7 +227,7 @@ impl Supervisor {
     }
 
     fn hand_over(&self, asker: Asker, now: Instant) -> Result<(OwnedFd, Handover), String> {
-        let handover = Handover::of(self, asker, now)?;
+        let handover = Handover::of(self, asker, now);
         let file = handover.write(&self.plan.state)?;
         Ok((file, handover))
     }
@@ -233,10 +235,9 @@ impl Supervisor {
     /// Goes on as before. The store is opened again when it is needed.
     pub(crate) fn give_up_upgrade(&mut self, sentence: &str) {
         if let Some(upgrade) = self.upgrade.take() {
-            // It must not hold the store, nor stay behind as a zombie.
-            upgrade.child.kill();
-            let _ = upgrade.child.wait();
-            self.fail_upgrade(&upgrade.asker, sentence);
+            let asker = upgrade.asker;
+            drop(upgrade);
+            self.fail_upgrade(&asker, sentence);
         }
     }
 
