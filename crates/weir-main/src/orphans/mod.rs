@@ -4,7 +4,7 @@
 //! found ──▶ asked (who are you, what do you serve, your sockets) ──▶ sorted into slots
 //!                                         │ same state: goes on         ▲
 //!                                         │ older state: is told the rest
-//!                                         └ anything else: finishes; another starts on its sockets
+//!                                         └ anything else: finishes when another serves
 //! ```
 //!
 //! Must not know: how a worker came to be alone.
