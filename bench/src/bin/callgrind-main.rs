@@ -47,6 +47,7 @@ fn serve(path: &Path) -> Result<(), Box<dyn Error>> {
         pin_workers: false,
         pid_file: None,
         drain_timeout: Duration::from_secs(2),
+        executable: None,
     };
     weir_main::run(plan, weir_main::block_signals()?, None, |_| {})?;
     Ok(())

@@ -2,9 +2,10 @@
 //!
 //! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
-//! announces them. The channel is trusted: both ends are the same binary.
+//! announces them. The channel is trusted: both ends were built for the same [`VERSION`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,10 @@ use weir_tls::{Fingerprint, TicketKey};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+
+/// The form of the messages. It changes whenever one of them does: main can be replaced by another
+/// version while workers go on.
+pub const VERSION: u32 = 1;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -232,6 +237,11 @@ pub struct Settings {
     pub basic_auth_max_credential_bytes: usize,
     /// Logging.
     pub logs: LogSettings,
+    /// The directory where the next main looks for workers when this one has died; `None`: none
+    /// will come.
+    pub home: Option<PathBuf>,
+    /// How long to serve without main.
+    pub orphan_timeout: Option<Duration>,
 }
 
 /// Where and how log lines and access-log records are written.

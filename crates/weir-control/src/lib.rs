@@ -23,3 +23,4 @@ pub mod order;
 pub mod packed;
 pub mod requests;
 pub mod state;
+pub mod takeover;

@@ -20,6 +20,16 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    /// After that many early deaths.
+    pub(crate) fn after(early_deaths: u32) -> Self {
+        Self { early_deaths }
+    }
+
+    /// How many there were.
+    pub(crate) fn early_deaths(&self) -> u32 {
+        self.early_deaths
+    }
+
     /// Counts the death of a worker that lived for `lifetime`; the time to wait before the next.
     ///
     /// Zero for the first two early deaths, then 100 ms, doubled with each further one, at most

@@ -127,7 +127,7 @@ impl Supervisor {
         self.transact_on(asker, terms, made, now);
     }
 
-    fn state_at(&mut self, epoch: u64) -> Result<State, String> {
+    pub(crate) fn state_at(&mut self, epoch: u64) -> Result<State, String> {
         if epoch > self.epoch {
             return Err(format!("epoch {epoch} has not been: {} is in use", self.epoch));
         }

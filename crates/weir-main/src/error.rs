@@ -79,6 +79,26 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The directory beside the control socket.
+    #[error("the directory {} cannot be used: {source}", .path.display())]
+    Home {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is one already.
+    #[error(
+        "another main runs with the control socket {}: stop it (`weir shutdown`), or choose \
+         another command_socket", .path.display()
+    )]
+    AnotherMain {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Workers without main.
+    #[error("the workers that another main has left cannot be asked: {0}")]
+    Orphans(io::Error),
     /// The stored transactions.
     #[error(
         "the stored state {} cannot be read ({cause}): move it away to start from the \
@@ -96,6 +116,9 @@ pub enum Error {
     /// The last one ended and may not be replaced.
     #[error("no worker is left, and worker_automatic_restart is off")]
     NoWorkerLeft,
+    /// What another image of this process has left.
+    #[error("main cannot go on in the place of another version: {0}")]
+    Handover(String),
     /// Signals, epoll: without them nothing can be supervised.
     #[error("main cannot wait for events: {0}")]
     Events(io::Error),

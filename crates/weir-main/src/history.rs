@@ -112,6 +112,25 @@ impl History {
         Ok((Self { path, database: Some(database), last, kept }, stored))
     }
 
+    /// Goes on with a store whose last epoch is known.
+    ///
+    /// # Errors
+    /// Also when another epoch is the last one in it.
+    pub(crate) fn resume(path: Option<&Path>, last: u64) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self { last, ..Self::none() }) };
+        let (history, stored) = Self::open(path)?;
+        match stored {
+            Some((epoch, _)) if epoch == last => Ok(history),
+            Some((epoch, _)) => Err(format!("epoch {epoch} is the last one in it").into()),
+            None => Err("it is empty".into()),
+        }
+    }
+
+    /// Lets another process have the store. It is opened again when it is needed here.
+    pub(crate) fn release(&mut self) {
+        self.database = None;
+    }
+
     /// Stores a transaction; `state` is what it led to. It is on the disk when this returns.
     ///
     /// # Errors
@@ -170,6 +189,16 @@ impl History {
     fn database(&mut self) -> Result<Option<&Database>> {
         if let (None, Some(path)) = (&self.database, &self.path) {
             let database = open(path)?;
+            let found = last_epoch(&database)?;
+            if found < self.last {
+                let (path, last) = (path.display(), self.last);
+                return Err(format!(
+                    "{path} has epoch {found} at most, where epoch {last} was stored: somebody has \
+                     put another file there; put it back, or save the state (`weir state save`) \
+                     and start again"
+                )
+                .into());
+            }
             forget_after(&database, self.last)?;
             self.kept = Kept::of(&database)?;
             self.database = Some(database);
@@ -255,9 +284,16 @@ fn stored(database: &Database) -> Result<Option<(u64, State)>> {
     if form != u64::from(FORMAT) {
         return Err(other_form(form).into());
     }
-    let put = about?.get(EPOCH)?.map_or(0, |epoch| epoch.value());
+    Ok(Some((last_epoch(database)?, objects::state(&read.open_table(OBJECTS)?)?)))
+}
+
+/// The epoch of the state in a store; 0 when there is none.
+fn last_epoch(database: &Database) -> Result<u64> {
+    let read = database.begin_read()?;
+    let Ok(about) = read.open_table(ABOUT) else { return Ok(0) };
+    let put = about.get(EPOCH)?.map_or(0, |epoch| epoch.value());
     let made = read.open_table(RECORDS)?.last()?.map_or(0, |(epoch, _)| epoch.value());
-    Ok(Some((put.max(made), objects::state(&read.open_table(OBJECTS)?)?)))
+    Ok(put.max(made))
 }
 
 fn other_form(form: u64) -> String {

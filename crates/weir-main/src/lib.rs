@@ -8,9 +8,12 @@
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
 //! * `tickets`: the keys of session tickets.
+//! * `home`: where workers are found; `orphans`: those that another main has left.
+//! * `upgrade`: another image in main's place, and back if it cannot.
 //! * `sockets`: the listening sockets, by worker slot.
 //!
-//! Invariants: main never waits for a worker; every worker has ended when [`run`] returns.
+//! Invariants: once it runs, main never waits for a worker; every worker that it leads has ended
+//! when [`run`] returns, unless main cannot go on and another one can find them.
 
 mod backoff;
 mod changes;
@@ -18,8 +21,10 @@ mod control;
 mod dry_run;
 mod error;
 mod history;
+mod home;
 mod limits;
 mod notify;
+mod orphans;
 mod pidfile;
 mod questions;
 mod replace;
@@ -32,12 +37,14 @@ mod supervise;
 mod tickets;
 mod token;
 mod transact;
+mod upgrade;
 mod worker_process;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_control::channel::Settings;
 use weir_control::config::TlsPlan;
 use weir_control::state::State;
@@ -45,13 +52,15 @@ use weir_control::state::State;
 pub use control::ControlPlan;
 pub use error::Error;
 pub use start::{block_signals, run};
+pub use upgrade::{rehearse, resume};
 
 type OnReady = Box<dyn FnOnce(&[SocketAddr])>;
 
 /// What main is to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// What workers serve.
+    #[serde(skip)]
     pub state: State,
     /// What workers are started with; slot and core are filled in for each.
     pub settings: Settings,
@@ -73,10 +82,28 @@ pub struct Plan {
     pub files: Files,
     /// Keys of session tickets.
     pub tls: TlsPlan,
+    /// Where this program is, or the one that is to replace it; `None`: it cannot be replaced.
+    pub executable: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Everything else, for another image.
+    fn without_state(&self) -> Self {
+        Self {
+            state: State::default(),
+            settings: self.settings.clone(),
+            pid_file: self.pid_file.clone(),
+            control: self.control.clone(),
+            files: self.files.clone(),
+            tls: self.tls.clone(),
+            executable: self.executable.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Where states come from and go to, beside the plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Files {
     /// Where transactions are stored; `None`: they are not.
     pub store: Option<PathBuf>,

@@ -38,6 +38,12 @@ impl Notify {
         self.next = self.period.map_or(Instant::FAR, |period| now + period);
     }
 
+    /// Another image runs in this process; it is complete.
+    pub(crate) fn resumed(&mut self, now: Instant) {
+        self.tell(&format!("MAINPID={}", std::process::id()));
+        self.ready(now);
+    }
+
     /// The stop has begun.
     pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1");

@@ -65,7 +65,7 @@ impl Supervisor {
         Ok(pid)
     }
 
-    fn settings_of(&self, slot: u16) -> Settings {
+    pub(crate) fn settings_of(&self, slot: u16) -> Settings {
         let core = self.cores.iter().cycle().nth(usize::from(slot)).copied();
         Settings { worker: slot, core, ..self.plan.settings.clone() }
     }
@@ -79,6 +79,9 @@ impl Supervisor {
         let Some(end) = worker.end() else { return };
         let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
         let lifetime = worker.lifetime(now);
+        if let Some(home) = &self.home {
+            home.forget_worker(slot, worker.pid());
+        }
         place.worker = None;
         self.note_gone(slot);
         self.note_speechless(slot);
@@ -91,8 +94,10 @@ impl Supervisor {
 
     /// `slot` is empty against our will: decides whether and when it is filled again.
     fn take_leave(&mut self, slot: u16, what: String, lifetime: Duration, now: Instant) {
-        if matches!(self.stage, Stage::Starting(_)) {
-            return self.give_up(Error::Worker(what), now);
+        match self.stage {
+            Stage::Starting(_) if self.found => self.announce(now),
+            Stage::Starting(_) => return self.give_up(Error::Worker(what), now),
+            Stage::Serving | Stage::Ending { .. } => {}
         }
         let others = self.slots.iter().any(|slot| slot.worker.is_some());
         let place = &mut self.slots[usize::from(slot)];
@@ -124,13 +129,29 @@ impl Supervisor {
                 continue;
             }
             let serving = self.slots.iter_mut().find(|slot| slot.serves());
-            let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { return };
+            let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { break };
             for (address, socket) in self.sockets.of_slot(slot) {
                 host.lend(address, socket);
             }
             let pid = host.pid();
             self.slots[usize::from(slot)].host = Some(pid);
         }
+        self.lend_spare_sockets();
+    }
+
+    /// Sockets that there is no slot for, because there were more workers once, are lent to any
+    /// worker: clients come to them as to all others.
+    fn lend_spare_sockets(&mut self) {
+        let spare = self.plan.worker_count..self.sockets.slots();
+        if spare.is_empty() || self.spare_host.is_some_and(|pid| self.process(pid)) {
+            return;
+        }
+        let serving = self.slots.iter_mut().find(|slot| slot.serves());
+        let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { return };
+        for (address, socket) in spare.flat_map(|slot| self.sockets.of_slot(slot)) {
+            host.lend(address, socket);
+        }
+        self.spare_host = Some(host.pid());
     }
 
     /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and

@@ -23,11 +23,12 @@ impl Supervisor {
     /// Carries out what can be now, and tells clients what there is to tell.
     pub(crate) fn serve_clients(&mut self, now: Instant) {
         loop {
-            let busy = self.transaction.is_some() || !matches!(self.stage, Stage::Serving);
+            let changing = self.transaction.is_some() || self.upgrade.is_some();
+            let busy = changing || !matches!(self.stage, Stage::Serving);
             let Some(control) = &mut self.control else { return };
             let may_run = |request: &RequestType| !busy || is_question(request);
             let Some((asker, request)) = control.next_request(may_run) else { break };
-            *self.counts.entry(request.name()).or_default() += 1;
+            *self.counts.entry(request.name().to_owned()).or_default() += 1;
             self.carry_out(asker, request, now);
         }
         if let Some(control) = &mut self.control {
@@ -62,8 +63,8 @@ impl Supervisor {
                 self.as_every_worker(ContentType::ClusterHashes(query::cluster_hashes(state)))
             }
             R::CountRequests(_) => {
-                let map = self.counts.iter().map(|(name, count)| ((*name).to_owned(), *count));
-                ContentType::RequestCounts(RequestCounts { map: map.collect() })
+                let map = self.counts.clone().into_iter().collect();
+                ContentType::RequestCounts(RequestCounts { map })
             }
             R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
             R::QueryCertificatesFromTheState(filters) => {
@@ -100,6 +101,7 @@ impl Supervisor {
             R::Logging(filter) => self.set_log_filter(&asker, &filter),
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
+            R::UpgradeMain(_) => self.upgrade(asker, now),
             other => match missing(&other) {
                 Some(sentence) => self.answer(&asker, &Response::failure(sentence)),
                 None => self.transact_one(asker, &other, now),
@@ -247,9 +249,7 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         R::QueryMetrics(_) | R::ConfigureMetrics(_) | R::SetMetricDetail(_) => {
             "metrics cannot be queried or configured in this version: read the access log"
         }
-        R::UpgradeMain(_) | R::UpgradeWorker(_) => {
-            "this version cannot replace its binary while it runs: start the new one in its place"
-        }
+        R::UpgradeWorker(_) => "workers are not replaced one by one in this version",
         R::SetMaxConnectionsPerIp(_)
         | R::QueryMaxConnectionsPerIp(_)
         | R::SetMaxConnectionsPerSubnet(_)

@@ -1,9 +1,14 @@
 //! A place for one worker: who is in it, and what happened to those before.
 
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
+use weir_sys::Epoll;
 
 use crate::backoff::Backoff;
-use crate::worker_process::WorkerProcess;
+use crate::worker_process::{HandedWorker, WorkerProcess};
 
 /// One of the `worker_count` places.
 pub(crate) struct Slot {
@@ -17,7 +22,46 @@ pub(crate) struct Slot {
     pub(crate) host: Option<i32>,
 }
 
+/// A place as it passes from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedSlot {
+    pub(crate) worker: Option<HandedWorker>,
+    /// `None`: never.
+    start_in: Option<Duration>,
+    because: Option<String>,
+    early_deaths: u32,
+    host: Option<i32>,
+}
+
 impl Slot {
+    /// What another image of this process needs to go on with it.
+    pub(crate) fn hand_over(&self, now: Instant) -> HandedSlot {
+        HandedSlot {
+            worker: self.worker.as_ref().map(WorkerProcess::hand_over),
+            start_in: (self.start_at != Instant::FAR).then(|| self.start_at.since(now)),
+            because: self.because.clone(),
+            early_deaths: self.backoff.early_deaths(),
+            host: self.host,
+        }
+    }
+
+    /// Goes on with what [`Slot::hand_over`] has told of the slot of this number.
+    pub(crate) fn resume(
+        number: u16,
+        handed: HandedSlot,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let worker = handed.worker.map(|w| WorkerProcess::resume(number, w, epoll, now));
+        Ok(Self {
+            worker: worker.transpose()?,
+            start_at: handed.start_in.map_or(Instant::FAR, |time| now + time),
+            because: handed.because,
+            backoff: Backoff::after(handed.early_deaths),
+            host: handed.host,
+        })
+    }
+
     /// An empty place to be filled at once.
     pub(crate) fn new(now: Instant) -> Self {
         Self { worker: None, start_at: now, because: None, backoff: Backoff::default(), host: None }

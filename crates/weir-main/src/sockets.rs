@@ -7,13 +7,16 @@
 //!
 //! Must not know: who the workers are.
 
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use serde::{Deserialize, Serialize};
 use weir_control::state::State;
-use weir_sys::TcpListener;
+use weir_sys::{TcpListener, inherited};
 
 use crate::Error;
+use crate::orphans::Adoption;
 
 /// Connections that may wait in each socket; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -29,20 +32,51 @@ struct Group {
     sockets: Vec<TcpListener>,
 }
 
+/// The sockets of one address as they pass from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedGroup {
+    address: SocketAddr,
+    /// By slot.
+    pub(crate) sockets: Vec<RawFd>,
+}
+
 impl Sockets {
+    /// What another image of this process needs to go on with them.
+    pub(crate) fn hand_over(&self) -> Vec<HandedGroup> {
+        let groups = self.groups.iter().map(|group| HandedGroup {
+            address: group.address,
+            sockets: group.sockets.iter().map(|socket| socket.as_fd().as_raw_fd()).collect(),
+        });
+        groups.collect()
+    }
+
+    /// Goes on with what [`Sockets::hand_over`] has told.
+    pub(crate) fn resume(handed: Vec<HandedGroup>) -> io::Result<Self> {
+        let groups = handed.into_iter().map(|HandedGroup { address, sockets }| {
+            let sockets = sockets.into_iter().map(|fd| Ok(TcpListener::from_fd(inherited(fd)?)));
+            Ok(Group { address, sockets: sockets.collect::<io::Result<_>>()? })
+        });
+        Ok(Self { groups: groups.collect::<io::Result<_>>()? })
+    }
+
     /// Binds one socket per active listener of `state` and slot.
     ///
     /// A listener on port 0 is given a free port, and `state` then says which.
-    pub(crate) fn bind(state: &mut State, slots: u16) -> Result<Self, Error> {
+    /// Those of `left` are used first.
+    pub(crate) fn bind(state: &mut State, slots: u16, left: &mut Adoption) -> Result<Self, Error> {
         let active = state.listeners.values().filter(|listener| listener.active);
         let addresses: Vec<_> = active.map(|listener| listener.address).collect();
+        let sockets = addresses.into_iter().map(|a| (a, left.take_sockets(a, slots)));
+        let sockets: Vec<_> = sockets.collect();
         // All before the first is bound: one of ours may cover another, like 0.0.0.0 and 127.0.0.1.
-        for address in &addresses {
-            require_free(*address)?;
+        for (address, sockets) in &sockets {
+            if sockets.iter().all(Option::is_none) {
+                require_free(*address)?;
+            }
         }
-        let mut groups = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let group = Group::bind(address, slots)?;
+        let mut groups = Vec::with_capacity(sockets.len());
+        for (address, sockets) in sockets {
+            let group = Group::complete(address, sockets)?;
             if group.address != address {
                 move_listener(state, address, group.address);
             }
@@ -78,6 +112,24 @@ impl Sockets {
         self.groups.iter().map(|group| group.sockets.len()).sum()
     }
 
+    /// What tells the sockets apart that belong to none of that many slots.
+    pub(crate) fn spare(&self, slots: u16) -> impl Iterator<Item = u64> {
+        let sockets = self.groups.iter().flat_map(move |g| g.sockets.iter().skip(slots.into()));
+        sockets.map(|socket| socket.identity().unwrap_or_default())
+    }
+
+    /// The number of sockets of the address that has most.
+    pub(crate) fn slots(&self) -> u16 {
+        let counts = self.groups.iter().map(|group| group.sockets.len());
+        counts.max().unwrap_or_default() as u16
+    }
+
+    /// Tells the socket of an address and slot apart from others.
+    pub(crate) fn identity(&self, address: SocketAddr, slot: u16) -> Option<u64> {
+        let group = self.groups.iter().find(|group| group.address == address)?;
+        group.sockets.get(usize::from(slot))?.identity().ok()
+    }
+
     /// Gives them up: from now on each lives as long as the worker that it is lent to accepts.
     pub(crate) fn close(&mut self) {
         self.groups.clear();
@@ -94,14 +146,21 @@ impl Sockets {
 
 impl Group {
     fn bind(address: SocketAddr, slots: u16) -> Result<Self, Error> {
+        Self::complete(address, (0..slots).map(|_| None).collect())
+    }
+
+    /// Binds those that are missing.
+    fn complete(address: SocketAddr, sockets: Vec<Option<TcpListener>>) -> Result<Self, Error> {
         let refused = |source| Error::bind(address, source);
-        let first = TcpListener::bind(address, BACKLOG).map_err(refused)?;
-        let address = first.local_addr().map_err(refused)?;
-        let mut sockets = vec![first];
-        for _ in 1..slots {
-            sockets.push(TcpListener::bind(address, BACKLOG).map_err(refused)?);
+        let mut group = Self { address, sockets: Vec::with_capacity(sockets.len()) };
+        for socket in sockets {
+            let bind = || TcpListener::bind(group.address, BACKLOG);
+            let socket = socket.map_or_else(bind, Ok).map_err(refused)?;
+            // The first one has chosen the port.
+            group.address = socket.local_addr().map_err(refused)?;
+            group.sockets.push(socket);
         }
-        Ok(Self { address, sockets })
+        Ok(group)
     }
 }
 

@@ -1,16 +1,20 @@
 //! The start of the proxy, from the plan to the running loop.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 
 use log::warn;
 use weir_control::change::{StateHash, diff, plan as changes};
+use weir_control::state::State;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
 use crate::control::ControlSocket;
 use crate::history::History;
+use crate::home::{self, Home};
 use crate::notify::Notify;
+use crate::orphans::{self, Adoption};
 use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
@@ -22,7 +26,7 @@ use crate::{Ended, Error, Plan, limits, pidfile};
 const FIRST_EPOCH: u64 = 1;
 
 /// Events taken from the kernel at once: what is left waits for the next turn.
-const EVENTS: usize = 64;
+pub(crate) const EVENTS: usize = 64;
 
 /// Blocks the signals that main understands, to be read by [`run`], and ignores the one for a file
 /// that may not grow. Threads that are started later inherit this: call it first, or a signal that
@@ -50,8 +54,13 @@ pub fn run(
     on_ready: impl FnOnce(&[SocketAddr]) + 'static,
 ) -> Result<Ended, Error> {
     let now = weir_sys::now();
-    let (mut history, epoch) = stored_state(&mut plan)?;
-    let sockets = Sockets::bind(&mut plan.state, plan.worker_count)?;
+    let home = plan.control.as_ref().map(|control| Home::open(&control.path)).transpose()?;
+    plan.settings.home = plan.control.as_ref().map(|control| home::directory(&control.path));
+    let (mut history, epoch, before) = stored_state(&mut plan)?;
+    let left = home.as_ref().map(|home| orphans::ask(home, plan.worker_timeout));
+    let left = left.transpose().map_err(Error::Orphans)?.unwrap_or_default();
+    let mut left = Adoption::new(left, before);
+    let sockets = Sockets::bind(&mut plan.state, plan.worker_count, &mut left)?;
     limits::allow(&plan.settings.limits, sockets.count(), plan.worker_count)?;
     if let Some(path) = &plan.pid_file {
         pidfile::write(path).map_err(|source| Error::PidFile { path: path.clone(), source })?;
@@ -67,7 +76,7 @@ pub fn run(
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
-    let supervisor = Supervisor {
+    let mut supervisor = Supervisor {
         epoch,
         hash: StateHash::of(&plan.state),
         compare_at: now + COMPARE_PERIOD,
@@ -79,6 +88,11 @@ pub fn run(
         asks: Vec::new(),
         asked: 0,
         stopper: None,
+        upgrade: None,
+        home,
+        found: false,
+        retiring: Vec::new(),
+        spare_host: None,
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,
@@ -87,26 +101,32 @@ pub fn run(
         signals,
         logs,
         notify: Notify::from_environment(),
+        image: File::open("/proc/self/exe").map_err(Error::Events)?,
         stage: Stage::Starting(Box::new(on_ready)),
     };
+    // From here on nothing fails that workers would have to end for.
+    supervisor.adopt(left, now);
     supervisor.run()
 }
 
+/// A state that is not to be served, and its epoch.
+type Before = Option<(u64, State)>;
+
 /// What is served at first: the stored state if there is one, else that of the plan with what was
-/// saved; and its epoch.
-fn stored_state(plan: &mut Plan) -> Result<(History, u64), Error> {
+/// saved; and its epoch. Also the stored state, if another one is served.
+fn stored_state(plan: &mut Plan) -> Result<(History, u64, Before), Error> {
     let opened = plan.files.store.as_ref().map(|path| History::open(path));
     let opened = opened.transpose().map_err(|cause| store_error(plan, &*cause))?;
     let Some((history, stored)) = opened else {
         load_saved(plan);
-        return Ok((History::none(), FIRST_EPOCH));
+        return Ok((History::none(), FIRST_EPOCH, None));
     };
     let Some((epoch, state)) = stored else {
         load_saved(plan);
-        return Ok((history, FIRST_EPOCH));
+        return Ok((history, FIRST_EPOCH, None));
     };
     if plan.files.from_file {
-        return Ok((history, epoch + 1));
+        return Ok((history, epoch + 1, Some((epoch, state))));
     }
     let differences = diff(&state, &plan.state).len();
     if differences > 0 {
@@ -116,7 +136,7 @@ fn stored_state(plan: &mut Plan) -> Result<(History, u64), Error> {
         );
     }
     plan.state = state;
-    Ok((history, epoch))
+    Ok((history, epoch, None))
 }
 
 /// Makes the requests of `saved_state`, as far as they can be.

@@ -51,6 +51,7 @@ impl Supervisor {
             }
             return;
         }
+        self.give_up_upgrade(&format!("the proxy is stopping ({signal})"));
         let time = self.plan.drain_timeout;
         info!("{signal}: stopping; requests in flight have {time:?} to finish");
         self.notify.stopping();
@@ -59,6 +60,7 @@ impl Supervisor {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.drain(time);
         }
+        self.dismiss_retiring();
         // A socket that stays open here would take connections that nobody accepts any more.
         self.sockets.close();
         self.stage = Stage::Ending { until: now + time + CUT_GRACE, verdict: Ok(Ended::Clean) };

@@ -6,6 +6,7 @@
 //! whenever there is one; the loop ends only when no worker is left.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::AsFd;
 
 use log::info;
@@ -17,13 +18,17 @@ use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
 use crate::history::History;
+use crate::home::Home;
 use crate::notify::Notify;
+use crate::orphans::Orphan;
 use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
+use crate::upgrade::Upgrade;
+use crate::worker_process::WorkerProcess;
 use crate::{Ended, Error, OnReady, Plan};
 
 /// Main, once its sockets are bound.
@@ -37,6 +42,8 @@ pub(crate) struct Supervisor {
     /// Where the lines of this process wait to be written.
     pub(crate) logs: Option<&'static Logs>,
     pub(crate) notify: Notify,
+    /// What this process executes, whatever is at its path.
+    pub(crate) image: File,
     pub(crate) slots: Vec<Slot>,
     pub(crate) stage: Stage,
     /// The configuration in use.
@@ -50,13 +57,23 @@ pub(crate) struct Supervisor {
     pub(crate) tickets: Tickets,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
-    pub(crate) counts: BTreeMap<&'static str, i32>,
+    pub(crate) counts: BTreeMap<String, i32>,
     /// Questions that workers have not answered.
     pub(crate) asks: Vec<Ask>,
     /// Number of the last question.
     pub(crate) asked: u64,
     /// Who asked for the end.
     pub(crate) stopper: Option<Asker>,
+    /// Another image that is to take the place of this one.
+    pub(crate) upgrade: Option<Upgrade>,
+    /// Where the next main finds the workers.
+    pub(crate) home: Option<Home>,
+    /// Workers were there at the start: what goes wrong with others does not end it.
+    pub(crate) found: bool,
+    /// Workers that another main has left, until others serve in their place.
+    pub(crate) retiring: Vec<Orphan>,
+    /// The process id of the worker that accepts from sockets that there is no slot for.
+    pub(crate) spare_host: Option<i32>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -72,6 +89,16 @@ pub(crate) enum Stage {
 impl Supervisor {
     /// Starts the workers and looks after them until the last one has ended.
     pub(crate) fn run(mut self) -> Result<Ended, Error> {
+        let ended = self.supervise();
+        if matches!(ended, Err(Error::Events(_))) && self.home.is_some() {
+            // The next main finds them.
+            let workers = self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut());
+            workers.for_each(WorkerProcess::leave);
+        }
+        ended
+    }
+
+    fn supervise(&mut self) -> Result<Ended, Error> {
         let signals = self.signals.as_fd();
         self.epoll.add_level(signals, Token::Signals.into(), true, false).map_err(Error::Events)?;
         loop {
@@ -119,6 +146,8 @@ impl Supervisor {
             Token::Signals => self.read_signals(now),
             Token::Channel(slot) => self.read_messages(slot, now),
             Token::Process(slot) => self.notice_end(slot, now),
+            Token::Report => self.read_report(),
+            Token::Rehearsal => self.end_rehearsal(now),
             Token::Control => {
                 if let Some(control) = &mut self.control {
                     control.accept(&self.epoll);
@@ -145,8 +174,15 @@ impl Supervisor {
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
         let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
         let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
-        let until = until.min(asks).min(self.compare_at).min(self.tickets.next);
+        let upgrade = self.upgrade.as_ref().map_or(Instant::FAR, Upgrade::deadline);
+        let periodic = if self.upgrade.is_some() { upgrade } else { self.periodic() };
+        let until = until.min(asks).min(periodic);
         slots.fold(until.min(self.notify.deadline()).min(logs), Instant::min)
+    }
+
+    /// When something is due that is from time to time, and not while the image is replaced.
+    fn periodic(&self) -> Instant {
+        self.compare_at.min(self.tickets.next)
     }
 
     /// Does everything that is due.
@@ -154,8 +190,11 @@ impl Supervisor {
         self.kill_what_is_late(now);
         self.kill_what_holds_up(now);
         self.give_up_asks(now);
-        self.compare_workers(now);
-        self.attend_tickets(now);
+        if self.upgrade.is_none() {
+            self.compare_workers(now);
+            self.attend_tickets(now);
+        }
+        self.attend_upgrade(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
@@ -198,17 +237,22 @@ impl Supervisor {
                         worker.kill(what);
                     }
                 }
-                ToMain::Drained { cut: 0 } => {}
+                ToMain::Drained { cut: 0 } => worker.has_drained(),
                 ToMain::Drained { cut } => self.note_cut(slot, cut),
             }
         }
     }
 
     /// The start is over when every worker serves.
-    fn announce_when_complete(&mut self, now: Instant) {
-        if !self.slots.iter().all(Slot::serves) {
-            return;
+    pub(crate) fn announce_when_complete(&mut self, now: Instant) {
+        if self.slots.iter().all(Slot::serves) {
+            self.dismiss_retiring();
+            self.announce(now);
         }
+    }
+
+    /// The start is over.
+    pub(crate) fn announce(&mut self, now: Instant) {
         let Stage::Starting(on_ready) = &mut self.stage else { return };
         let on_ready = std::mem::replace(on_ready, Box::new(|_| ()));
         self.stage = Stage::Serving;
@@ -218,7 +262,11 @@ impl Supervisor {
             let tls = listener.is_some_and(|listener| listener.tls.is_some());
             info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }
-        info!("all workers are ready: {}", self.plan.worker_count);
+        let (ready, wanted) = (self.slots_that(Slot::serves).count(), self.slots.len());
+        match ready == wanted {
+            true => info!("all workers are ready: {wanted}"),
+            false => info!("{ready} of {wanted} workers are ready"),
+        }
         self.notify.ready(now);
         // What it prints comes after the lines above.
         self.flush_logs(now);

@@ -55,6 +55,16 @@ impl Tickets {
         Ok(tickets)
     }
 
+    /// Goes on with the keys in use; whether there are others now is looked at soon.
+    pub(crate) fn resume(plan: TlsPlan, keys: Vec<TicketKey>, now: Instant) -> Self {
+        Self { plan, keys, written: None, next: now }
+    }
+
+    /// The keys in use.
+    pub(crate) fn keys(&self) -> &[TicketKey] {
+        &self.keys
+    }
+
     /// What workers are told.
     pub(crate) fn message(&self) -> ToWorker {
         ToWorker::TicketKeys(self.keys.clone())

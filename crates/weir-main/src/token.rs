@@ -13,6 +13,10 @@ pub(crate) enum Token {
     Channel(u16),
     /// The process of the worker in a slot.
     Process(u16),
+    /// What the image that is to replace this one reports.
+    Report,
+    /// The process in which it rehearses.
+    Rehearsal,
 }
 
 impl From<Token> for u64 {
@@ -23,6 +27,8 @@ impl From<Token> for u64 {
             Token::Client(index) => 4 << 16 | Self::from(index),
             Token::Channel(slot) => 1 << 16 | Self::from(slot),
             Token::Process(slot) => 2 << 16 | Self::from(slot),
+            Token::Report => 5 << 16,
+            Token::Rehearsal => 6 << 16,
         }
     }
 }
@@ -34,6 +40,8 @@ impl From<u64> for Token {
             2 => Self::Process(bits as u16),
             3 => Self::Control,
             4 => Self::Client(bits as u16),
+            5 => Self::Report,
+            6 => Self::Rehearsal,
             _ => Self::Signals,
         }
     }
@@ -52,6 +60,8 @@ mod tests {
             Token::Channel(0),
             Token::Channel(u16::MAX),
             Token::Process(7),
+            Token::Report,
+            Token::Rehearsal,
         ] {
             assert_eq!(Token::from(u64::from(token)), token);
         }

@@ -3,13 +3,14 @@
 //! Must not know: other workers; whether and when this one is replaced.
 //!
 //! Invariants: a worker that was killed stays [`Phase::Killed`] until its process has ended; at
-//! most one ping waits for its answer; dropping a worker kills it.
+//! most one ping waits for its answer; dropping a worker kills it, unless it was left.
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 use weir_control::channel::{ToMain, ToWorker, decode, encode};
 use weir_control::order::Order;
@@ -53,9 +54,129 @@ pub(crate) struct WorkerProcess {
     phase: Phase,
     started: Instant,
     pings: u64,
+    /// It has said that it has nothing left.
+    drained: bool,
+    /// It is to outlive this.
+    left: bool,
+}
+
+/// A worker as it passes from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedWorker {
+    pid: i32,
+    process: RawFd,
+    /// It is not a child of main.
+    adopted: bool,
+    channel: RawFd,
+    #[serde(with = "crate::upgrade::base64")]
+    unread: Vec<u8>,
+    doing: Doing,
+    pings: u64,
+}
+
+/// A [`Phase`] without the instants of one image.
+#[derive(Debug, Serialize, Deserialize)]
+enum Doing {
+    Starting,
+    Serving,
+    Draining,
+    Ending,
+    Killed(String),
+}
+
+impl HandedWorker {
+    /// The descriptors in it.
+    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
+        [self.process, self.channel]
+    }
 }
 
 impl WorkerProcess {
+    /// What another image of this process needs to go on with it. Nothing waits to be sent.
+    pub(crate) fn hand_over(&self) -> HandedWorker {
+        HandedWorker {
+            pid: self.pid(),
+            process: self.child.as_fd().as_raw_fd(),
+            adopted: self.child.is_adopted(),
+            channel: self.channel.as_fd().as_raw_fd(),
+            unread: self.channel.unread().to_vec(),
+            doing: match &self.phase {
+                Phase::Starting => Doing::Starting,
+                Phase::Ready(_) | Phase::Pinged(_) => Doing::Serving,
+                Phase::Draining => Doing::Draining,
+                Phase::Ending(_) => Doing::Ending,
+                Phase::Killed(why) => Doing::Killed(why.clone()),
+            },
+            pings: self.pings,
+        }
+    }
+
+    /// Goes on with what [`WorkerProcess::hand_over`] has told, and watches it. Its time begins
+    /// anew.
+    pub(crate) fn resume(
+        slot: u16,
+        handed: HandedWorker,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let worker = Self {
+            slot,
+            child: Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted),
+            channel: Channel::resume(weir_sys::inherited(handed.channel)?, handed.unread),
+            watches_write: false,
+            phase: match handed.doing {
+                Doing::Starting => Phase::Starting,
+                Doing::Serving => Phase::Ready(now),
+                Doing::Draining => Phase::Draining,
+                Doing::Ending => Phase::Ending(now + EXIT_GRACE),
+                Doing::Killed(why) => Phase::Killed(why),
+            },
+            started: now,
+            pings: handed.pings,
+            drained: false,
+            left: false,
+        };
+        worker.watch(epoll)?;
+        Ok(worker)
+    }
+
+    /// One that another main has started; `serves`: it has in use what it is to.
+    pub(crate) fn adopt(
+        slot: u16,
+        (child, channel): (Child, Channel),
+        serves: bool,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let worker = Self {
+            slot,
+            child,
+            channel,
+            watches_write: false,
+            phase: if serves { Phase::Ready(now) } else { Phase::Starting },
+            started: now,
+            pings: 0,
+            drained: false,
+            left: false,
+        };
+        worker.watch(epoll)?;
+        Ok(worker)
+    }
+
+    fn watch(&self, epoll: &Epoll) -> io::Result<()> {
+        let slot = self.slot;
+        epoll.add_level(self.child.as_fd(), Token::Process(slot).into(), true, false)?;
+        if self.listens() {
+            epoll.add_level(self.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing waits to be sent.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.channel.wants_write()
+    }
+
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
     pub(crate) fn spawn(slot: u16, epoll: &Epoll, now: Instant) -> io::Result<Self> {
         let (channel, theirs) = Channel::pair()?;
@@ -69,9 +190,10 @@ impl WorkerProcess {
             phase: Phase::Starting,
             started: now,
             pings: 0,
+            drained: false,
+            left: false,
         };
-        epoll.add_level(worker.child.as_fd(), Token::Process(slot).into(), true, false)?;
-        epoll.add_level(worker.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+        worker.watch(epoll)?;
         Ok(worker)
     }
 
@@ -194,6 +316,11 @@ impl WorkerProcess {
         }
     }
 
+    /// It has nothing left, and ends.
+    pub(crate) fn has_drained(&mut self) {
+        self.drained = true;
+    }
+
     /// When [`WorkerProcess::attend`] has something to do. `patience`: how long an answer may take.
     pub(crate) fn deadline(&self, patience: Duration) -> Instant {
         match self.phase {
@@ -222,6 +349,11 @@ impl WorkerProcess {
         }
     }
 
+    /// Lets it go on without main.
+    pub(crate) fn leave(&mut self) {
+        self.left = !matches!(self.phase, Phase::Killed(_));
+    }
+
     /// Kills the process; `reason` completes "the worker …".
     pub(crate) fn kill(&mut self, reason: String) {
         if !matches!(self.phase, Phase::Killed(_)) {
@@ -238,10 +370,16 @@ impl WorkerProcess {
             Err(error) => return Some(End { how: format!("is gone ({error})"), by_itself: false }),
         };
         let how = match &self.phase {
-            Phase::Killed(why) if reason == KILLED => format!("{why} and was killed"),
+            Phase::Killed(why) if matches!(reason, KILLED | ExitReason::Unknown) => {
+                format!("{why} and was killed")
+            }
             _ => reason.to_string(),
         };
-        Some(End { how, by_itself: reason == ExitReason::Exited(0) })
+        let by_itself = match reason {
+            ExitReason::Unknown => self.drained,
+            reason => reason == ExitReason::Exited(0),
+        };
+        Some(End { how, by_itself })
     }
 }
 
@@ -277,6 +415,8 @@ pub(crate) struct End {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.child.kill();
+        if !self.left {
+            self.child.kill();
+        }
     }
 }

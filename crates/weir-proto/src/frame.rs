@@ -130,6 +130,11 @@ impl Decoder {
         Ok(Some(&self.buffer[frame][PREFIX..]))
     }
 
+    /// What was handed in and not given as a message.
+    pub fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
     /// True when no part of a frame is waiting for the rest of it.
     pub fn is_empty(&self) -> bool {
         self.buffer.len() == self.start

@@ -67,6 +67,18 @@ impl Channel {
         }
     }
 
+    /// The end that another image of this process had, with what it has [received].
+    ///
+    /// [received]: Channel::unread
+    pub fn resume(fd: OwnedFd, unread: Vec<u8>) -> Self {
+        Self { received: unread, ..Self::from_fd(fd) }
+    }
+
+    /// What was received and is no whole frame yet.
+    pub fn unread(&self) -> &[u8] {
+        &self.received
+    }
+
     /// Sends a frame, with a descriptor, or keeps it until [`Channel::flush`].
     ///
     /// # Errors

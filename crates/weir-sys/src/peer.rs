@@ -14,6 +14,11 @@ pub fn credentials(socket: impl AsFd) -> io::Result<(u32, i32)> {
     Ok((credentials.uid.as_raw(), credentials.pid.as_raw_nonzero().get()))
 }
 
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
@@ -23,7 +28,8 @@ mod tests {
     #[test]
     fn this_process_is_at_the_other_end() {
         let (ours, _theirs) = UnixStream::pair().expect("a pair");
-        let (_, pid) = credentials(&ours).expect("known");
+        let (uid, pid) = credentials(&ours).expect("known");
+        assert_eq!(uid, user());
         assert_eq!(pid.unsigned_abs(), std::process::id());
     }
 }

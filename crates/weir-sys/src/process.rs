@@ -1,14 +1,18 @@
-//! Processes of the same image, and where they run.
+//! Processes of this program: started, adopted, replaced by another image; and where they run.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, getppid, pidfd_open, pidfd_send_signal,
+    set_parent_process_death_signal, waitid,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_name};
 
@@ -21,6 +25,8 @@ pub enum ExitReason {
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
+    /// It has ended; how is told to its parent only, which we are not.
+    Unknown,
 }
 
 impl fmt::Display for ExitReason {
@@ -36,14 +42,16 @@ impl fmt::Display for ExitReason {
             Self::Killed(libc::SIGSYS) => write!(f, "was killed by SIGSYS"),
             Self::Killed(libc::SIGTERM) => write!(f, "was killed by SIGTERM"),
             Self::Killed(number) => write!(f, "was killed by signal {number}"),
+            Self::Unknown => write!(f, "has ended"),
         }
     }
 }
 
-/// A child process. It is not killed when this is dropped.
+/// Another process, a child of ours unless it was adopted. It is not killed when this is dropped.
 pub struct Child {
     pid: i32,
     pidfd: OwnedFd,
+    adopted: bool,
 }
 
 /// The first descriptor that is not standard input, output or error.
@@ -64,24 +72,81 @@ pub fn spawn_self(args: &[&str], keep: BorrowedFd<'_>) -> io::Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(std::env::args_os().next().unwrap_or_else(|| "weir".into())).args(args);
     // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing allocates.
-    unsafe { command.pre_exec(move || inherit_only(kept).and_then(|()| unblock_all())) };
-    let child = command.spawn()?;
-    let pid = child.id() as i32;
-    let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
-    Ok(Child { pid, pidfd })
+    unsafe { command.pre_exec(move || inherit_only(&[kept]).and_then(|()| unblock_all())) };
+    spawn(&mut command)
 }
 
-/// Lets one descriptor survive `execve` besides the standard three, whatever others this process
+/// Executes the file that is at `path` now. As [`spawn_self`], with several descriptors; and the
+/// child does not outlive the thread that started it.
+///
+/// # Errors
+/// Of `fork`, `execve` or `pidfd_open`.
+pub fn spawn_bound(path: &Path, args: &[&str], keep: &[BorrowedFd<'_>]) -> io::Result<Child> {
+    let kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    let mut command = Command::new(path);
+    command.args(args);
+    let parent = getpid();
+    let prepare = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before it was asked for.
+        if getppid() != Some(parent) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        inherit_only(&kept)?;
+        unblock_all()
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing allocates.
+    unsafe { command.pre_exec(prepare) };
+    spawn(&mut command)
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let pid = command.spawn()?.id() as i32;
+    let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
+    Ok(Child { pid, pidfd, adopted: false })
+}
+
+/// Replaces this process by the file at `path`, which gets the process id, the children, the
+/// signals that are blocked or pending, and of our descriptors the standard three and `keep`,
+/// which are numbers because they keep them. It returns only with the reason why that could not be.
+pub fn replace_self(path: &Path, args: &[&OsStr], keep: &[RawFd]) -> io::Error {
+    let words = [path.as_os_str()].into_iter().chain(args.iter().copied());
+    let words: Result<Vec<CString>, _> = words.map(|word| CString::new(word.as_bytes())).collect();
+    let Ok(words) = words else { return io::ErrorKind::InvalidInput.into() };
+    let mut pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    if let Err(error) = inherit_only(keep) {
+        close_all_on_exec();
+        return error;
+    }
+    // Not `Command::exec`: it unblocks signals first, and one that is pending would end us.
+    // SAFETY: the words and the list of them end with zero, and outlive the call.
+    unsafe { libc::execv(pointers[0], pointers.as_ptr()) };
+    let error = io::Error::last_os_error();
+    close_all_on_exec();
+    error
+}
+
+/// Lets these descriptors survive `execve` besides the standard three, whatever others this process
 /// was started with or a library has opened. Async-signal-safe.
-fn inherit_only(fd: RawFd) -> io::Result<()> {
+fn inherit_only(fds: &[RawFd]) -> io::Result<()> {
+    close_all_on_exec();
+    for fd in fds {
+        // SAFETY: F_SETFD only changes a flag of a descriptor; a wrong number is an error.
+        if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Async-signal-safe. A kernel before 5.11 does not know it; there ours are closed, as they were
+/// made to be.
+fn close_all_on_exec() {
     // SAFETY: it takes integers, and sets a flag of descriptors that counts at exec only.
-    // A kernel before 5.11 does not know it; there ours are closed, as they were made to be.
     unsafe {
         libc::syscall(libc::SYS_close_range, FIRST_OTHER, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC)
     };
-    // SAFETY: F_SETFD only changes a flag of a descriptor; a wrong number is an error.
-    let result = unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Takes over the descriptor `number` that the parent left to us.
@@ -101,6 +166,29 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
 }
 
 impl Child {
+    /// What the image that this process had before has left: the descriptor of the process, and
+    /// whether that was [adopted].
+    ///
+    /// [adopted]: Child::is_adopted
+    pub fn resume(pid: i32, descriptor: OwnedFd, adopted: bool) -> Self {
+        Self { pid, pidfd: descriptor, adopted }
+    }
+
+    /// A process that somebody else has started. Whoever calls this has to know that it was alive
+    /// afterwards, and so was not another one that got its number.
+    ///
+    /// # Errors
+    /// Of `pidfd_open(2)`.
+    pub fn adopt(pid: i32) -> io::Result<Self> {
+        let pidfd = pidfd_open(known(pid)?, PidfdFlags::empty())?;
+        Ok(Self { pid, pidfd, adopted: true })
+    }
+
+    /// It is not a child of this process.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -116,12 +204,29 @@ impl Child {
     /// # Errors
     /// Of `waitid(2)`.
     pub fn try_wait(&self) -> io::Result<Option<ExitReason>> {
+        if self.adopted {
+            return Ok(self.has_ended()?.then_some(ExitReason::Unknown));
+        }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let status = waitid(WaitId::PidFd(self.pidfd.as_fd()), options)?;
         Ok(status.map(|status| match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => ExitReason::Exited(code),
             (None, signal) => ExitReason::Killed(signal.unwrap_or_default()),
         }))
+    }
+
+    /// Waits for its end and how it was; not for that of an adopted one.
+    ///
+    /// # Errors
+    /// Of `waitid(2)`.
+    pub fn wait(&self) -> io::Result<()> {
+        waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+        Ok(())
+    }
+
+    fn has_ended(&self) -> io::Result<bool> {
+        let mut watched = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        Ok(poll(&mut watched, Some(&Timespec::default()))? > 0)
     }
 }
 

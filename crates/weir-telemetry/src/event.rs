@@ -254,8 +254,28 @@ events! {
         /// How.
         error: &'a dyn fmt::Display,
     }
-    Error: "the main process is gone ({error}): this worker finishes its requests and \
-            ends"
+    Error: "the main process is gone ({error})"
+
+    /// A main process has found this worker.
+    MainBack {
+        /// How long it was alone.
+        after: Duration,
+    }
+    Info: "a main process is in control again, after {after:.1?}"
+
+    /// A worker without main gives up.
+    OrphanEnds {
+        /// What it has waited for in vain.
+        cause: &'a dyn fmt::Display,
+    }
+    Error: "no main process is in control ({cause}): this worker finishes its requests and ends"
+
+    /// A worker without main was told to stop.
+    OrphanStops {
+        /// The name of a signal.
+        signal: &'a str,
+    }
+    Info: "{signal}, and no main process is in control: this worker finishes its requests and ends"
 
     /// Lines were lost.
     LogLinesDropped {

@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two looks at something that cannot be waited for.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// A running program. Dropping it kills it.
+/// A running program. Dropping it kills it and its children.
 pub struct Process {
     child: Child,
     lines: Receiver<String>,
@@ -156,7 +156,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let children = self.children();
         let _ = self.child.kill();
+        for pid in children.into_iter().filter_map(Pid::from_raw) {
+            // Not those that have ended with it.
+            let _ = kill_process(pid, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }

@@ -5,18 +5,22 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use weir_base::Key;
-use weir_control::channel::{Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_base::{Instant, Key};
+use weir_control::channel::{self, Question, Settings, ToMain, ToWorker, decode, encode};
 use weir_control::order::{Object, Order};
+use weir_control::packed::FORMAT;
+use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener};
 
 use crate::apply::{Batch, Draft, Sockets, commit};
 use crate::context::Context;
 use crate::explain;
+use crate::meeting::Meeting;
+use crate::orphan::{Due, Orphan, Why, introduce};
 use crate::token::Token;
 
-/// How long connections may finish when main is gone.
+/// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
 /// What only the worker itself can carry out.
@@ -56,6 +60,12 @@ pub(crate) struct Control {
     paused: bool,
     writing: bool,
     gone: bool,
+    /// Where another main finds us; `None`: none can.
+    meeting: Option<Meeting>,
+    /// Main is gone and the next one awaited.
+    orphan: Option<Orphan>,
+    /// When main was gone.
+    alone_since: Instant,
 }
 
 impl Control {
@@ -70,7 +80,34 @@ impl Control {
             paused: false,
             writing: false,
             gone: false,
+            meeting: None,
+            orphan: None,
+            alone_since: Instant::default(),
         }
+    }
+
+    /// Opens the place where the next main finds us. Without it this worker ends soon after main.
+    pub(crate) fn open_meeting(&mut self, settings: &Settings) -> io::Result<()> {
+        if let Some(home) = &settings.home {
+            self.meeting = Some(Meeting::open(home, settings.worker)?);
+        }
+        Ok(())
+    }
+
+    /// Nobody is to find us any more.
+    pub(crate) fn hide(&mut self) {
+        self.meeting = None;
+        self.orphan = None;
+    }
+
+    /// When there is something to do though nothing happens.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.orphan.as_ref().map_or(Instant::FAR, Orphan::deadline)
+    }
+
+    /// No main is in control.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.gone
     }
 
     /// Waits for the first message.
@@ -109,6 +146,11 @@ impl Control {
     pub(crate) fn next(&mut self, cx: &mut Context) -> Option<Command> {
         for happening in cx.observe.happened() {
             self.say(&ToMain::Happened(happening));
+        }
+        if self.orphan.is_some()
+            && let Some(command) = self.attend_orphan(cx)
+        {
+            return Some(command);
         }
         if self.gone || !self.readable || std::mem::take(&mut self.paused) {
             return None;
@@ -270,7 +312,9 @@ impl Control {
 
     /// Errors show in the next read: main is gone.
     fn say(&mut self, message: &ToMain) {
-        if let Ok(bytes) = encode(message) {
+        if !self.gone
+            && let Ok(bytes) = encode(message)
+        {
             let _ = self.channel.send(&bytes, None);
         }
     }
@@ -289,11 +333,81 @@ impl Control {
         None
     }
 
-    /// Main died: nobody would lend the sockets on, so what is in flight finishes here.
+    /// Main died. What was half said is forgotten. Where no other main can find us, nobody would
+    /// lend the sockets on, so what is in flight finishes here.
     fn orphaned(&mut self, error: &io::Error, cx: &mut Context) -> Option<Command> {
         self.gone = true;
+        self.alone_since = cx.now;
+        self.begun = Draft::default();
+        self.prepared = None;
         cx.observe.main_gone(error);
         let _ = cx.epoll.remove(self.channel.as_fd());
-        Some(Command::Drain(ORPHAN_DRAIN))
+        if cx.draining() {
+            return None;
+        }
+        let token = Token::Meeting.to_bits();
+        let meeting = self.meeting.as_ref().map(Meeting::as_fd);
+        match meeting.map(|meeting| cx.epoll.add_level(meeting, token, true, false)) {
+            Some(Ok(())) => self.orphan = Some(Orphan::new(cx.settings.orphan_timeout, cx.now)),
+            Some(Err(_)) | None => {
+                cx.observe.orphan_ends(&Why::Nowhere);
+                return Some(Command::Drain(ORPHAN_DRAIN));
+            }
+        }
+        None
     }
+
+    /// Does what is due without main, and becomes a worker of the one that has come.
+    fn attend_orphan(&mut self, cx: &mut Context) -> Option<Command> {
+        let (orphan, meeting) = (self.orphan.as_mut()?, self.meeting.as_ref()?);
+        match orphan.due(meeting, cx.observe.epoch() > 0, cx.now) {
+            Due::Not => {}
+            // What no order has named was for a change that was not made, as far as we know.
+            Due::Tidy => self.sockets.clear(),
+            Due::End(why) => {
+                cx.observe.orphan_ends(&why);
+                return Some(Command::Drain(ORPHAN_DRAIN));
+            }
+        }
+        let (sockets, shown) = (&self.sockets, &*cx);
+        let tell = |channel: &mut Channel| tell(channel, sockets, shown);
+        let (verdict, channel) = orphan.meet(meeting, &cx.epoll, tell)?;
+        if let Verdict::Finish { seconds } = verdict {
+            return Some(Command::Drain(Duration::from_secs(seconds)));
+        }
+        let token = Token::Channel.to_bits();
+        if let Err(error) = cx.epoll.add_level(channel.as_fd(), token, true, false) {
+            cx.observe.internal("watching the channel to main", &error);
+            return None;
+        }
+        let _ = cx.epoll.remove(meeting.as_fd());
+        cx.observe.main_back(cx.now - self.alone_since);
+        self.channel = channel;
+        self.orphan = None;
+        (self.gone, self.readable, self.writing) = (false, true, false);
+        None
+    }
+}
+
+/// Who we are and which sockets we have.
+fn tell(channel: &mut Channel, unused: &Sockets, cx: &Context) -> io::Result<()> {
+    let used = cx.tables.listeners.iter().flat_map(|(_, listener)| {
+        let lent = Lent { address: listener.settings.config.address, in_use: true };
+        listener.sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
+    });
+    let unused = unused.iter().flat_map(|(address, sockets)| {
+        let lent = Lent { address: *address, in_use: false };
+        sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
+    });
+    let sockets: Vec<_> = used.chain(unused).collect();
+    let hello = Hello {
+        packed: FORMAT,
+        channel: channel::VERSION,
+        slot: cx.settings.worker,
+        settings: settings_hash(&cx.settings),
+        epoch: cx.observe.epoch(),
+        hash: cx.tables.hash,
+        sockets: sockets.len(),
+    };
+    introduce(channel, &hello, sockets.into_iter())
 }

@@ -19,8 +19,10 @@ mod control;
 mod date;
 mod explain;
 mod front;
+mod meeting;
 mod multiplex;
 mod observe;
+mod orphan;
 mod per_address;
 mod pipes;
 mod session;
@@ -34,26 +36,29 @@ use std::io;
 use std::process::ExitCode;
 
 use weir_base::{Key, Slab, Wheel};
-use weir_sys::Channel;
+use weir_sys::{Channel, Signals};
 
 use crate::context::Context;
 use crate::control::Control;
 use crate::observe::Observe;
 use crate::worker::Worker;
 
-/// Runs a worker until it has drained.
+/// Runs a worker until it has drained. It obeys `signals` only while no main is in control.
 ///
 /// # Errors
 /// When main is gone before it said what to do, or the kernel refuses what the loop needs.
-pub fn run(channel: Channel) -> io::Result<ExitCode> {
+pub fn run(channel: Channel, signals: Option<Signals>) -> io::Result<ExitCode> {
     let mut control = Control::new(channel);
     let settings = control.settings()?;
     let observe = Observe::start(&settings)?;
     if let Some(core) = settings.core {
         weir_sys::pin_to_core(core)?;
     }
+    if let Err(error) = control.open_meeting(&settings) {
+        log::error!("another main process could not find this worker: {error}");
+    }
     let context = Context::new(settings, observe)?;
-    Worker::new(context, control)?.run()
+    Worker::new(context, control, signals)?.run()
 }
 
 /// Sessions that there can be: connections of clients, and streams, which hold two buffers each.

@@ -338,6 +338,18 @@ impl Observe {
         self.tell(Event::MainGone { error });
     }
 
+    pub(crate) fn main_back(&mut self, after: Duration) {
+        self.tell(Event::MainBack { after });
+    }
+
+    pub(crate) fn orphan_ends(&mut self, cause: &dyn Display) {
+        self.tell(Event::OrphanEnds { cause });
+    }
+
+    pub(crate) fn orphan_stops(&mut self, signal: &str) {
+        self.tell(Event::OrphanStops { signal });
+    }
+
     /// Something that should not happen.
     pub(crate) fn internal(&mut self, what: &str, error: &dyn Display) {
         log::error!("{what} failed: {error}");

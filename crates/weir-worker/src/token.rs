@@ -7,6 +7,12 @@ use weir_base::Key;
 pub(crate) enum Token {
     /// The channel to main.
     Channel,
+    /// Where the next main finds us.
+    Meeting,
+    /// A main that has found us.
+    Candidate,
+    /// Signals.
+    Signals,
     /// A listening socket.
     Listener(Key),
     /// A client connection.
@@ -23,6 +29,9 @@ impl Token {
             Self::Listener(key) => (1, key.to_bits()),
             Self::Session(key) => (2, key.to_bits()),
             Self::Back(key) => (3, key.to_bits()),
+            Self::Meeting => (4, 0),
+            Self::Candidate => (5, 0),
+            Self::Signals => (6, 0),
         };
         (tag << 56) | key
     }
@@ -33,6 +42,9 @@ impl Token {
             1 => Self::Listener(key),
             2 => Self::Session(key),
             3 => Self::Back(key),
+            4 => Self::Meeting,
+            5 => Self::Candidate,
+            6 => Self::Signals,
             _ => Self::Channel,
         }
     }
@@ -45,7 +57,10 @@ mod tests {
     #[test]
     fn every_token_survives_the_kernel() {
         let key = Key::from_bits(0x00ab_cdef_0000_0007);
-        for token in [Token::Channel, Token::Listener(key), Token::Session(key), Token::Back(key)] {
+        for token in [Token::Channel, Token::Meeting, Token::Candidate, Token::Signals] {
+            assert_eq!(Token::from_bits(token.to_bits()), token);
+        }
+        for token in [Token::Listener(key), Token::Session(key), Token::Back(key)] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
 use weir_http::policy::RequestId;
-use weir_sys::Event;
+use weir_sys::{Event, Signal, Signals};
 
 use crate::accept::{Gate, Waiting};
 use crate::alarm::Alarm;
@@ -24,6 +24,9 @@ use crate::upstream::Wake;
 /// While draining: how long until connections that still wait in the kernel are looked at again.
 const DRAIN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
+/// How long connections may finish after a signal.
+const SIGNAL_DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Handshakes moved on in one turn: each may cost a signature, and others wait meanwhile.
 const HANDSHAKES: usize = 8;
 
@@ -39,6 +42,7 @@ pub(crate) struct Worker {
     sessions: Slab<Session>,
     gate: Gate,
     control: Control,
+    signals: Option<Signals>,
     ready: Vec<Key>,
     next_sweep: Instant,
     /// When slow handshakes may be cut again.
@@ -46,7 +50,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(cx: Context, control: Control) -> io::Result<Self> {
+    pub(crate) fn new(cx: Context, control: Control, signals: Option<Signals>) -> io::Result<Self> {
         let limits = &cx.settings.limits;
         let (sessions, queue) = (crate::places(limits), limits.accept_queue);
         let next_sweep = cx.now + cx.settings.zombie_check_interval;
@@ -56,10 +60,15 @@ impl Worker {
             ready: Vec::with_capacity(sessions),
             cx,
             control,
+            signals,
             next_sweep,
             next_crowd: Instant::default(),
         };
         worker.control.watch(&worker.cx.epoll)?;
+        if let Some(signals) = &worker.signals {
+            let token = Token::Signals.to_bits();
+            worker.cx.epoll.add_level(signals.as_fd(), token, true, false)?;
+        }
         Ok(worker)
     }
 
@@ -102,6 +111,7 @@ impl Worker {
         let deadline = [
             self.cx.upstream.deadline(),
             self.cx.observe.deadline(),
+            self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
@@ -126,6 +136,9 @@ impl Worker {
                 }
                 Token::Listener(key) => self.gate.mark(key),
                 Token::Channel => self.control.mark(),
+                // The turn looks after them anyway.
+                Token::Meeting | Token::Candidate => {}
+                Token::Signals => self.read_signals(),
             }
         }
     }
@@ -441,11 +454,32 @@ impl Worker {
         }
     }
 
+    /// Main alone says when a worker stops, as long as there is one: signals are for the whole
+    /// group of processes.
+    fn read_signals(&mut self) {
+        while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::read) {
+            let name = match signal {
+                Signal::Terminate => "SIGTERM",
+                Signal::Interrupt => "SIGINT",
+                Signal::User1 if self.control.is_orphan() => {
+                    self.cx.observe.reopen();
+                    continue;
+                }
+                Signal::Hangup | Signal::User1 | Signal::Child => continue,
+            };
+            if self.control.is_orphan() && !self.cx.draining() {
+                self.cx.observe.orphan_stops(name);
+                self.drain(SIGNAL_DRAIN);
+            }
+        }
+    }
+
     /// Stops accepting once the queues are empty; idle sessions close, others finish first.
     fn drain(&mut self, deadline: std::time::Duration) {
         if self.cx.draining() {
             return;
         }
+        self.control.hide();
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.observe.drain_began(self.sessions.len(), deadline);
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();

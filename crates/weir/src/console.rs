@@ -53,6 +53,14 @@ impl Console {
         Ok(Self { client, json: globals.json })
     }
 
+    /// The same for what takes its time: unless the line says how long, a minute for each answer.
+    pub(crate) fn open_patiently(globals: &Globals) -> Result<Self, Failure> {
+        const PATIENCE: u64 = 60_000;
+        let timeout = globals.timeout.or(Some(PATIENCE));
+        let (config, socket) = (globals.config.clone(), globals.socket.clone());
+        Self::open(&Globals { config, socket, json: globals.json, timeout })
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }

@@ -79,6 +79,9 @@ pub(crate) enum Failure {
     /// The dashboard.
     #[error("`weir top` is not in this version: try `weir metrics get --refresh 1`")]
     Top,
+    /// Somebody typed the command of another image.
+    #[error("main cannot be taken over (`weir upgrade` does that only): {0}")]
+    MainImage(io::Error),
     /// Somebody typed the command of a worker.
     #[error("the worker cannot go on (workers are started by `weir start` only): {0}")]
     Worker(io::Error),

@@ -7,16 +7,16 @@ mod process_support;
 use std::sync::mpsc::channel;
 
 use process_support::Proxy;
-use process_support::control::{good, json, route};
+use process_support::control::{good, json, pids, route};
 use process_support::held::{
     Asked, goes_on, is_made, is_one, kill, prepared_by_one, resume, seen_by_main, started, stop,
 };
 use weir_client::proto::Cluster;
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
-use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
+use weir_testkit::process::{PATIENCE, Signal, send_signal};
 
-/// Kills main and starts it again when its workers have ended, which takes them no kill.
+/// Kills main and starts it again; its workers go on.
 fn start_again(proxy: Proxy, workers: [i32; 2]) -> Proxy {
     let Proxy { main, config, .. } = proxy;
     kill(main.pid());
@@ -24,8 +24,9 @@ fn start_again(proxy: Proxy, workers: [i32; 2]) -> Proxy {
     for worker in workers {
         send_signal(worker, Signal::CONT);
     }
-    eventually("workers end after main", || !workers.into_iter().any(is_running));
-    Proxy::start(config, &[])
+    let again = Proxy::start(config, &[]);
+    assert_eq!(pids(&again), workers);
+    again
 }
 
 /// An acknowledged change before the one that is cut short; the epoch that it made.

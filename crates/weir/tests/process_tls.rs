@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use process_support::certificates::{Authority, Wish};
-use process_support::control::good;
+use process_support::control::{good, pids};
+use process_support::held::{is_one, kill};
 use process_support::tools::{run, text, tool};
 use process_support::{Config, Proxy};
 use weir_testkit::process::{Process, Signal};
@@ -248,4 +249,25 @@ fn sessions_are_resumed_after_a_restart() {
     site.proxy = Proxy::start(config, &[]);
     let Some(second) = site.openssl(&[&name[..], &["-sess_in", &file]].concat()) else { return };
     assert!(second.contains("Reused, TLSv1.2"), "{second}");
+}
+
+#[test]
+fn sessions_are_resumed_after_the_death_of_main_and_after_an_upgrade() {
+    let Some(mut site) = site("") else { return };
+    let file = site.authority.text("session");
+    let name = ["-servername", "site.example", "-tls1_2"];
+    let Some(first) = site.openssl(&[&name[..], &["-sess_out", &file]].concat()) else { return };
+    assert!(first.contains("New, TLSv1.2"), "{first}");
+    kill(site.proxy.main.pid());
+    let Proxy { config, .. } = site.proxy;
+    site.proxy = Proxy::start(config, &[]);
+    for _ in 0..2 {
+        let resume = [&name[..], &["-sess_in", &file]].concat();
+        let Some(again) = site.openssl(&resume) else { return };
+        assert!(again.contains("Reused, TLSv1.2"), "{again}");
+        good(&site.proxy, &["upgrade"]);
+        // Workers that are started now open it, too.
+        pids(&site.proxy).into_iter().for_each(kill);
+        is_one(&site.proxy);
+    }
 }

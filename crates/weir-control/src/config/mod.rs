@@ -24,6 +24,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::DeTable;
 use weir_base::Limits;
@@ -71,7 +72,7 @@ pub struct MainSettings {
 }
 
 /// Where keys of session tickets come from, and how long one is used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsPlan {
     /// File with the keys, shared by several hosts; `None`: main makes them.
     pub ticket_key_file: Option<PathBuf>,

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use prost::Message;
+use serde::{Deserialize, Serialize};
 use weir_proto::frame::{self, Decoder, FrameError};
 use weir_proto::request::RequestType;
 use weir_proto::{Request, Response};
@@ -44,7 +45,62 @@ pub(super) struct Client {
     interest: (bool, bool),
 }
 
+/// A client that passes to another image of main.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct HandedClient {
+    pub(super) stream: RawFd,
+    serial: u64,
+    credentials: (u32, i32),
+    subscribed: bool,
+    busy: bool,
+    ended: bool,
+    /// What it has said and nobody has carried out.
+    #[serde(with = "crate::upgrade::base64")]
+    unread: Vec<u8>,
+    #[serde(with = "crate::upgrade::base64")]
+    unwritten: Vec<u8>,
+}
+
 impl Client {
+    /// What another image needs to go on with it.
+    pub(super) fn hand_over(&self) -> HandedClient {
+        let mut unread = Vec::new();
+        for said in &self.said {
+            let request_type = match said {
+                Said::Request(request) => Some((**request).clone()),
+                // What asks for nothing is answered with a sentence, too.
+                Said::Nonsense(_) => None,
+            };
+            // It was not too long when it came.
+            let _ = frame::encode(&Request { request_type }, usize::MAX, &mut unread);
+        }
+        unread.extend_from_slice(self.decoder.rest());
+        HandedClient {
+            stream: self.stream.as_raw_fd(),
+            serial: self.serial,
+            credentials: self.credentials,
+            subscribed: self.subscribed,
+            busy: self.busy,
+            ended: self.ended,
+            unread,
+            unwritten: self.unwritten.clone(),
+        }
+    }
+
+    /// Goes on with what [`Client::hand_over`] has told.
+    pub(super) fn resume(handed: HandedClient, longest: usize) -> io::Result<Self> {
+        let stream = UnixStream::from(weir_sys::inherited(handed.stream)?);
+        let mut client = Self::new(stream, handed.serial, longest)?;
+        client.credentials = handed.credentials;
+        client.subscribed = handed.subscribed;
+        client.busy = handed.busy;
+        client.decoder.handle(&handed.unread);
+        client.cut();
+        client.ended |= handed.ended;
+        client.unwritten = handed.unwritten;
+        Ok(client)
+    }
+
     pub(super) fn new(stream: UnixStream, serial: u64, longest: usize) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         let credentials = weir_sys::peer_credentials(&stream)?;

@@ -7,17 +7,20 @@
 //! that breaks a rule or does not read loses its own connection only.
 
 mod client;
+mod handed;
 mod socket;
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use log::{debug, warn};
+use serde::{Deserialize, Serialize};
 use weir_proto::request::RequestType;
 use weir_proto::{Event, EventKind, Response};
 use weir_sys::Epoll;
 
 use client::Client;
+pub(crate) use handed::HandedControl;
 use socket::Socket;
 
 use crate::Error;
@@ -27,7 +30,7 @@ use crate::token::Token;
 const MOST_CLIENTS: usize = 1024;
 
 /// What the configuration says of the socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ControlPlan {
     /// Where it is.
     pub path: PathBuf,
@@ -38,7 +41,7 @@ pub struct ControlPlan {
 }
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asker {
     index: usize,
     /// Tells clients apart that had the same index one after the other.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,16 @@ impl Socket {
         let inode = fs::metadata(&beside)?.ino();
         fs::rename(&beside, path)?;
         Ok(Self { listener, path: path.to_owned(), inode })
+    }
+
+    /// The one that another image of this process has opened.
+    pub(super) fn resume(listener: OwnedFd, path: &Path, inode: u64) -> Self {
+        Self { listener: listener.into(), path: path.to_owned(), inode }
+    }
+
+    /// Tells its file apart from that of another one at the same place.
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// The next client, if one waits.

@@ -195,3 +195,40 @@ fn a_store_of_another_version_is_refused_with_a_way_out() {
     let error = error.to_string();
     assert!(error.contains("another version") && error.contains("weir state save"), "{error}");
 }
+
+#[test]
+fn a_store_that_was_taken_away_takes_no_change_that_needs_those_before_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let (mut history, _) = History::open(&path).expect("opened");
+    let mut state = State::default();
+    history.put(1, &state).expect("stored");
+    let made = record(&mut state, vec![cluster("made".into())]);
+    history.add(2, &made, &state).expect("stored");
+    history.release();
+    std::fs::remove_file(&path).expect("removed");
+    let next = record(&mut state, vec![cluster("next".into())]);
+    let sentence = history.add(3, &next, &state).expect_err("refused");
+    assert!(sentence.contains("epoch 2"), "{sentence}");
+    let (_, stored) = History::open(&path).expect("opened");
+    assert_eq!(stored, None, "a part of a state is none");
+}
+
+#[test]
+fn a_store_goes_on_in_another_image() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let (mut history, _) = History::open(&path).expect("opened");
+    let mut state = State::default();
+    history.put(1, &state).expect("stored");
+    assert!(History::resume(Some(&path), 1).is_err(), "it is open already");
+    history.release();
+    let error = History::resume(Some(&path), 2).err().expect("refused").to_string();
+    assert!(error.contains("epoch 1 is the last one"), "{error}");
+    let mut other = History::resume(Some(&path), 1).expect("opened");
+    let made = record(&mut state, vec![cluster("made".into())]);
+    other.add(2, &made, &state).expect("stored");
+    drop(other);
+    let (_, stored) = History::open(&path).expect("opened");
+    assert_eq!(stored, Some((2, state)));
+}

@@ -55,6 +55,7 @@ fn plan() -> Plan {
         tls: Default::default(),
         control: None,
         files: Files::default(),
+        executable: None,
     }
 }
 
@@ -103,6 +104,8 @@ fn settings() -> Settings {
         evict_on_queue_full: false,
         zombie_check_interval: Duration::from_secs(60),
         basic_auth_max_credential_bytes: 4_096,
+        home: None,
+        orphan_timeout: None,
         logs: LogSettings {
             level: "info".to_owned(),
             target: "stdout".to_owned(),

@@ -61,6 +61,8 @@ fn child() {
         "describe" => describe(channel()),
         "hang" => hang(channel()),
         "replaced" => replaced(),
+        "replacing" => replacing(channel()),
+        "bear" => bear(channel()),
         "reap" => reap(),
         "raise" => raise(),
         "abort" => std::process::abort(),
@@ -275,4 +277,64 @@ fn a_name_is_cut_to_what_the_kernel_keeps() {
         assert_eq!(name("a\0b").expect_err("no name").kind(), ErrorKind::InvalidInput);
     };
     std::thread::spawn(check).join().expect("a name");
+}
+
+/// Becomes another image, which describes itself, with what it keeps.
+fn replacing(channel: Channel) {
+    let number = channel.as_fd().as_raw_fd();
+    let signals = Signals::block(&[crate::Signal::User1]).expect("signals");
+    // SAFETY: a blocked signal is delivered to nobody.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    let nowhere = replace_self(Path::new("/nowhere"), &[], &[number]);
+    assert_eq!(nowhere.kind(), ErrorKind::NotFound);
+    assert_closes_on_exec(&channel);
+    assert_eq!(signals.read().expect("read"), Some(crate::Signal::User1), "nothing has happened");
+    // SAFETY: as above.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    let role = format!("role:describe:{number}");
+    let args = [&ONLY_CHILD[..], &[&role]].concat();
+    let args: Vec<_> = args.iter().map(OsStr::new).collect();
+    panic!("{}", replace_self(Path::new("/proc/self/exe"), &args, &[number]));
+}
+
+#[test]
+fn another_image_in_its_place_has_what_it_kept_and_the_signals_that_came() {
+    let (mut channel, theirs) = Channel::pair().expect("pair");
+    let child = start("replacing", &theirs);
+    let text = String::from_utf8(receive(&mut channel)).expect("text");
+    assert!(text.starts_with("SigBlk:\t0000000000000200\n"), "SIGUSR1 is blocked: {text}");
+    let kept = theirs.as_raw_fd().to_string();
+    for line in text.lines().skip(1).filter(|line| !line.contains("/fd")) {
+        let number = line.split(' ').next().expect("a number");
+        assert!(["0", "1", "2", &kept].contains(&number), "{text}");
+    }
+    assert_eq!(wait(&child), ExitReason::Exited(0), "the process is the same");
+}
+
+/// Bears a child that is bound to it and that says its number, and ends.
+fn bear(mut channel: Channel) {
+    let (mut ours, theirs) = Channel::pair().expect("pair");
+    let role = role("hang", &theirs);
+    let args = [&ONLY_CHILD[..], &[&role]].concat();
+    let image = std::env::current_exe().expect("path");
+    let child = spawn_bound(&image, &args, &[theirs.as_fd()]).expect("spawn");
+    assert_eq!(receive(&mut ours), b"here");
+    channel.send(&child.pid().to_be_bytes(), None).expect("send");
+    // Its end is ours.
+    assert_eq!(receive(&mut channel), b"end");
+}
+
+#[test]
+fn a_bound_child_ends_with_its_parent_and_an_adopted_process_can_be_waited_for() {
+    let (mut channel, theirs) = Channel::pair().expect("pair");
+    let parent = start("bear", &theirs);
+    let pid = i32::from_be_bytes(receive(&mut channel).try_into().expect("a number"));
+    let adopted = Child::adopt(pid).expect("it is there");
+    assert!(adopted.is_adopted());
+    assert_eq!(adopted.try_wait().expect("asked"), None);
+    channel.send(b"end", None).expect("send");
+    assert_eq!(wait(&parent), ExitReason::Exited(0));
+    assert_eq!(wait(&adopted), ExitReason::Unknown);
+    assert_eq!(adopted.try_wait().expect("asked again"), Some(ExitReason::Unknown));
+    assert_eq!(ExitReason::Unknown.to_string(), "has ended");
 }

@@ -56,6 +56,8 @@ pub fn settings(limits: Limits) -> Settings {
         evict_on_queue_full: false,
         zombie_check_interval: Duration::from_secs(1800),
         basic_auth_max_credential_bytes: 4096,
+        home: None,
+        orphan_timeout: None,
         logs: LogSettings {
             level: "info".into(),
             target: "file:///dev/null".into(),
@@ -151,10 +153,17 @@ impl Proxy {
     }
 
     pub fn with(settings: Settings, (state, socket): (State, weir_sys::TcpListener)) -> Self {
+        let mut proxy = Self::untold(settings, socket);
+        proxy.apply(state.orders().collect());
+        proxy
+    }
+
+    /// One that was lent a socket and not told what to serve on it.
+    pub fn untold(settings: Settings, socket: weir_sys::TcpListener) -> Self {
         use std::os::fd::AsFd;
         let (channel, theirs) = Channel::pair().expect("socketpair");
         let thread = std::thread::spawn(move || {
-            let code = weir_worker::run(Channel::from_fd(theirs));
+            let code = weir_worker::run(Channel::from_fd(theirs), None);
             code.expect("the worker runs until it has drained");
         });
         let address = socket.local_addr().expect("bound");
@@ -162,8 +171,30 @@ impl Proxy {
         proxy.say(&ToWorker::Start(Box::new(settings)));
         let announce = encode(&ToWorker::Socket(address)).expect("encoded");
         proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
-        proxy.apply(state.orders().collect());
         proxy
+    }
+
+    /// Main is gone.
+    pub fn lose_main(&mut self) {
+        let (channel, _) = Channel::pair().expect("socketpair");
+        self.channel = channel;
+    }
+
+    /// Another main has it.
+    pub fn obey(&mut self, channel: Channel) {
+        self.channel = channel;
+    }
+
+    /// Waits for its end.
+    pub fn has_ended(&mut self) {
+        let thread = self.thread.take().expect("it was not waited for");
+        thread.join().expect("it does not panic");
+    }
+
+    pub fn prepare(&mut self, orders: Vec<Order>) {
+        let epoch = self.epoch + 1;
+        self.say(&ToWorker::Prepare { epoch, orders });
+        assert_eq!(self.hear(), ToMain::Prepared { epoch });
     }
 
     pub fn apply(&mut self, orders: Vec<Order>) {
@@ -194,10 +225,8 @@ impl Proxy {
     }
 
     pub fn prepare_and_abort(&mut self, orders: Vec<Order>) {
-        let epoch = self.epoch + 1;
-        self.say(&ToWorker::Prepare { epoch, orders });
-        assert_eq!(self.hear(), ToMain::Prepared { epoch });
-        self.say(&ToWorker::Abort { epoch });
+        self.prepare(orders);
+        self.say(&ToWorker::Abort { epoch: self.epoch + 1 });
     }
 
     /// The hash of what is in use.

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use weir_control::channel::Settings;
 use weir_control::config::{self, Checked};
 use weir_main::{ControlPlan, Ended, Files, Plan};
 use weir_sys::Signals;
 
 use crate::failure::Failure;
 use crate::output::{is_colored, print_error};
+
+/// What the last lines may take to be written.
+pub(crate) const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Arguments of a start.
 #[derive(clap::Args)]
@@ -56,7 +60,8 @@ pub(crate) fn serve(
     drain_timeout: Duration,
     on_ready: impl FnOnce(&[SocketAddr]) + 'static,
 ) -> Result<ExitCode, Failure> {
-    let logs = open_logs(&checked)?;
+    let logs = open_logs(&checked.settings)?;
+    let executable = config_file.as_ref().and_then(|_| executable());
     let control = checked.main.control;
     let plan = Plan {
         files: Files {
@@ -80,17 +85,34 @@ pub(crate) fn serve(
         pid_file: checked.main.pid_file,
         tls: checked.main.tls,
         drain_timeout,
+        executable,
     };
     let ended = weir_main::run(plan, signals, Some(logs), on_ready);
-    logs.flush_blocking(Duration::from_millis(500));
-    Ok(match ended? {
-        Ended::Clean => ExitCode::SUCCESS,
-        Ended::Cut => ExitCode::FAILURE,
-    })
+    logs.flush_blocking(LAST_LINES);
+    Ok(exit_code(ended?))
 }
 
-fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {
-    let logs = checked.logs();
+/// The path that this program was called by, which may be a link; else the one of its file, which
+/// is known as long as the file is there.
+fn executable() -> Option<PathBuf> {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let called = called.filter(|path| path.components().count() > 1);
+    let called =
+        called.and_then(|path| std::path::absolute(path).ok()).filter(|path| path.exists());
+    called.or_else(|| std::env::current_exe().ok())
+}
+
+/// The exit code of main.
+pub(crate) fn exit_code(ended: Ended) -> ExitCode {
+    match ended {
+        Ended::Clean => ExitCode::SUCCESS,
+        Ended::Cut => ExitCode::FAILURE,
+    }
+}
+
+/// Opens the logs of main.
+pub(crate) fn open_logs(settings: &Settings) -> Result<&'static weir_log::Logs, Failure> {
+    let logs = &settings.logs;
     let opened = weir_log::Logs::open(&weir_log::Settings {
         level: &logs.level,
         target: &logs.target,
@@ -98,7 +120,7 @@ fn open_logs(checked: &Checked) -> Result<&'static weir_log::Logs, Failure> {
         access_target: logs.access_target.as_deref(),
         access_colored: logs.access_colored,
         tag: "MAIN",
-        ring_bytes: checked.limits().log_bytes,
+        ring_bytes: settings.limits.log_bytes,
         clock: || weir_sys::unix_time().as_nanos() as u64,
     });
     opened.and_then(weir_log::Logs::install).map_err(Failure::Logs)

@@ -113,7 +113,10 @@ impl Verb {
     fn ask(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         // Before the connection: it may have a mistake of its own.
         let request = self.request()?;
-        let mut console = Console::open(globals)?;
+        let mut console = match self {
+            Self::Upgrade(_) => Console::open_patiently(globals)?,
+            _ => Console::open(globals)?,
+        };
         if let Self::Metrics(verb) = self
             && let Some(period) = verb.refresh()
         {

@@ -20,10 +20,10 @@ pub(crate) struct Args {
 
 /// Runs until main says so, or is gone.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    // Ctrl-C and service managers signal the whole group; main alone decides when a worker stops.
-    let _never_read = weir_main::block_signals()?;
+    // Ctrl-C and service managers signal the whole group; main decides when a worker stops.
+    let signals = weir_main::block_signals()?;
     // Nothing depends on the name.
     let _ = weir_sys::name_process(&format!("weir-worker-{}", args.id));
     let channel = weir_sys::inherited(args.fd).map_err(Failure::Worker)?;
-    weir_worker::run(Channel::from_fd(channel)).map_err(Failure::Worker)
+    weir_worker::run(Channel::from_fd(channel), Some(signals)).map_err(Failure::Worker)
 }

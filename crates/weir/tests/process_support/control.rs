@@ -49,3 +49,10 @@ pub(crate) fn route(proxy: &Proxy, cluster: &str) {
 pub(crate) fn epoch(proxy: &Proxy) -> u64 {
     json(&good(proxy, &["drift", "--json"]))["epoch"].as_u64().expect("a number")
 }
+
+/// The process ids of workers by slot, whoever started them; 0: there is none.
+pub(crate) fn pids(proxy: &Proxy) -> Vec<i32> {
+    let status = json(&good(proxy, &["status", "--json"]));
+    let workers = status["vec"].as_array().expect("a list").iter();
+    workers.map(|worker| worker["pid"].as_i64().expect("a number") as i32).collect()
+}

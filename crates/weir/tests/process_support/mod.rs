@@ -5,9 +5,11 @@ pub(crate) mod certificates;
 pub(crate) mod control;
 pub(crate) mod crowd;
 pub(crate) mod held;
+pub(crate) mod installed;
 pub(crate) mod pushed;
 pub(crate) mod scripted;
 pub(crate) mod tools;
+pub(crate) mod traffic;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

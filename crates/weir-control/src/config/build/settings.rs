@@ -57,6 +57,9 @@ pub(super) fn worker(file: &Reader<'_>, report: &mut Report) -> Settings {
             CREDENTIAL_BYTES,
         ),
         logs: logs(file, report),
+        // Main knows where it is.
+        home: None,
+        orphan_timeout: file.read("orphan_timeout"),
     };
     warn(file, &settings, report);
     settings

@@ -20,6 +20,7 @@ pub(in super::super) static FILE: Section = Section {
         number("worker_count", Kind::Number(1, 1024), 2, "Worker processes, each with one thread."),
         flag("worker_automatic_restart", true, "Replace workers that die."),
         seconds("worker_timeout", 10, "How long main waits for an answer of a worker."),
+        key("orphan_timeout", Kind::Seconds, Without::Other("for ever"), ORPHANS),
         flag("handle_process_affinity", false, "Keep each worker on a core of its own."),
         optional("pid_file_path", Kind::Text, "File that main writes its process id to."),
         key("command_socket", Kind::Text, Without::Other("no control socket"), SOCKET),
@@ -93,6 +94,8 @@ static STATE: Section = Section {
     later: &[],
 };
 
+const ORPHANS: &str =
+    "How long workers serve without main, if it dies, before they finish and end.";
 const STORE: &str = "File that every change is stored in; if relative, beside this file.";
 const ON_START: &str = "What is served at the start: what was `stored` last, or the `file` again.";
 const SOCKET: &str = "Path of the control socket; if relative, beside the file.";
