@@ -318,3 +318,91 @@ fn a_backend_that_breaks_a_rule_is_answered_for() {
     server.answer(request.stream, "well");
     assert_eq!(client.answer(stream).body, b"well");
 }
+
+const CONNECTS: [u8; 6] = [0, 8, 0, 0, 0, 1];
+
+fn upgrade(peer: &mut Peer) {
+    peer.send("GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    peer.send("Sec-WebSocket-Version: 13\r\n");
+    peer.send("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+}
+
+fn connect(client: &mut Client<std::net::TcpStream>) -> u32 {
+    let more = [("sec-websocket-version", "13")];
+    client.extended_connect("websocket", "/chat", &more)
+}
+
+#[test]
+fn websocket_of_an_old_client_reaches_a_new_backend() {
+    let backend = Backside::new();
+    let proxy = proxy(&[backend.address]);
+    let mut client = proxy.connect();
+    upgrade(&mut client);
+    let mut server = Server::new(backend.accept().stream, &CONNECTS);
+    let request = server.request();
+    let of = |name: &str| request.fields.get(name).map(String::as_str);
+    assert_eq!((of(":method"), of(":protocol")), (Some("CONNECT"), Some("websocket")));
+    assert_eq!((of(":path"), of(":authority")), (Some("/chat"), Some("x")));
+    assert_eq!((of("sec-websocket-version"), of("sec-websocket-key")), (Some("13"), None));
+    assert!(!request.end);
+    server.heads(request.stream, &[(":status", "200"), ("sec-websocket-protocol", "p")], false);
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
+    assert!(head.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+    assert!(head.contains("\r\nUpgrade: websocket\r\n"), "{head}");
+    client.send("ping");
+    assert_eq!(server.frame(Kind::Data).payload, b"ping");
+    server.data(request.stream, b"pong", false);
+    assert_eq!(client.exactly(4), b"pong");
+    client.close_write();
+    assert_eq!(server.body(request.stream).0, b"");
+    server.data(request.stream, b"bye", true);
+    assert_eq!(client.rest(), "bye");
+}
+
+#[test]
+fn websocket_of_a_new_client_reaches_both_kinds_of_backends() {
+    let (old, new) = (Backside::new(), Backside::new());
+    let plain = Proxy::to(&[old.address]);
+    let mut client = Client::over(plain.connect());
+    let stream = connect(&mut client);
+    let mut peer = old.accept();
+    let head = peer.head();
+    assert!(head.starts_with("GET /chat HTTP/1.1\r\nHost: example.org\r\n"), "{head}");
+    assert!(head.contains("\r\nUpgrade: websocket\r\n"), "{head}");
+    assert!(head.contains("\r\nSec-WebSocket-Key: "), "{head}");
+    peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    peer.send("Sec-WebSocket-Accept: x\r\n\r\nhello");
+    let fields = client.head(stream);
+    assert_eq!(fields[":status"], "200");
+    assert!(!fields.contains_key("sec-websocket-accept") && !fields.contains_key("upgrade"));
+    client.send(Kind::Data, 0, stream, b"ping");
+    assert_eq!(peer.exactly(4), b"ping");
+    client.send(Kind::Data, 1, stream, b"");
+    assert_eq!(peer.rest(), "");
+    drop(peer);
+    assert_eq!(client.answer(stream).body, b"hello");
+
+    let shared = proxy(&[new.address]);
+    let mut client = Client::over(shared.connect());
+    let stream = connect(&mut client);
+    let mut server = Server::new(new.accept().stream, &CONNECTS);
+    let request = server.request();
+    assert_eq!(request.fields[":protocol"], "websocket");
+    server.heads(request.stream, &[(":status", "200")], false);
+    assert_eq!(client.head(stream)[":status"], "200");
+    client.send(Kind::Data, 0, stream, b"ping");
+    assert_eq!(server.frame(Kind::Data).payload, b"ping");
+    server.data(request.stream, b"pong", true);
+    assert_eq!(client.answer(stream).body, b"pong");
+}
+
+#[test]
+fn a_backend_that_does_not_take_websocket_is_not_asked() {
+    let backend = Backside::new();
+    let proxy = proxy(&[backend.address]);
+    let mut client = proxy.connect();
+    upgrade(&mut client);
+    let _server = serve(&backend);
+    assert!(client.head().starts_with("HTTP/1.1 502 "));
+}

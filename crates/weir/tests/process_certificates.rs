@@ -160,7 +160,7 @@ fn what_cannot_be_served_is_refused_with_a_sentence() {
     let policy = [&["frontend", "http", "add"], &at_plain[..], &["--hsts-max-age", "9", "deny"]];
     refused(&policy.concat(), "HSTS needs an `https` listener");
     refused(&["listener", "http", "remove", "-a", address], "speaks HTTPS, not HTTP");
-    refused(&["listener", "https", "update", "-a", address, "--disable-http11"], "HTTP/2");
+    refused(&["listener", "https", "update", "-a", address, "--disable-http11"], "alpn_protocols");
     assert_eq!(platform.fingerprints(), Vec::<String>::new());
 }
 

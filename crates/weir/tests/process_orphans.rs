@@ -190,12 +190,13 @@ fn a_start_that_fails_leaves_them_alone() {
     let workers = pids(&installed.proxy);
     let traffic = installed.traffic();
     installed.kill_main();
-    installed.configure(|text| format!("pid_file_path = \"/nowhere/weir.pid\"\n{text}"));
+    let unwritable = "pid_file_path = \"/nowhere/weir.pid\"\n";
+    installed.configure(|text| format!("{unwritable}{text}"));
     let mut failing = Process::spawn(&mut command(&installed.proxy.config));
     failing.line_with("the process id cannot be written");
     assert_eq!(failing.wait().code(), Some(1));
     traffic.goes_on(10);
-    installed.configure(|text| text.replace("/nowhere/weir.pid", "weir.pid"));
+    installed.configure(|text| text.replace(unwritable, ""));
     installed.start_main();
     assert_eq!(pids(&installed.proxy), workers);
     traffic.finish();

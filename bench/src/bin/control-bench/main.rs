@@ -42,8 +42,8 @@ const PARTS: [(&str, Measure); 5] = [
 const CONFIG: &str = include_str!("../../../config/control.toml");
 
 const SETTING: &str = "\
-`bench/control`: Weir with 2 workers; main, the workers and whoever measures share the cores. Where \
-others use them too, p99s are theirs.";
+`bench/control`: Weir with 2 workers; main, the workers and whoever measures share the cores. \
+Where others use them too, p99s are theirs.";
 
 /// What was asked for.
 #[derive(Default)]

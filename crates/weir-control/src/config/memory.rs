@@ -57,6 +57,8 @@ pub struct Memory {
     pub tls: usize,
     /// Certificates and their keys.
     pub certificates: usize,
+    /// Of backend connections that carry streams.
+    pub links: usize,
     /// The program itself.
     pub fixed: usize,
     /// Pipes, whose bytes are the kernel's: not in the sums.
@@ -79,6 +81,7 @@ impl Memory {
             logs: limits.log_bytes,
             regexes: regexes(checked) * REGEX_MEMORY,
             multiplexes: limits.sessions * MULTIPLEX,
+            links: if asks_http2(checked) { limits.backend_connections * MULTIPLEX } else { 0 },
             tls: if ends_tls(checked) { limits.sessions * TLS_CONNECTION } else { 0 },
             certificates: checked.state.certificates.len() * CERTIFICATE,
             fixed: sizes.fixed,
@@ -96,6 +99,7 @@ impl Memory {
             + self.logs
             + self.regexes
             + self.multiplexes
+            + self.links
             + self.tls
             + self.certificates
             + self.fixed
@@ -108,7 +112,8 @@ impl Memory {
 }
 
 /// Lines that are left out where there is nothing.
-const OPTIONAL: [&str; 2] = ["TLS of client connections", "certificates"];
+const OPTIONAL: [&str; 3] =
+    ["HTTP/2 of backend connections", "TLS of client connections", "certificates"];
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -124,6 +129,7 @@ impl std::fmt::Display for Memory {
             (self.logs, "log lines"),
             (self.regexes, "regular expressions"),
             (self.multiplexes, "HTTP/2 of client connections"),
+            (self.links, "HTTP/2 of backend connections"),
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
             (self.fixed, "the program"),
@@ -141,6 +147,10 @@ impl std::fmt::Display for Memory {
 
 fn ends_tls(checked: &Checked) -> bool {
     checked.state.listeners.values().any(|listener| listener.tls.is_some())
+}
+
+fn asks_http2(checked: &Checked) -> bool {
+    checked.state.clusters.values().any(|cluster| cluster.http2)
 }
 
 fn regexes(checked: &Checked) -> usize {

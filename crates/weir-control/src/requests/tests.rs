@@ -132,14 +132,12 @@ fn a_patch_changes_what_it_names() {
 fn what_cannot_be_carried_out_is_refused_with_a_sentence() {
     let state = State::default();
     let hrw = Cluster { load_balancing: 4, ..cluster() };
-    let http2 = Cluster { http2: Some(true), ..cluster() };
     let heavy = AddBackend {
         load_balancing_parameters: Some(weir_proto::LoadBalancingParams { weight: 256 }),
         ..backend()
     };
     for request in [
         RequestType::AddCluster(hrw),
-        RequestType::AddCluster(http2),
         RequestType::AddCluster(Cluster::default()),
         RequestType::AddBackend(heavy),
         RequestType::AddTcpFrontend(RequestTcpFrontend::default()),

@@ -13,6 +13,8 @@ pub enum BackFailure {
     Refused,
     /// The connection was not made in time.
     ConnectTimeout,
+    /// It was asked for a protocol that it does not take on streams.
+    NoProtocol,
     /// No keys were agreed on, or the backend is not who it should be.
     Handshake,
     /// The connection ended before a response; `taken` unless no byte of the request reached it.
@@ -58,6 +60,7 @@ impl Cause {
             Self::Back(BackFailure::NoRoom) => "no_room",
             Self::Back(BackFailure::Refused) => "backend_refused",
             Self::Back(BackFailure::ConnectTimeout) => "backend_connect_timeout",
+            Self::Back(BackFailure::NoProtocol) => "backend_no_websocket",
             Self::Back(BackFailure::Handshake) => "backend_tls_handshake",
             Self::Back(BackFailure::Closed { .. }) => "backend_closed",
             Self::Back(BackFailure::Malformed) => "backend_malformed_response",
@@ -80,6 +83,9 @@ impl fmt::Display for Cause {
             }
             Self::Back(BackFailure::Refused) => "the backend refused the connection",
             Self::Back(BackFailure::ConnectTimeout) => "the backend did not accept in time",
+            Self::Back(BackFailure::NoProtocol) => {
+                "the backend does not take WebSocket over HTTP/2 (RFC 8441)"
+            }
             Self::Back(BackFailure::Handshake) => "no TLS connection to the backend could be made",
             Self::Back(BackFailure::Closed { taken: true }) => {
                 "the backend closed the connection before it answered"

@@ -167,7 +167,10 @@ const fn status_of(failure: BackFailure) -> u16 {
     match failure {
         BackFailure::NoBackend | BackFailure::NoRoom => 503,
         BackFailure::Refused | BackFailure::ConnectTimeout => 503,
-        BackFailure::Handshake | BackFailure::Closed { .. } | BackFailure::Malformed => 502,
+        BackFailure::NoProtocol
+        | BackFailure::Handshake
+        | BackFailure::Closed { .. }
+        | BackFailure::Malformed => 502,
         BackFailure::Silent => 504,
     }
 }

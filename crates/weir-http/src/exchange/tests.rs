@@ -59,6 +59,7 @@ fn every_failure_has_its_verdict_in_every_phase() {
         BackFailure::NoRoom,
         BackFailure::Refused,
         BackFailure::ConnectTimeout,
+        BackFailure::NoProtocol,
         BackFailure::Handshake,
         CLOSED_TAKEN,
         CLOSED_UNTAKEN,

@@ -9,9 +9,9 @@
 //!                        HalfClosedLocal ────────────────────────────▶ Closed
 //! ```
 //!
-//! RST_STREAM, sent or received, leads from anywhere but `Idle` to `Closed`. There is no push. HEADERS
-//! open a stream, whoever sends them; the heads of responses, which only a client receives, leave
-//! it as it is unless they end it.
+//! RST_STREAM, sent or received, leads from anywhere but `Idle` to `Closed`. There is no push.
+//! HEADERS open a stream, whoever sends them; the heads of responses, which only a client receives,
+//! leave it as it is unless they end it.
 
 use super::Code;
 

@@ -111,6 +111,8 @@ pub(crate) struct Multiplex {
     carrier: Key,
     /// It is not to be used for new streams.
     pub(crate) closing: bool,
+    /// Sessions that wait to hear what the peer wants.
+    curious: Vec<Key>,
     /// Clusters in whose per-address count the connection is.
     pub(crate) counted: Vec<Key>,
 }
@@ -153,6 +155,7 @@ impl Multiplex {
             window,
             carrier,
             closing: false,
+            curious: Vec::new(),
             counted: Vec::new(),
         }
     }
@@ -170,6 +173,11 @@ impl Multiplex {
     /// Streams are open.
     pub(crate) fn is_busy(&self) -> bool {
         !self.entries.is_empty()
+    }
+
+    /// Wakes a session when the peer has said what it wants.
+    pub(crate) fn wait_for_settings(&mut self, session: Key) {
+        self.curious.push(session);
     }
 
     /// Gives back what is held.
@@ -210,7 +218,7 @@ impl Multiplex {
             entry.give_back(pool);
             entry.session
         });
-        sessions.collect()
+        sessions.chain(self.curious.drain(..)).collect()
     }
 
     /// Sessions that may write now, the most urgent last: they are taken from the end.
@@ -304,6 +312,9 @@ impl Multiplex {
             }
             self.event(step.event, bytes, site, pool);
             buffer.unread.start += step.consumed;
+            if !self.curious.is_empty() && self.machine.theirs().is_some() {
+                site.woken.append(&mut self.curious);
+            }
         }
     }
 
@@ -446,8 +457,8 @@ impl Entry {
     }
 }
 
-/// Bytes that a client's stream begins with. A smaller window would hold only once the peer has heard of it
-/// (RFC 9113 §6.9.2).
+/// Bytes that a client's stream begins with. A smaller window would hold only once the peer has
+/// heard of it (RFC 9113 §6.9.2).
 pub(crate) const WINDOW: u32 = 65_535;
 
 /// Buffers that a window's worth can take: the first one may be read to its last byte.

@@ -2,8 +2,8 @@
 //! backends.
 //!
 //! A connection has one carrier that reads its frames, a session or an entry of the upstream, and
-//! each stream has a session, which knows nothing of the others. Frames of all streams are collected
-//! and sent once a turn.
+//! each stream has a session, which knows nothing of the others. Frames of all streams are
+//! collected and sent once a turn.
 //!
 //! Must not know: requests. Invariants: what waits to be sent is little more than a buffer's worth,
 //! and heads: a stream that has more waits until it is gone; a stream that ends is forgotten here

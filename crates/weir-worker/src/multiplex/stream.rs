@@ -260,6 +260,8 @@ pub(crate) struct Block<'a> {
     out: &'a mut Vec<u8>,
     /// The next field may be `Host`.
     host: bool,
+    /// A field that is not told.
+    left_out: &'static [u8],
 }
 
 impl<'a> Block<'a> {
@@ -271,7 +273,12 @@ impl<'a> Block<'a> {
     ) -> Self {
         encoder.begin(out);
         encoder.status(status, out);
-        Self { encoder, out, host: false }
+        Self { encoder, out, host: false, left_out: b"" }
+    }
+
+    /// A field of that name is not told.
+    pub(crate) fn leave_out(&mut self, name: &'static [u8]) {
+        self.left_out = name;
     }
 
     /// Begins a request: `Host`, if it is the next field, is what it is for. `protocol`: what its
@@ -289,7 +296,7 @@ impl<'a> Block<'a> {
         if let Some(protocol) = protocol {
             encoder.field(b":protocol", &[protocol], false, out);
         }
-        Self { encoder, out, host: true }
+        Self { encoder, out, host: true, left_out: b"" }
     }
 }
 
@@ -298,6 +305,9 @@ const SENSITIVE: [&[u8]; 4] = [b"set-cookie", b"cookie", b"authorization", b"pro
 
 impl FieldSink for Block<'_> {
     fn field(&mut self, name: &[u8], value: &[&[u8]]) {
+        if name.eq_ignore_ascii_case(self.left_out) {
+            return;
+        }
         let first = std::mem::take(&mut self.host);
         let name = if first && name.eq_ignore_ascii_case(b"host") { b":authority" } else { name };
         let sensitive = SENSITIVE.iter().any(|known| name.eq_ignore_ascii_case(known));

@@ -79,6 +79,9 @@ pub(crate) struct Active {
     pub(crate) front_shut: bool,
     /// A turn was cut short.
     pub(crate) unfinished: bool,
+    /// The backend was asked for WebSocket over HTTP/2; what answers the client's key, if it has
+    /// one.
+    pub(crate) websocket: Option<String>,
     /// The exchange has become a byte pipe (101).
     pub(crate) tunnel: bool,
     /// The client connection may serve another request.
@@ -154,6 +157,7 @@ impl Active {
             fresh: false,
             front_shut: false,
             unfinished: false,
+            websocket: None,
             tunnel: false,
             front_keep: head.keep_alive,
             back_keep: false,

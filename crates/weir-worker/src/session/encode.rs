@@ -6,7 +6,7 @@ use weir_http::h1::{Connection, HeadEncoder, reason_phrase};
 use weir_http::message::{FieldName, FieldSink, Framing, Method, ResponseHead, Version};
 use weir_http::policy::{self, ClientIdentity, Hsts, RequestContext, ResponseContext};
 
-use super::{Active, TlsClient};
+use super::{Active, TlsClient, websocket};
 use crate::context::Context;
 use crate::front::Front;
 use crate::multiplex::Block;
@@ -15,7 +15,7 @@ use crate::tables::{ListenerSettings, Route};
 /// The request head as the backend gets it.
 pub(super) fn request(
     active: &Active,
-    client: SocketAddr,
+    (front, client): (&Front, SocketAddr),
     tls: Option<&TlsClient>,
     settings: &ListenerSettings,
     cx: &mut Context,
@@ -50,7 +50,13 @@ pub(super) fn request(
         let Some(encoder) = cx.upstream.encoder(stream) else { return };
         let secure = cluster.is_some_and(|cluster| cluster.settings.tls.is_some());
         let scheme = if secure { &b"https"[..] } else { b"http" };
-        let mut out = Block::request(encoder, (method, scheme, path), None, &mut cx.scratch);
+        let websocket = active.websocket.is_some();
+        let (method, protocol) =
+            if websocket { (&b"CONNECT"[..], Some(websocket::PROTOCOL)) } else { (method, None) };
+        let mut out = Block::request(encoder, (method, scheme, path), protocol, &mut cx.scratch);
+        if websocket {
+            out.leave_out(websocket::KEY);
+        }
         policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
         if let Framing::Length(length) = head.framing {
             out.field(b"content-length", &[itoa::Buffer::new().format(length).as_bytes()]);
@@ -64,6 +70,9 @@ pub(super) fn request(
     policy::request_fields(head, &cx.request_fields, bytes, &context, &mut out);
     out.framing(head.framing.towards(Version::Http11));
     let upgrade = cx.request_fields.first(FieldName::Upgrade).filter(|_| head.upgrade);
+    if front.stream().is_some() && websocket::is_asked_for(&cx.request_fields, bytes) {
+        out.field(websocket::KEY, &[websocket::fresh_key(&mut cx.rng).as_bytes()]);
+    }
     out.connection(match upgrade {
         Some(field) => Connection::Upgrade(field.value.of(bytes)),
         None if head.te_trailers => Connection::Te,
@@ -117,7 +126,12 @@ pub(super) fn response(
     };
     if let Some(stream) = front.stream() {
         let Some(encoder) = cx.multiplexes.encoder(stream.id) else { return };
-        let mut out = Block::response(encoder, head.status, &mut cx.scratch);
+        // A stream has always been a pipe: it is not switched.
+        let status = if upgraded { 200 } else { head.status };
+        let mut out = Block::response(encoder, status, &mut cx.scratch);
+        if upgraded {
+            out.leave_out(websocket::ACCEPT);
+        }
         policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
         if let Framing::Length(length) = described {
             out.field(b"content-length", &[itoa::Buffer::new().format(length).as_bytes()]);
@@ -129,7 +143,11 @@ pub(super) fn response(
     policy::response_fields(&cx.response_fields, bytes, &context, &mut out);
     out.framing(described);
     let upgrade = cx.response_fields.first(FieldName::Upgrade).filter(|_| upgraded);
+    if let Some(answer) = active.websocket.as_ref().filter(|_| upgraded) {
+        out.field(websocket::ACCEPT, &[answer.as_bytes()]);
+    }
     out.connection(match upgrade {
+        _ if upgraded && active.websocket.is_some() => Connection::Upgrade(websocket::PROTOCOL),
         Some(field) => Connection::Upgrade(field.value.of(bytes)),
         None if !active.front_keep => Connection::Close,
         None if active.head.version < Version::Http11 => Connection::KeepAlive,

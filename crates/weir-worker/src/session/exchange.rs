@@ -110,7 +110,8 @@ impl Session {
                     active.times.back = cx.now;
                 }
                 active.unfinished |= turn.unfinished;
-                if active.request.is_done() {
+                let switching = active.websocket.is_some() && !active.tunnel;
+                if active.request.is_done() && !switching {
                     sink.finish(active.request.pump.trailers());
                     if active.tunnel {
                         sink.shutdown_write(&mut cx.buffers);

@@ -14,7 +14,7 @@ use super::active::Upstreamed;
 use super::back::detach;
 use super::direction::Stop;
 use super::exchange::Met;
-use super::{Active, Session, Stage, Step, encode};
+use super::{Active, Session, Stage, Step, encode, websocket};
 use crate::buffers::PER_TLS;
 use crate::context::Context;
 use crate::upstream::{Peer, per_stream};
@@ -90,15 +90,28 @@ impl Session {
     /// Opens a stream, when the connection has many.
     pub(super) fn open_stream(&mut self, cx: &mut Context) -> Result<(), Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
-        let Some(back) = &mut active.back else { return Ok(()) };
+        let Some(mut back) = active.back else { return Ok(()) };
         if cx.upstream.socket(back.key).is_some() {
             return Ok(());
+        }
+        cx.parse_again(self.key, self.requests, active.head_bytes());
+        let websocket =
+            active.head.upgrade && websocket::is_asked_for(&cx.request_fields, active.head_bytes());
+        if websocket {
+            match cx.upstream.takes_protocols(back.key, self.key) {
+                Some(true) => {}
+                Some(false) => return Err(Met::Back(BackFailure::NoProtocol)),
+                None => return Err(Met::Nothing),
+            }
+            let answer = websocket::answer_to(&cx.request_fields, active.head_bytes());
+            active.websocket = Some(answer.unwrap_or_default());
         }
         let head_only = active.head.method == Method::Head;
         let timeout = self.settings.config.back_timeout;
         let opened =
             cx.upstream.open_stream(back.key, self.key, head_only, timeout, &mut cx.buffers);
         back.stream = Some(opened.map_err(Met::Back)?.ok_or(Met::Elsewhere)?);
+        active.back = Some(back);
         active.served_by = active.back;
         let framing = active.head.framing;
         active.request.pump = Pump::new(framing, framing.towards(Version::Http2));
@@ -143,7 +156,13 @@ impl Session {
     pub(super) fn send_request(&mut self, cx: &mut Context) -> Result<(), Stop> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
-        encode::request(active, self.client, self.tls.as_deref(), &self.settings, cx);
+        encode::request(
+            active,
+            (&self.front, self.client),
+            self.tls.as_deref(),
+            &self.settings,
+            cx,
+        );
         let Some(mut sink) = active.back_in(&mut cx.upstream) else {
             return Ok(());
         };
@@ -151,7 +170,9 @@ impl Session {
         active.times.sent = cx.now;
         active.times.back = cx.now;
         active.times.front = cx.now;
-        active.request.send_head(&cx.scratch, false, &mut sink, &mut cx.buffers)?;
+        // A stream that is to become a pipe does not end with its head.
+        let open = active.websocket.is_some();
+        active.request.send_head(&cx.scratch, open, &mut sink, &mut cx.buffers)?;
         Ok(())
     }
 

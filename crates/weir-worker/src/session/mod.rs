@@ -33,6 +33,7 @@ mod linger;
 mod reserve;
 mod response;
 mod route;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

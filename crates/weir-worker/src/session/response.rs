@@ -22,7 +22,10 @@ impl Session {
                 return Ok(Met::Nothing);
             }
             match self.receive_response(cx)? {
-                Some(head) => self.take_response(self.delimited(head, cx), cx)?,
+                Some(head) => {
+                    let head = self.delimited(head, cx);
+                    self.take_response(head, cx)?;
+                }
                 None => return Ok(Met::Nothing),
             }
         }
@@ -60,11 +63,15 @@ impl Session {
     }
 
     /// A stream has an end of its own, which its text does not tell.
-    fn delimited(&self, head: ResponseHead, cx: &Context) -> ResponseHead {
+    fn delimited(&self, head: ResponseHead, cx: &mut Context) -> ResponseHead {
         let Stage::Exchange(active) = &self.stage else { return head };
         let Some(id) = active.back_stream().filter(|_| head.framing == Framing::UntilClose) else {
             return head;
         };
+        if active.websocket.is_some() && head.status / 100 == 2 {
+            cx.upstream.read_raw(id);
+            return ResponseHead { status: 101, framing: Framing::None, ..head };
+        }
         let framing = match self.front.stream() {
             _ if !cx.upstream.is_bodiless(id) => Framing::Chunked,
             Some(_) => Framing::None,
@@ -127,7 +134,8 @@ impl Session {
             encode::interim(active, &self.front, &head, bytes, cx);
         } else {
             active.times.responded = cx.now;
-            active.status = head.status;
+            let switched = head.status == 101 && self.front.stream().is_some();
+            active.status = if switched { 200 } else { head.status };
             let settings = &self.settings;
             encode::response(active, (&self.front, settings), &head, bytes, cx);
             self.begin_body(&head);

@@ -157,10 +157,16 @@ impl Upstream {
         self.links.read_raw(id);
     }
 
-    /// Whether the backend takes other protocols on streams; `None` before it has said so.
-    pub(crate) fn takes_protocols(&self, key: Key) -> Option<bool> {
+    /// Whether the backend takes other protocols on streams; `None` before it has said so, when
+    /// `session` is woken.
+    pub(crate) fn takes_protocols(&mut self, key: Key, session: Key) -> Option<bool> {
         let Line::Shared { link, .. } = &self.backs.get(key)?.line else { return None };
-        self.links.get(*link)?.machine.theirs().map(|theirs| theirs.connect_protocol)
+        let link = self.links.get_mut(*link)?;
+        let told = link.machine.theirs().map(|theirs| theirs.connect_protocol);
+        if told.is_none() {
+            link.wait_for_settings(session);
+        }
+        told
     }
 
     pub(super) fn note_shared(&mut self, key: Key, event: Event) {

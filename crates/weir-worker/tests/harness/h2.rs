@@ -94,6 +94,41 @@ impl<S: Read + Write> Client<S> {
         stream
     }
 
+    /// Asks for another protocol on a new stream; its number.
+    pub fn extended_connect(&mut self, protocol: &str, path: &str, more: &[(&str, &str)]) -> u32 {
+        let stream = self.next;
+        self.next += 2;
+        let pseudo = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https")];
+        let target = [(":authority", "example.org"), (":path", path)];
+        let mut block = Vec::new();
+        self.encoder.begin(&mut block);
+        for (name, value) in pseudo.iter().chain(&target).chain(more) {
+            self.encoder.field(name.as_bytes(), &[value.as_bytes()], false, &mut block);
+        }
+        self.send(Kind::Headers, flag::END_HEADERS, stream, &block);
+        stream
+    }
+
+    /// The head of a response, before anything else of it.
+    pub fn head(&mut self, stream: u32) -> HashMap<String, String> {
+        let frames = std::iter::from_fn(|| self.frame());
+        let mine = |frame: &Frame| frame.kind == Kind::Headers && frame.stream == stream;
+        let frame = frames.into_iter().find(mine).expect("a frame, not the end");
+        self.decode(&frame)
+    }
+
+    fn decode(&mut self, frame: &Frame) -> HashMap<String, String> {
+        assert_ne!(frame.flags & flag::END_HEADERS, 0, "in one piece");
+        let mut fields = HashMap::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let decoded = self.decoder.decode::<()>(&frame.payload, |name, value| {
+            fields.insert(text(name), text(value));
+            Ok(())
+        });
+        decoded.expect("a block");
+        fields
+    }
+
     pub fn get(&mut self, path: &str) -> u32 {
         self.open("GET", path, &[], true)
     }
@@ -243,14 +278,7 @@ impl<S: Read + Write> Server<S> {
     }
 
     pub fn fields(&mut self, frame: &Frame) -> HashMap<String, String> {
-        let mut fields = HashMap::new();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let decoded = self.0.decoder.decode::<()>(&frame.payload, |name, value| {
-            fields.insert(text(name), text(value));
-            Ok(())
-        });
-        decoded.expect("a block");
-        fields
+        self.0.decode(frame)
     }
 
     /// The body of a stream up to its end, and its trailers.

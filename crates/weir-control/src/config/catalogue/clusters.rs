@@ -40,8 +40,8 @@ pub(in super::super) static CLUSTER: Section = Section {
     ],
 };
 
-const HTTP2: &str = "Backends are asked for HTTP/2: in clear text at once, over TLS by ALPN. One connection carries \
-     the requests of many clients.";
+const HTTP2: &str =
+    "Ask backends for HTTP/2, over TLS by ALPN. Streams of many clients share a connection.";
 const BALANCING: &str = "How a backend is chosen.";
 const METRIC: &str = "What load counts, for policies that compare loads.";
 const HASHES: &str =

@@ -67,7 +67,6 @@ fn schema_and_checker_agree() {
         small_with("back_timeout = 0"),
         small_with("access_logs_format = \"protobuf\""),
         small_with("command_allowed_uids = [-1]"),
-        cluster_with("http2 = true"),
         cluster_with("load_balancing = \"MAGLEV\""),
         cluster_with("health_check = { uri = \"/\" }"),
         frontend_with("certificate = 1"),

@@ -213,7 +213,9 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!((memory.buffers, memory.sessions, memory.exchanges), (6 * 5024, 1000, 3000));
     assert_eq!((memory.backend_connections, memory.logs), (20 * 200, 1 << 20));
     assert_eq!(memory.pipes, 2 * 4096);
-    assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + (1 << 20) + 7));
+    let streams = memory.multiplexes;
+    assert_eq!((streams > 10 * 16_384, memory.links), (true, 0));
+    assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + (1 << 20) + streams + 7));
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
 
     let frontend = |host: &str, more: &str| {

@@ -138,7 +138,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(id) else { return Ok(Event::Nothing) };
         let bodiless = stream.head_only || matches!(answered.status, 204 | 304);
         let length = answered.length.filter(|_| !bodiless && !interim);
-        if interim && end || end && length.is_some_and(|length| length > 0) {
+        if end && (interim || length.is_some_and(|length| length > 0)) {
             return self.malformed(id, now);
         }
         stream.responded = !interim;
