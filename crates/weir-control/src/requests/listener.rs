@@ -21,11 +21,6 @@ use crate::state::{Answers, H2, Listener, State};
 
 /// The field of the request's id, of a listener that names none.
 const ID_HEADER: &str = "Sozu-Id";
-/// Seconds that a stream of HTTP/2 may be silent, at least.
-const IDLE_STREAM: u64 = 30;
-/// Knobs of HTTP/2 that nothing turns here, and what they are.
-const FIXED: [(&str, u64); 2] =
-    [("h2_stream_shrink_ratio", 2), ("h2_graceful_shutdown_deadline_seconds", 5)];
 
 /// What a listener that is named speaks.
 pub(super) fn kind(proxy: i32, interface: Option<&String>) -> Result<Kind, Refusal> {
@@ -57,7 +52,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
     no_interface(config.interface.as_ref())?;
     refuse_what_is_missing(config.expect_proxy, config.forwarded_headers)?;
     let mut h2 = Box::default();
-    h2_bounds(config, config.back_timeout.into(), &mut h2)?;
+    h2_bounds(config, &mut h2)?;
     check::token("sticky_name", &config.sticky_name)?;
     let id_header = config.sozu_id_header.as_deref().unwrap_or(ID_HEADER);
     check::id_field_name("sozu_id_header", id_header)?;
@@ -90,9 +85,7 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
 pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listener, Refusal> {
     let mut listener = known(state, address(&patch.address)?, kind)?.clone();
     refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
-    let back_timeout = patch.back_timeout.map(u64::from);
-    let back_timeout = back_timeout.unwrap_or(listener.back_timeout.as_secs());
-    h2_bounds(patch, back_timeout, &mut listener.h2)?;
+    h2_bounds(patch, &mut listener.h2)?;
     if let Some(public) = &patch.public_address {
         listener.public_address = Some(super::address(public)?);
     }
@@ -165,19 +158,14 @@ fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<
 }
 
 /// Takes the bounds of HTTP/2 that a message has.
-pub(super) fn h2_bounds(
-    message: &impl Serialize,
-    back_timeout: u64,
-    bounds: &mut H2,
-) -> Result<(), Refusal> {
+pub(super) fn h2_bounds(message: &impl Serialize, bounds: &mut H2) -> Result<(), Refusal> {
     let Ok(Value::Object(fields)) = serde_json::to_value(message) else { return Ok(()) };
     for (name, value) in &fields {
         let (Some(bare), Some(value)) = (name.strip_prefix("h2_"), value.as_u64()) else {
             continue;
         };
         let Some(key) = H2::KEYS.iter().find(|key| key.name == bare) else {
-            fixed(name, value, back_timeout)?;
-            continue;
+            return Err(format!("`{name}` is not known here: leave it out").into());
         };
         if !(key.least..=key.most).contains(&value) && !is_clamped(bare) {
             let (least, most) = (key.least, key.most);
@@ -191,17 +179,6 @@ pub(super) fn h2_bounds(
 /// What is out of range is the nearest that is not, as the protocol has it.
 fn is_clamped(name: &str) -> bool {
     matches!(name, "initial_connection_window" | "max_concurrent_streams")
-}
-
-fn fixed(name: &str, value: u64, back_timeout: u64) -> Result<(), Refusal> {
-    let usual = match name {
-        "h2_stream_idle_timeout_seconds" => Some(back_timeout.max(IDLE_STREAM)),
-        _ => FIXED.iter().find(|(known, _)| *known == name).map(|(_, usual)| *usual),
-    };
-    match usual {
-        Some(usual) if usual == value => Ok(()),
-        _ => Err(format!("`{name}` cannot be set in this version: leave it out").into()),
-    }
 }
 
 /// A message with the bounds that are not the usual ones.

@@ -38,7 +38,7 @@ impl Session {
             Stage::Exchange(active) => self.patience(active).0,
             Stage::Answering(_) => self.active_at + config.front_timeout,
             Stage::Lingering => self.since + LINGER,
-            Stage::Multiplex { busy } => self.connection_deadline(*busy),
+            Stage::Multiplex { busy, until } => self.connection_deadline(*busy).min(*until),
         }
     }
 
@@ -68,6 +68,15 @@ impl Session {
         step != Step::Close && self.drive(cx)
     }
 
+    /// How long the client may keep an exchange waiting.
+    fn front_patience(&self) -> Duration {
+        let config = &self.settings.config;
+        match &self.front {
+            Front::Stream(_) => config.h2.stream_patience(config.back_timeout),
+            _ => config.front_timeout,
+        }
+    }
+
     /// The nearest of the deadlines that apply to an exchange.
     fn patience(&self, active: &Active) -> (Instant, Late) {
         let config = &self.settings.config;
@@ -77,9 +86,9 @@ impl Session {
         }
         if active.tunnel {
             let last = times.front.max(times.back);
-            return (last + config.front_timeout.min(config.back_timeout), Late::Back);
+            return (last + self.front_patience().min(config.back_timeout), Late::Back);
         }
-        let front = times.front + config.front_timeout;
+        let front = times.front + self.front_patience();
         let back = times.back + config.back_timeout;
         let uploading = !active.request.pump.is_decoded() && !active.request_cut;
         let blocked = active.response.is_blocked() || !self.is_flushed();
@@ -90,7 +99,7 @@ impl Session {
             }
         };
         if uploading && !active.request.is_blocked() {
-            consider(front, Late::Front);
+            consider(front, Late::Body);
             consider(body_deadline(active, config.front_timeout), Late::Body);
         }
         if blocked || active.exchange.phase() == Phase::Waiting {

@@ -71,6 +71,8 @@ pub(crate) enum Stage {
     Multiplex {
         /// Some are open.
         busy: bool,
+        /// When those that are open are cut.
+        until: Instant,
     },
     /// Our side is closed; what the client still sends is read and dropped, so that the kernel
     /// does not reset the connection before the client has read the answer.

@@ -2,7 +2,7 @@
 
 use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
-use super::{HTTP2, Harmless, Key, Kind, Later, PROXY, Section, UDP, Without};
+use super::{Harmless, Key, Kind, Later, PROXY, Section, UDP, Without};
 use super::{flag, key, number, optional, required, text};
 use crate::state::{ClientAuth, H2};
 
@@ -95,6 +95,9 @@ pub(in super::super) static LISTENER: Section = Section {
         h2("h2_max_header_fields", "Fields of a head, pieces of a cookie counted."),
         h2("h2_initial_connection_window", "Bytes under way from a client, of all streams."),
         h2("h2_max_concurrent_streams", "Streams of a connection at once."),
+        h2("h2_stream_shrink_ratio", "Without effect: streams hold no memory that could shrink."),
+        h2("h2_stream_idle_timeout_seconds", STREAM_IDLE),
+        h2("h2_graceful_shutdown_deadline_seconds", GRACEFUL),
         optional("hsts", Kind::Table(&HSTS), "`Strict-Transport-Security` of responses."),
         text("client_auth", Kind::Word(words::<ClientAuth>), "none", CLIENT_AUTH),
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
@@ -103,15 +106,6 @@ pub(in super::super) static LISTENER: Section = Section {
     later: &[
         Later { names: &["expect_proxy"], remedy: PROXY, harmless: Harmless::False },
         Later {
-            names: &[
-                "h2_stream_shrink_ratio",
-                "h2_stream_idle_timeout_seconds",
-                "h2_graceful_shutdown_deadline_seconds",
-            ],
-            remedy: HTTP2,
-            harmless: Harmless::Never,
-        },
-        Later {
             names: &["max_rx_datagram_size", "max_flows"],
             remedy: UDP,
             harmless: Harmless::Never,
@@ -119,6 +113,10 @@ pub(in super::super) static LISTENER: Section = Section {
     ],
 };
 
+const STREAM_IDLE: &str =
+    "Seconds that a client may keep a stream waiting; 0: `back_timeout`, and 30 at least.";
+const GRACEFUL: &str =
+    "Seconds that streams may go on when the worker stops; 0: as long as it takes.";
 const PUBLIC: &str =
     "What clients connect to, when that differs: in `X-Forwarded-Port` and `Forwarded`.";
 

@@ -158,6 +158,5 @@ const PORT: Kind = Kind::Number(1, 65_535);
 const PER_IP: Kind = Kind::Number(0, u32::MAX as u64);
 const RETRY_AFTER: Kind = Kind::Number(0, i32::MAX as u64);
 
-const HTTP2: &str = "HTTP/2 is not in this version: remove the key";
 const PROXY: &str = "the PROXY protocol is not in this version: remove the key";
 const UDP: &str = "UDP is not in this version: remove the key";
