@@ -46,6 +46,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
+        proxy: None,
     };
     Ok(vec![Order::Cluster(cluster)])
 }

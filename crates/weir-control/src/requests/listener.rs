@@ -17,7 +17,7 @@ use super::{Kind, Refusal, address};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
-use crate::state::{Answers, H2, Listener, State};
+use crate::state::{Answers, Carries, H2, HELLO_BYTES, Listener, State};
 
 /// The field of the request's id, of a listener that names none.
 const ID_HEADER: &str = "Sozu-Id";
@@ -72,6 +72,9 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         answers: all,
         // A request of its own activates it.
         active: false,
+        carries: Carries::Http,
+        expect_proxy: false,
+        hello_bytes: HELLO_BYTES,
         tls: None,
         h2,
     })

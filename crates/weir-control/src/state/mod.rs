@@ -27,7 +27,28 @@ pub use weir_route::{PathRule, Position};
 /// Full text of an answer template by status.
 pub type Answers = BTreeMap<u16, String>;
 
-/// An address the proxy accepts HTTP on.
+/// What the connections of a listener carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Carries {
+    /// HTTP, over TLS when the listener has it.
+    #[default]
+    Http,
+    /// Bytes that are passed on as they are.
+    Tcp,
+}
+
+/// PROXY protocol headers on connections of TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProxyMode {
+    /// Read from clients and dropped.
+    Expect,
+    /// Made and sent to backends.
+    Send,
+    /// Read from clients and sent on to backends.
+    Relay,
+}
+
+/// An address the proxy accepts connections on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Where it is bound; its identity.
@@ -54,11 +75,46 @@ pub struct Listener {
     pub answers: Answers,
     /// Whether connections are accepted.
     pub active: bool,
+    /// What its connections carry.
+    pub carries: Carries,
+    /// Connections begin with a PROXY protocol header.
+    pub expect_proxy: bool,
+    /// Most bytes of a ClientHello that connections of TCP are told apart by; `request_timeout` is
+    /// the longest wait for it.
+    pub hello_bytes: u32,
     /// Clients speak TLS.
     pub tls: Option<Box<ListenerTls>>,
     /// Bounds of HTTP/2.
     pub h2: Box<H2>,
 }
+
+impl Listener {
+    /// One of HTTP that accepts, with what holds when nothing else is said.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            public_address: None,
+            front_timeout: Duration::from_secs(60),
+            back_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(3),
+            request_timeout: Duration::from_secs(10),
+            sticky_name: "SOZUBALANCEID".to_owned(),
+            sozu_id_header: "Sozu-Id".to_owned(),
+            elide_x_real_ip: false,
+            send_x_real_ip: false,
+            answers: Answers::new(),
+            active: true,
+            carries: Carries::Http,
+            expect_proxy: false,
+            hello_bytes: HELLO_BYTES,
+            tls: None,
+            h2: Box::default(),
+        }
+    }
+}
+
+/// Bytes of a ClientHello that are looked at when nothing else is said.
+pub const HELLO_BYTES: u32 = 16_384;
 
 /// A group of backends that serve the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +145,8 @@ pub struct Cluster {
     pub http2: bool,
     /// Its backends speak TLS.
     pub tls: Option<Box<BackendTls>>,
+    /// PROXY protocol headers on its connections of TCP.
+    pub proxy: Option<ProxyMode>,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -146,11 +204,12 @@ pub struct HeaderEdit {
 pub struct Frontend {
     /// The listener.
     pub address: SocketAddr,
-    /// Literal, `*.suffix`, `*`, or labels with `/regex/`; lower case.
+    /// Literal, `*.suffix`, `*`, or labels with `/regex/`; lower case. On a listener of TCP, the
+    /// server name that clients ask for in their ClientHello; `*` is for clients without one, too.
     pub hostname: String,
-    /// Path rule.
+    /// Path rule; on a listener of TCP, the one that everything fits.
     pub path: PathRule,
-    /// Method, or any.
+    /// Method, or any. On a listener of TCP, a protocol that clients offer by ALPN.
     pub method: Option<String>,
     /// Section of the routing table.
     pub position: Position,

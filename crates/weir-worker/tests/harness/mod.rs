@@ -69,22 +69,7 @@ pub fn settings(limits: Limits) -> Settings {
 }
 
 pub fn listener(address: SocketAddr) -> Listener {
-    Listener {
-        tls: None,
-        address,
-        public_address: None,
-        front_timeout: Duration::from_secs(60),
-        back_timeout: Duration::from_secs(30),
-        connect_timeout: Duration::from_secs(3),
-        request_timeout: Duration::from_secs(10),
-        sticky_name: "SOZUBALANCEID".into(),
-        sozu_id_header: "Sozu-Id".into(),
-        h2: Default::default(),
-        elide_x_real_ip: false,
-        send_x_real_ip: false,
-        answers: Default::default(),
-        active: true,
-    }
+    Listener::new(address)
 }
 
 pub fn cluster() -> Cluster {

@@ -47,6 +47,7 @@ impl Builder<'_> {
             retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
+            proxy: None,
         }
     }
 

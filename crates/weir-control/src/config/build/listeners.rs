@@ -6,7 +6,7 @@ use super::Builder;
 use crate::config::catalogue::{LISTENER, ListenerProtocol};
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
-use crate::state::{H2, Listener};
+use crate::state::{Carries, H2, HELLO_BYTES, Listener};
 
 impl Builder<'_> {
     pub(super) fn add_listener(&mut self, table: &Reader<'_>) {
@@ -60,6 +60,9 @@ impl Builder<'_> {
             sticky_name: self.token(table, "sticky_name").unwrap_or_default(),
             sozu_id_header: self.id_field_name(table, "sozu_id_header").unwrap_or_default(),
             answers: self.answers(table),
+            carries: Carries::Http,
+            expect_proxy: false,
+            hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::new(h2(table)),
         }

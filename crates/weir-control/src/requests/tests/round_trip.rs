@@ -139,6 +139,7 @@ fn listener() -> impl Strategy<Value = Listener> {
                 send_x_real_ip: send,
                 answers,
                 active,
+                ..Listener::new(address(port))
             }
         },
     )
@@ -163,6 +164,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             tls,
         )| {
             Cluster {
+                proxy: None,
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
