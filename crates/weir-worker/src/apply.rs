@@ -238,6 +238,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             let rule = (*id).into();
             tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
             let removed = listener.routes.remove(&rule);
+            listener.choosy -= removed.iter().filter(|route| route.is_choosy()).count();
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {
@@ -288,7 +289,7 @@ fn commit_listener(
     else {
         let count = lent.len();
         let (routes, certificates) = (Table::new(), Default::default());
-        let listener = Listener { settings, routes, sockets: lent, certificates };
+        let listener = Listener { settings, routes, sockets: lent, choosy: 0, certificates };
         if let Ok(key) = tables.listeners.insert(listener) {
             tables.by_address.insert(address, key);
             changes.opened.extend((0..count).map(|index| (key, index)));
@@ -369,7 +370,11 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
     let Some(listener) = tables.listeners.get_mut(key) else { return };
     let listed = compiled.rule().position != Position::Tree;
     let listed = listed.then(|| compiled.rule().clone());
+    let choosy = route.is_choosy();
     let replaced = listener.routes.put(compiled, Rc::new(route));
+    if let Ok(None) = &replaced {
+        listener.choosy += usize::from(choosy);
+    }
     if let (Ok(None), Some(rule)) = (&replaced, listed) {
         tables.hash = tables.hash.wrapping_add(order::around(&listener.routes, &rule));
     }

@@ -52,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) head_limits: HeadLimits,
     /// Where heads are encoded.
     pub(crate) scratch: Vec<u8>,
+    /// Where bytes are looked at that stay in the kernel.
+    pub(crate) peeked: Box<[u8]>,
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
     ready: Vec<Key>,
@@ -64,6 +66,9 @@ pub(crate) struct Context {
     #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
     actives: Vec<Box<Active>>,
 }
+
+/// Bytes of a ClientHello that are looked at, at most.
+const MOST_PEEKED: usize = 1 << 16;
 
 impl Context {
     pub(crate) fn new(settings: Settings, observe: Observe) -> io::Result<Self> {
@@ -93,6 +98,7 @@ impl Context {
                 target_bytes: limits.target_bytes,
             },
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
+            peeked: vec![0; MOST_PEEKED].into(),
             drain_until: None,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
@@ -177,7 +183,7 @@ impl Context {
     pub(crate) fn new_active(
         &mut self,
         head: RequestHead,
-        buffer: Buffer,
+        buffer: Option<Buffer>,
         started: Instant,
     ) -> Box<Active> {
         let id = self.new_id();

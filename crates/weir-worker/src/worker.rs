@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
+use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
@@ -217,6 +218,7 @@ impl Worker {
                 counted: Vec::new(),
                 reservation,
                 tls: born.tls,
+                announced: born.announced,
             })
         });
         let Some(Ok(key)) = opened else { return };
@@ -307,7 +309,7 @@ impl Worker {
     fn open(&mut self, waiting: Waiting) {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
-        let is_tls = settings.tls.is_some();
+        let stage = Stage::first(listener, &self.cx.tables);
         let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
@@ -315,7 +317,6 @@ impl Worker {
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
-            let stage = if connection.is_some() { Stage::Handshake } else { Stage::Idle };
             if let Some(connection) = connection {
                 socket.start_tls(connection);
             }
@@ -324,7 +325,7 @@ impl Worker {
                 front: Front::Socket(socket),
                 client: waiting.client,
                 listener: waiting.listener,
-                settings,
+                settings: std::rc::Rc::clone(&settings),
                 stage,
                 since: now,
                 active_at: now,
@@ -336,12 +337,17 @@ impl Worker {
                 counted: Vec::new(),
                 reservation: Reservation::None,
                 tls: None,
+                announced: None,
             })
         });
         match opened {
             Some(Ok(key)) => {
-                self.cx.observe.accepted(is_tls);
+                self.cx.observe.accepted(&settings);
                 self.settle(key, true);
+                if settings.config.carries == Carries::Tcp {
+                    // The server may speak first.
+                    self.queue(key);
+                }
             }
             Some(Err(error)) => self.cx.observe.internal("watching a connection", &error),
             None => {}

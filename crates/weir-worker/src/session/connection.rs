@@ -11,7 +11,7 @@ use weir_http::h2::frame::PREFACE;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::{Code, Connection, Options, Ours, Role};
 
-use super::{Session, Stage, Step};
+use super::{Announced, Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::front::Front;
@@ -36,6 +36,7 @@ pub(crate) struct Born {
     pub(crate) listener: Key,
     pub(crate) settings: Rc<ListenerSettings>,
     pub(crate) tls: Option<Rc<TlsClient>>,
+    pub(crate) announced: Option<Rc<Announced>>,
 }
 
 impl Session {
@@ -132,6 +133,7 @@ impl Session {
             listener: self.listener,
             settings: Rc::clone(&self.settings),
             tls: self.tls.clone(),
+            announced: self.announced.clone(),
         }
     }
 

@@ -34,7 +34,9 @@ impl Session {
         let config = &self.settings.config;
         match &self.stage {
             Stage::Idle if self.requests > 0 => self.since + config.front_timeout,
-            Stage::Handshake | Stage::Idle | Stage::Head(_) => self.since + config.request_timeout,
+            Stage::Announced | Stage::Hello | Stage::Handshake | Stage::Idle | Stage::Head(_) => {
+                self.since + config.request_timeout
+            }
             Stage::Exchange(active) => self.patience(active).0,
             Stage::Answering(_) => self.active_at + config.front_timeout,
             Stage::Lingering => self.since + LINGER,
@@ -46,7 +48,8 @@ impl Session {
     #[must_use]
     pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
         let step = match &self.stage {
-            Stage::Handshake => {
+            Stage::Hello => self.hello_timed_out(cx),
+            Stage::Announced | Stage::Handshake => {
                 cx.observe.deadline_passed(self, "request_timeout");
                 Step::Close
             }

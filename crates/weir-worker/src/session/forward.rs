@@ -31,16 +31,14 @@ impl Session {
     /// Sends the request again from its start, on a fresh connection.
     pub(super) fn retry(&mut self, cx: &mut Context) -> Step {
         let Some(mut active) = self.take_active() else { return Step::Close };
-        let framing = active.head.framing;
-        let to = framing.towards(Version::Http11);
-        active.request.rewind(Pump::new(framing, to), &mut cx.buffers);
+        active.request.rewind(active.request_pump(), &mut cx.buffers);
         active.request_cut = false;
         active.head_sent = false;
         active.fresh = true;
         self.engage(active, cx)
     }
 
-    fn engage(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
+    pub(super) fn engage(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
         let connected = self.connect(&mut active, cx);
         self.stage = Stage::Exchange(active);
         match connected {
@@ -129,7 +127,7 @@ impl Session {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
         let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let Some(settings) = settings else { return Ok(Peer::clear(address, false)) };
-        let streams = settings.config.http2;
+        let streams = settings.config.http2 && !active.raw;
         let buffers = if settings.tls.is_some() { PER_TLS } else { 0 }
             + if streams { per_stream(&cx.buffers) } else { 0 };
         if !self.reserve_for_backend(buffers, cx) {
@@ -154,11 +152,12 @@ impl Session {
 
     /// Writes the request head on a connection that is ready, and what is there of the body.
     pub(super) fn send_request(&mut self, cx: &mut Context) -> Result<(), Stop> {
+        let public = self.public_address();
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
         encode::request(
             active,
-            (&self.front, self.client),
+            (&self.front, self.client, public),
             self.tls.as_deref(),
             &self.settings,
             cx,
@@ -182,12 +181,14 @@ impl Session {
         active: &mut Active,
         cx: &mut Context,
     ) -> Result<(BackendKey, SocketAddr), BackFailure> {
-        cx.parse_again(self.key, self.requests, active.head_bytes());
         let key = active.cluster.ok_or(BackFailure::NoBackend)?;
+        if !active.raw {
+            cx.parse_again(self.key, self.requests, active.head_bytes());
+        }
         let cluster = cx.tables.clusters.get_mut(key).ok_or(BackFailure::NoBackend)?;
         let rng = &mut cx.rng;
         let mut random = || rng.u64(..);
-        let sticky = cluster.settings.config.sticky_session;
+        let sticky = cluster.settings.config.sticky_session && !active.raw;
         let name = self.settings.config.sticky_name.as_bytes();
         let wanted = sticky
             .then(|| policy::sticky_cookie(&cx.request_fields, active.head_bytes(), name))

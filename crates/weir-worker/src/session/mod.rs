@@ -7,7 +7,9 @@
 //!                     └──▶ Answering ◀─┘             └──▶ Lingering ──▶ closed
 //! ```
 //!
-//! On a listener of TLS, `Handshake` comes before the first `Idle`.
+//! On a listener of TLS, `Handshake` comes before the first `Idle`. On one of TCP, `Hello` comes
+//! instead of it, and leads to an `Exchange` without heads. `Announced` comes before any of them
+//! where a PROXY protocol header does.
 //!
 //! Must not know: how state is stored, what other sessions do. Everything shared by a worker's
 //! sessions is in [`Context`].
@@ -17,6 +19,7 @@
 //! deadline.
 
 mod active;
+mod announced;
 mod answer;
 mod back;
 mod connection;
@@ -30,6 +33,7 @@ mod handshake;
 mod head;
 mod limit;
 mod linger;
+mod raw;
 mod reserve;
 mod response;
 mod route;
@@ -48,6 +52,7 @@ use crate::front::Front;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
+pub(crate) use announced::Announced;
 pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
@@ -57,6 +62,10 @@ const STEPS: usize = 32;
 
 /// What a session is doing.
 pub(crate) enum Stage {
+    /// Waiting for a PROXY protocol header.
+    Announced,
+    /// Finding out which server the client of a listener of TCP wants.
+    Hello,
     /// Agreeing on keys.
     Handshake,
     /// Waiting for the first byte of a request.
@@ -121,6 +130,8 @@ pub(crate) struct Session {
     pub(crate) reservation: Reservation,
     /// What the handshake agreed on.
     pub(crate) tls: Option<Rc<TlsClient>>,
+    /// The PROXY protocol header that came before everything else.
+    pub(crate) announced: Option<Rc<Announced>>,
 }
 
 impl Session {
@@ -140,6 +151,8 @@ impl Session {
     pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
+                Stage::Announced => self.read_announcement(cx),
+                Stage::Hello => self.look_at_hello(cx),
                 Stage::Handshake => self.shake_hands(cx),
                 Stage::Multiplex { .. } => self.carry(cx),
                 Stage::Idle => self.wait_for_request(cx),
@@ -167,6 +180,7 @@ impl Session {
                     socket.say_goodbye(&mut cx.buffers);
                 }
             }
+            Stage::Announced | Stage::Hello => {}
             Stage::Handshake | Stage::Lingering | Stage::Multiplex { .. } => {}
             Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),
