@@ -10,7 +10,8 @@
 //! [`Group::handle_connect_failure`]).
 //!
 //! * [`LoadBalancing`], [`LoadMetric`]: the policies by name.
-//! * [`State`]: what a backend's last connection attempts say about it.
+//! * [`State`]: what a backend's last connection attempts say about it; [`Checked`]: what checks
+//!   say. The outcome of requests may have it ejected ([`Group::handle_outcome`]).
 //! * [`Spec`]: a backend as the configuration describes it.
 //!
 //! Invariants: at most [`Group::CAPACITY`] backends; a removed backend is never picked, and the
@@ -18,17 +19,23 @@
 //! group has settled. There is no deadline to watch: a back-off ends by being looked at.
 
 mod backend;
+mod check;
 mod draw;
+mod ejection;
 mod group;
 mod health;
 mod load;
 mod pick;
 mod policy;
 mod sticky;
+mod tally;
 mod tier;
 
 pub use backend::{BackendKey, Spec, View};
-pub use group::{Group, GroupFull, Transition};
+pub use check::Checked;
+pub use ejection::EjectionRules;
+pub use group::{Group, GroupFull, Rules, Transition};
 pub use health::State;
 pub use pick::Pick;
 pub use policy::{LoadBalancing, LoadMetric};
+pub use tally::Tally;

@@ -33,7 +33,7 @@ impl Group {
         tried: &[BackendKey],
     ) -> Option<Pick> {
         if !tried.is_empty() || !self.tier.is_current(now) {
-            self.tier.rebuild(&self.backends, now, tried);
+            self.tier.rebuild(&self.backends, self.rules.slow_start, now, tried);
         }
         let index = self.choose(now, random)?;
         let key = self.tier.members.get(index)?.key;
@@ -50,7 +50,7 @@ impl Group {
     pub fn pick_sticky(&self, now: Instant, cookie: &[u8]) -> Option<Pick> {
         self.sticky
             .matching(&self.backends, cookie)
-            .find(|(_, backend)| backend.health.held_until(now).is_none())
+            .find(|(_, backend)| backend.held_until(now).is_none())
             .map(|(key, backend)| backend.pick(key, false))
     }
 

@@ -16,6 +16,7 @@ use weir_tls::{Fingerprint, TicketKey};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
@@ -71,6 +72,8 @@ pub enum ToWorker {
     TicketKeys(Vec<TicketKey>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
+    /// What checks say of backends.
+    Findings(Vec<Finding>),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
     Drain {
         /// From reception.
@@ -165,6 +168,22 @@ pub enum Happening {
     NoAvailableBackends(String),
     /// A backend of this cluster can be reached again.
     ClusterRecovered(String),
+    /// Checks say something else of a backend now.
+    Checked {
+        /// What.
+        finding: Finding,
+        /// Where it is.
+        address: SocketAddr,
+    },
+}
+
+/// What checks say of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which.
+    pub backend: BackendId,
+    /// It can serve.
+    pub healthy: bool,
 }
 
 /// What a worker can be asked.

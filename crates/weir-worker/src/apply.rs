@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use weir_balance::{Group, Spec};
+use weir_balance::{Group, Rules, Spec};
 use weir_base::{Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
@@ -38,6 +38,10 @@ pub(crate) struct Changes {
     pub(crate) opened: Vec<(Key, usize)>,
     /// Listeners that accept no more: their sockets are emptied and closed.
     pub(crate) closed: Vec<Key>,
+    /// Clusters whose checks begin anew.
+    pub(crate) checked: Vec<Key>,
+    /// Backends that joined a cluster.
+    pub(crate) joined: Vec<(Key, Box<str>)>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
@@ -227,7 +231,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 }
             }
         }
-        Prepared::Cluster(settings) => commit_cluster(tables, *settings),
+        Prepared::Cluster(settings) => commit_cluster(tables, *settings, changes),
         Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
         Prepared::Frontend(route) => commit_route(tables, *route),
         Prepared::RemoveFrontend(id) => {
@@ -251,6 +255,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
+            changes.joined.push((cluster, spec.id.clone()));
             match tables.put_backend(cluster, spec, hash) {
                 Ok(left) => changes.forgotten.extend(left),
                 Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
@@ -308,11 +313,19 @@ fn commit_listener(
     tables.subtract(before.hash);
 }
 
-fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
+fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut Changes) {
     let key = cluster_slot(tables, &settings.config.id);
     tables.add(settings.hash);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
+    cluster.group.set_rules(Rules {
+        checked: settings.config.health.is_some(),
+        slow_start: settings.config.slow_start,
+        ejection: settings.config.ejection,
+    });
+    if cluster.settings.config.health != settings.config.health {
+        changes.checked.push(key);
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);

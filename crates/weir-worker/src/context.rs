@@ -6,7 +6,8 @@ use std::io;
 
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::Settings;
+use weir_control::channel::{Finding, Settings};
+use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
 use weir_http::message::{Fields, RequestHead};
@@ -20,6 +21,7 @@ use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
+use crate::probe::Judged;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::upstream::{Peer, Upstream};
@@ -303,6 +305,36 @@ impl Context {
         if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
             let random = self.rng.u64(..);
             let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            self.tell_transition(cluster, backend, change);
+        }
+        if failure.speaks_of_backend() {
+            self.request_ended(cluster, backend, false);
+        }
+    }
+
+    /// Checks say whether a backend can serve.
+    pub(crate) fn checked(&mut self, cluster: Key, backend: &str, healthy: bool) {
+        let Some(entry) = self.tables.clusters.get_mut(cluster) else { return };
+        let change = entry.group.handle_check(backend, healthy, self.now);
+        let (id, spec) = (&entry.settings.config.id, entry.group.spec_of(backend));
+        if let (Some(spec), Some(change)) = (spec, change) {
+            self.observe.transition(id, spec, change);
+        }
+    }
+
+    /// Main is told what this worker's checks say now.
+    pub(crate) fn tell_finding(&mut self, judged: &Judged) {
+        let Some(entry) = self.tables.clusters.get(judged.cluster) else { return };
+        let id = judged.backend.to_string();
+        let backend = BackendId { cluster: entry.settings.config.id.clone(), id };
+        self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
+    }
+
+    /// A request to a backend was answered well, or not.
+    pub(crate) fn request_ended(&mut self, cluster: Option<Key>, backend: BackendKey, good: bool) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        let change = entry.group.handle_outcome(backend, good, self.now);
+        if change.is_some() {
             self.tell_transition(cluster, backend, change);
         }
     }

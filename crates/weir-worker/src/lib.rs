@@ -25,6 +25,7 @@ mod observe;
 mod orphan;
 mod per_address;
 mod pipes;
+mod probe;
 mod session;
 mod socket;
 mod tables;

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
-use weir_control::channel::{Happening, Settings};
-use weir_control::state::Carries;
+use weir_control::channel::{Finding, Happening, Settings};
+use weir_control::state::{BackendId, Carries};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
@@ -305,6 +305,14 @@ impl Observe {
                 }
             }
         }
+    }
+
+    /// Checks say something else of a backend now.
+    pub(crate) fn checked(&mut self, finding: Finding, address: SocketAddr) {
+        let word = if finding.healthy { "healthy" } else { "unhealthy" };
+        let BackendId { cluster, id } = &finding.backend;
+        log::info!("checks say that backend `{id}` ({address}) of cluster `{cluster}` is {word}");
+        self.tell_main(Happening::Checked { finding, address });
     }
 
     fn tell_main(&mut self, happening: Happening) {

@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
-use weir_control::state::Carries;
+use weir_control::channel::Finding;
+use weir_control::state::{BackendId, Carries};
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
@@ -17,6 +18,7 @@ use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::front::Front;
 use crate::observe::Shut;
+use crate::probe::Probes;
 use crate::session::{Born, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
@@ -42,6 +44,8 @@ pub(crate) struct Worker {
     cx: Context,
     sessions: Slab<Session>,
     gate: Gate,
+    /// Of the worker that makes health checks for all.
+    probes: Option<Probes>,
     control: Control,
     signals: Option<Signals>,
     ready: Vec<Key>,
@@ -58,6 +62,7 @@ impl Worker {
         let mut worker = Self {
             sessions: Slab::new(sessions),
             gate: Gate::new(queue),
+            probes: (cx.settings.worker == 0).then(Probes::new),
             ready: Vec::with_capacity(sessions),
             cx,
             control,
@@ -90,6 +95,7 @@ impl Worker {
             self.accept();
             self.feed_starved();
             self.feed_handshakes();
+            self.probe();
             self.obey();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
@@ -115,6 +121,7 @@ impl Worker {
             self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
+            self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
         ]
@@ -136,6 +143,11 @@ impl Worker {
                     }
                 }
                 Token::Listener(key) => self.gate.mark(key),
+                Token::Probe(key) => {
+                    if let Some(probes) = &mut self.probes {
+                        probes.handle_event(key, event);
+                    }
+                }
                 Token::Channel => self.control.mark(),
                 // The turn looks after them anyway.
                 Token::Meeting | Token::Candidate => {}
@@ -432,12 +444,18 @@ impl Worker {
             match request {
                 Command::Drain(deadline) => self.drain(deadline),
                 Command::Watch(opened) => self.watch(opened),
-                Command::Changed { opened, closed, epoch } => {
-                    self.watch(opened);
-                    for listener in closed {
+                Command::Changed { changes, epoch } => {
+                    self.watch(changes.opened);
+                    for listener in changes.closed {
                         self.gate.close(listener, &mut self.cx);
                     }
+                    self.check(changes.checked, changes.joined);
                     self.control.applied(epoch);
+                }
+                Command::Findings(findings) => {
+                    for finding in findings {
+                        self.take_finding(&finding);
+                    }
                 }
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
@@ -445,6 +463,35 @@ impl Worker {
                     self.control.counted(number, counts);
                 }
             }
+        }
+    }
+
+    /// What is checked has changed.
+    fn check(&mut self, checked: Vec<Key>, joined: Vec<(Key, Box<str>)>) {
+        let Some(probes) = &mut self.probes else { return };
+        for cluster in checked {
+            probes.reschedule(cluster, &self.cx);
+        }
+        for (cluster, backend) in joined {
+            probes.greet(cluster, backend);
+        }
+    }
+
+    fn take_finding(&mut self, finding: &Finding) {
+        let BackendId { cluster, id } = &finding.backend;
+        let Some(key) = self.cx.tables.by_id.get(cluster).copied() else { return };
+        self.cx.checked(key, id, finding.healthy);
+        if let Some(probes) = &mut self.probes {
+            probes.remember(key, id, finding.healthy);
+        }
+    }
+
+    /// Moves health checks on; everybody is told of verdicts by main.
+    fn probe(&mut self) {
+        let Some(probes) = self.probes.as_mut().filter(|_| !self.cx.draining()) else { return };
+        for judged in probes.turn(&mut self.cx) {
+            self.cx.checked(judged.cluster, &judged.backend, judged.healthy);
+            self.cx.tell_finding(&judged);
         }
     }
 

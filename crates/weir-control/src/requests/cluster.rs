@@ -1,5 +1,7 @@
 //! Clusters and their backends.
 
+use std::time::Duration;
+
 use weir_proto::{
     AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
     LoadBalancingParams, LoadMetric as Metric, RemoveBackend,
@@ -47,6 +49,9 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
         proxy: None,
+        health: None,
+        ejection: None,
+        slow_start: Duration::ZERO,
     };
     Ok(vec![Order::Cluster(cluster)])
 }

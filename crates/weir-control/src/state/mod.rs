@@ -6,6 +6,7 @@
 //! cluster.
 
 mod h2;
+mod health;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-pub use weir_balance::{LoadBalancing, LoadMetric};
+pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use h2::{H2, H2Key};
+pub use health::{HealthCheck, Probe};
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };
@@ -147,6 +149,12 @@ pub struct Cluster {
     pub tls: Option<Box<BackendTls>>,
     /// PROXY protocol headers on its connections of TCP.
     pub proxy: Option<ProxyMode>,
+    /// How its backends are checked.
+    pub health: Option<Box<HealthCheck>>,
+    /// When its backends are ejected for the outcome of requests.
+    pub ejection: Option<EjectionRules>,
+    /// How long a backend that comes back takes to get its whole share.
+    pub slow_start: Duration,
 }
 
 /// What a matched frontend does instead of forwarding.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::Builder;
 use crate::check;
@@ -48,6 +49,9 @@ impl Builder<'_> {
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
+            health: None,
+            ejection: None,
+            slow_start: Duration::ZERO,
         }
     }
 

@@ -165,6 +165,9 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         )| {
             Cluster {
                 proxy: None,
+                health: None,
+                ejection: None,
+                slow_start: Duration::ZERO,
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
