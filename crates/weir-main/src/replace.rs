@@ -58,6 +58,9 @@ impl Supervisor {
             *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
         }
         worker.send_frames(frames);
+        for message in self.findings.messages() {
+            worker.send(&message);
+        }
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);

@@ -197,6 +197,8 @@ impl Supervisor {
                 cluster_id: Some(cluster),
                 ..Event::default()
             },
+            // Main has a part in these.
+            Happening::Checked { .. } => return,
         };
         control.tell(&slot.to_string(), event);
     }

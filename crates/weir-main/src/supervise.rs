@@ -12,11 +12,12 @@ use std::os::fd::AsFd;
 use log::info;
 use weir_base::Instant;
 use weir_control::change::StateHash;
-use weir_control::channel::ToMain;
+use weir_control::channel::{Happening, ToMain};
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
+use crate::findings::Findings;
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
@@ -55,6 +56,7 @@ pub(crate) struct Supervisor {
     pub(crate) transaction: Option<Transaction>,
     pub(crate) history: History,
     pub(crate) tickets: Tickets,
+    pub(crate) findings: Findings,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
     pub(crate) counts: BTreeMap<String, i32>,
@@ -182,7 +184,7 @@ impl Supervisor {
 
     /// When something is due that is from time to time, and not while the image is replaced.
     fn periodic(&self) -> Instant {
-        self.compare_at.min(self.tickets.next)
+        self.compare_at.min(self.tickets.next).min(self.findings.next)
     }
 
     /// Does everything that is due.
@@ -193,6 +195,7 @@ impl Supervisor {
         if self.upgrade.is_none() {
             self.compare_workers(now);
             self.attend_tickets(now);
+            self.attend_findings(now);
         }
         self.attend_upgrade(now);
         self.start_due_workers(now);
@@ -216,6 +219,9 @@ impl Supervisor {
                     self.announce_when_complete(now);
                 }
                 ToMain::Prepared { epoch } => self.note_prepared(slot, epoch),
+                ToMain::Happened(Happening::Checked { finding, address }) => {
+                    self.note_finding(slot, finding, address, now);
+                }
                 ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
                 ToMain::Hashed { number, epoch, hash } => {
                     self.note_hash(slot, number, epoch, hash);
