@@ -30,11 +30,16 @@ pub(in super::super) enum ListenerProtocol {
     #[default]
     Http,
     Https,
+    Tcp,
 }
 
 impl Words for ListenerProtocol {
-    const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("https", Some(Self::Https)), ("tcp", None), ("udp", None)];
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("http", Some(Self::Http)),
+        ("https", Some(Self::Https)),
+        ("tcp", Some(Self::Tcp)),
+        ("udp", None),
+    ];
 }
 
 /// A version of SSL or TLS.
@@ -65,14 +70,16 @@ impl Words for ClientAuth {
 }
 
 /// Protocol of a cluster.
-#[derive(Clone, Copy)]
-pub(super) enum ClusterProtocol {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum ClusterProtocol {
+    #[default]
     Http,
+    Tcp,
 }
 
 impl Words for ClusterProtocol {
     const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("tcp", None)];
+        &[("http", Some(Self::Http)), ("tcp", Some(Self::Tcp))];
 }
 
 /// Which state is served at the start.
