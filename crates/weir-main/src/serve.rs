@@ -66,7 +66,9 @@ impl Supervisor {
                 let map = self.counts.clone().into_iter().collect();
                 ContentType::RequestCounts(RequestCounts { map })
             }
-            R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
+            R::QueryHealthChecks(query) => {
+                ContentType::HealthChecksList(requests::health_checks(state, &query))
+            }
             R::QueryCertificatesFromTheState(filters) => {
                 let found = query::certificates(state, &filters);
                 ContentType::CertificatesWithFingerprints(found)

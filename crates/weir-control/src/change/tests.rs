@@ -6,6 +6,8 @@ use crate::state::{BackendTls, Hsts, Identity, ListenerTls, Redirect, RedirectSc
 use weir_tls::certificate::{ReadCertificate, read_certificate};
 use weir_tls::{Der, Secret};
 
+mod tcp;
+
 fn identity(number: u8) -> Identity {
     Identity { chain: vec![Der::from(&[number; 9][..])], key: Secret::from(&b"hushhush"[..]) }
 }
@@ -415,5 +417,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (4, [143, 54, 43, 25, 177]));
+    assert_eq!((crate::packed::FORMAT, lengths), (4, [143, 58, 43, 25, 177]));
 }

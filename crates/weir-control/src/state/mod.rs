@@ -7,6 +7,7 @@
 
 mod h2;
 mod health;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use h2::{H2, H2Key};
 pub use health::{HealthCheck, Probe};
+pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };
