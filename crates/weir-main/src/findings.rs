@@ -1,7 +1,7 @@
 //! What health checks found: one worker makes them, main tells the others.
 //!
-//! Findings live in the store too, a second late at most, so that a proxy that starts again does not
-//! have to find out anew. Must not know: how checks are made.
+//! Findings live in the store too, a second late at most, so that a proxy that starts again does
+//! not have to find out anew. Must not know: how checks are made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

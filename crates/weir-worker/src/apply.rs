@@ -25,6 +25,7 @@ mod tls;
 
 use tls::Stores;
 
+use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use places::Places;
 
@@ -173,7 +174,7 @@ fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
 
 fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
     let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
-    let compiled = Compiled::new(Rule::from(frontend.id()));
+    let compiled = Compiled::new(rule(frontend.id()));
     let compiled = compiled.map_err(|error| format!("{}: {error}", name()))?;
     let special =
         special(&frontend, compiled.captures()).map_err(|error| format!("{}: {error}", name()))?;
@@ -185,6 +186,13 @@ fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
         frontend,
     };
     Ok((compiled, route))
+}
+
+/// The rule of a frontend. A protocol of TLS stands where the method does, as a token.
+fn rule(id: FrontendId) -> Rule {
+    let rule = Rule::from(id);
+    let method = rule.method.as_deref().map(|method| protocol_token(method.as_bytes()));
+    Rule { method: method.map(|token| token.into_owned()), ..rule }
 }
 
 fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, String> {
@@ -239,7 +247,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
                 return;
             };
-            let rule = (*id).into();
+            let rule = rule(*id);
             tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
             let removed = listener.routes.remove(&rule);
             listener.choosy -= removed.iter().filter(|route| route.is_choosy()).count();

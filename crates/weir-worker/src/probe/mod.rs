@@ -175,7 +175,7 @@ impl Probes {
             let deadline = cx.now + check.timeout;
             let (epoll, pool) = (&cx.epoll, &mut cx.buffers);
             let again = target.clone();
-            let begin = |key| match Running::begin(key, target, peer, deadline, epoll, pool) {
+            let begin = |key| match Running::begin(key, target, (peer, deadline), epoll, pool) {
                 Ok(begun) => begun.ok_or(Failed::NoBuffers),
                 Err(_) => Err(Failed::Io),
             };

@@ -30,8 +30,7 @@ impl Running {
     pub(super) fn begin(
         key: Key,
         (cluster, backend): (Key, Box<str>),
-        peer: Peer,
-        deadline: Instant,
+        (peer, deadline): (Peer, Instant),
         epoll: &Epoll,
         pool: &mut Buffers,
     ) -> io::Result<Option<Self>> {

@@ -56,6 +56,7 @@ pub(crate) use announced::Announced;
 pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
+pub(crate) use raw::protocol_token;
 
 /// Requests of one client served in one turn when they come pipelined.
 const STEPS: usize = 32;
