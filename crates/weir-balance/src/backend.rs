@@ -1,8 +1,8 @@
 //! One backend of a group: what was configured, and what is known.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use weir_base::{Instant, Key};
+use weir_base::{Instant, Key, stable_hash};
 
 use crate::health::{Health, State};
 use crate::load::Load;
@@ -61,12 +61,17 @@ pub(crate) struct Backend {
     pub(crate) load: Load,
     /// Place in the weighted order, see [`crate::tier`].
     pub(crate) turn: u64,
+    /// Hash of its address: its identity for the policies that go by a key, in every worker and
+    /// whatever its id. Backends of one address are one backend to them.
+    pub(crate) hash: u64,
     pub(crate) removed: bool,
 }
 
 impl Backend {
     pub(crate) fn new(spec: Spec, turn: u64) -> Self {
-        Self { spec, health: Health::default(), load: Load::default(), turn, removed: false }
+        let hash = hash(spec.address);
+        let (health, load) = (Health::default(), Load::default());
+        Self { spec, health, load, turn, hash, removed: false }
     }
 
     pub(crate) fn view(&self, key: Key, now: Instant) -> View<'_> {
@@ -80,4 +85,15 @@ impl Backend {
             removed: self.removed,
         }
     }
+}
+
+fn hash(address: SocketAddr) -> u64 {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+    stable_hash(&bytes, 0)
 }

@@ -96,6 +96,9 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
         None | Some(Ok(Metric::Connections)) => Ok(LoadMetric::Connections),
         Some(Ok(Metric::Requests)) => Ok(LoadMetric::Requests),
         Some(Ok(Metric::ConnectionTime)) => Ok(LoadMetric::ConnectionTime),
+        Some(Ok(Metric::ResponseTime)) => Err("RESPONSE_TIME is not measured by this version: \
+                                               choose CONNECTIONS, REQUESTS or CONNECTION_TIME"
+            .into()),
         Some(Err(_)) => Err("the load metric has no known number".into()),
     }
 }
@@ -200,11 +203,14 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         LoadBalancing::Random => LoadBalancingAlgorithms::Random,
         LoadBalancing::LeastLoaded => LoadBalancingAlgorithms::LeastLoaded,
         LoadBalancing::PowerOfTwo => LoadBalancingAlgorithms::PowerOfTwo,
+        LoadBalancing::Rendezvous => LoadBalancingAlgorithms::Hrw,
+        LoadBalancing::Maglev => LoadBalancingAlgorithms::Maglev,
     };
     let load_metric = match cluster.load_metric {
         LoadMetric::Connections => Metric::Connections,
         LoadMetric::Requests => Metric::Requests,
         LoadMetric::ConnectionTime => Metric::ConnectionTime,
+        LoadMetric::ResponseTime => Metric::ResponseTime,
     };
     Config {
         cluster_id: cluster.id.clone(),
