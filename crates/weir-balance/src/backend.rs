@@ -1,8 +1,8 @@
 //! One backend of a group: what was configured, and what is known.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use weir_base::{Instant, Key};
+use weir_base::{Instant, Key, stable_hash};
 
 use crate::check::{Check, Checked};
 use crate::ejection::Ejection;
@@ -69,14 +69,17 @@ pub(crate) struct Backend {
     pub(crate) load: Load,
     /// Place in the weighted order, see [`crate::tier`].
     pub(crate) turn: u64,
+    /// Hash of its address: its identity for the policies that go by a key, in every worker and
+    /// whatever its id. Backends of one address are one backend to them.
+    pub(crate) hash: u64,
     pub(crate) removed: bool,
 }
 
 impl Backend {
     pub(crate) fn new(spec: Spec, turn: u64, checked: bool) -> Self {
         let (health, load, ejection) = Default::default();
-        let check = Check::new(checked);
-        Self { spec, health, check, ejection, load, turn, removed: false }
+        let (check, hash) = (Check::new(checked), hash(spec.address));
+        Self { spec, health, check, ejection, load, turn, hash, removed: false }
     }
 
     /// It counts as down: no traffic is meant for it.
@@ -109,4 +112,15 @@ impl Backend {
             removed: self.removed,
         }
     }
+}
+
+fn hash(address: SocketAddr) -> u64 {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+    stable_hash(&bytes, 0)
 }

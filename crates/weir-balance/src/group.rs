@@ -8,6 +8,7 @@ use crate::backend::{Backend, BackendKey, Spec, View};
 use crate::check::Checked;
 use crate::ejection::EjectionRules;
 use crate::health::State;
+use crate::maglev::Maglev;
 use crate::policy::{LoadBalancing, LoadMetric};
 use crate::sticky::StickyIndex;
 use crate::tier::Tier;
@@ -21,6 +22,8 @@ pub struct Group {
     pub(crate) backends: Slab<Backend>,
     pub(crate) sticky: StickyIndex,
     pub(crate) tier: Tier,
+    /// Made when it is first needed; gone with every change of who belongs to the group.
+    pub(crate) maglev: Option<Maglev>,
     pub(crate) rules: Rules,
 }
 
@@ -72,6 +75,7 @@ impl Group {
             sticky: StickyIndex::default(),
             tier: Tier::default(),
             rules: Rules::default(),
+            maglev: None,
         }
     }
 
@@ -93,7 +97,7 @@ impl Group {
     pub fn set_policy(&mut self, policy: LoadBalancing, metric: LoadMetric) {
         self.policy = policy;
         self.metric = metric;
-        self.tier.expire();
+        self.membership_changed();
     }
 
     /// Adds a backend, or changes the one of the same id.
@@ -151,6 +155,13 @@ impl Group {
         debug_assert!(*requests > 0, "a request was finished that had not been started");
         *requests = requests.saturating_sub(1);
         self.release(key.0)
+    }
+
+    /// A request to the backend took so long until its response began.
+    pub fn handle_response_time(&mut self, key: BackendKey, took: Duration, now: Instant) {
+        if let Some(backend) = self.backends.get_mut(key.0) {
+            backend.load.handle_response_time(took, now);
+        }
     }
 
     /// A new connection is being made. Nobody else makes one to a backend that failed before,
@@ -274,7 +285,7 @@ impl Group {
             .insert(Backend::new(spec, turn, self.rules.checked))
             .map_err(|_| GroupFull)?;
         self.sticky.insert(&self.backends, key);
-        self.tier.expire();
+        self.membership_changed();
         Ok(())
     }
 
@@ -284,12 +295,17 @@ impl Group {
             backend.spec = spec;
         }
         self.sticky.insert(&self.backends, key);
+        self.membership_changed();
+    }
+
+    fn membership_changed(&mut self) {
         self.tier.expire();
+        self.maglev = None;
     }
 
     fn retire(&mut self, key: Key) -> Option<Spec> {
         self.sticky.remove(key);
-        self.tier.expire();
+        self.membership_changed();
         self.backends.get_mut(key)?.removed = true;
         self.release(key)
     }

@@ -2,7 +2,10 @@
 //!
 //! Building it looks at every backend. It stays valid until the group's membership or a backend's
 //! health changes, or a wait ends, so that the usual pick costs no more in a large group: O(1) for
-//! the power of two, O(log n) for the weighted policies. Only the least loaded looks at everybody.
+//! the power of two, O(log n) for the weighted policies. Only the least loaded and rendezvous
+//! hashing look at everybody. With 10 000 backends (`tests/pick/speed.rs`, Xeon) the power of two
+//! takes 31 ns, Maglev 23 ns, at random 46 ns, in turn 59 ns, rendezvous 115 µs, the least loaded
+//! 188 µs; building it 130 to 390 µs.
 //!
 //! The weighted order is that of deadlines: each backend holds a *turn* on a common clock, the
 //! earliest goes first and moves on by a stride that is inverse to its weight. So shares are exact
@@ -45,7 +48,7 @@ enum Standing {
 impl Rank {
     const WORST: Self = Self { standing: Standing::Tried, weightless: true };
 
-    fn of(backend: &Backend, held: bool, tried: bool) -> Self {
+    pub(crate) fn of(backend: &Backend, held: bool, tried: bool) -> Self {
         let standing = match (tried, held, backend.spec.backup) {
             (true, _, _) => Standing::Tried,
             (false, true, _) => Standing::Held,
@@ -105,6 +108,19 @@ impl Tier {
     /// True when the members are there only because nobody else is.
     pub(crate) fn fails_open(&self) -> bool {
         self.rank.standing >= Standing::Held
+    }
+
+    /// True if the backend behind `key` is one of the members.
+    pub(crate) fn admits(
+        &self,
+        key: Key,
+        backend: &Backend,
+        now: Instant,
+        tried: &[BackendKey],
+    ) -> bool {
+        let held = backend.held_until(now).is_some();
+        let tried = tried.contains(&BackendKey(key));
+        !backend.removed && Rank::of(backend, held, tried) == self.rank
     }
 
     /// First turn of a backend that joins now: in the middle of its stride.

@@ -330,6 +330,13 @@ impl Context {
         self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
     }
 
+    /// A backend began to respond to a request that was sent then.
+    pub(crate) fn responded(&mut self, cluster: Option<Key>, backend: BackendKey, sent: Instant) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.handle_response_time(backend, self.now - sent, self.now);
+        }
+    }
+
     /// A request to a backend was answered well, or not.
     pub(crate) fn request_ended(&mut self, cluster: Option<Key>, backend: BackendKey, good: bool) {
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };

@@ -1,7 +1,26 @@
 //! Health checks and what else decides which backends are used.
 
-use super::Problem;
-use crate::state::{HealthCheck, Probe};
+use super::{Problem, field_name};
+use crate::state::{Affinity, HealthCheck, Probe};
+
+/// What clients are known by: a field, a cookie, or else their addresses.
+pub(crate) fn affinity(field: Option<String>, cookie: Option<String>) -> Result<Affinity, Problem> {
+    match (field, cookie) {
+        (Some(_), Some(_)) => {
+            let message = "clients are known by a field or by a cookie, not by both";
+            Err(Problem::new(message).help("remove one of them"))
+        }
+        (Some(name), None) => {
+            field_name("affinity_header", &name)?;
+            Ok(Affinity::Field(name))
+        }
+        (None, Some(name)) => {
+            field_name("affinity_cookie", &name)?;
+            Ok(Affinity::Cookie(name))
+        }
+        (None, None) => Ok(Affinity::SourceIp),
+    }
+}
 
 /// A check that can be made.
 pub(crate) fn health(check: &HealthCheck) -> Result<(), Problem> {

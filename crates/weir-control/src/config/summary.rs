@@ -214,5 +214,7 @@ fn policy(policy: LoadBalancing) -> &'static str {
         LoadBalancing::Random => "random",
         LoadBalancing::LeastLoaded => "least loaded",
         LoadBalancing::PowerOfTwo => "power of two",
+        LoadBalancing::Rendezvous => "rendezvous hashing",
+        LoadBalancing::Maglev => "Maglev hashing",
     }
 }

@@ -120,6 +120,18 @@ impl Listener {
 /// Bytes of a ClientHello that are looked at when nothing else is said.
 pub const HELLO_BYTES: u32 = 16_384;
 
+/// What a client is known by where a policy goes by a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Affinity {
+    /// Its address.
+    #[default]
+    SourceIp,
+    /// The value of this field; without it, its address.
+    Field(String),
+    /// The value of this cookie; without it, its address.
+    Cookie(String),
+}
+
 /// A group of backends that serve the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -151,6 +163,8 @@ pub struct Cluster {
     pub tls: Option<Box<BackendTls>>,
     /// PROXY protocol headers on its connections of TCP.
     pub proxy: Option<ProxyMode>,
+    /// What clients are told apart by, for policies that go by a key.
+    pub affinity: Affinity,
     /// How its backends are checked.
     pub health: Option<Box<HealthCheck>>,
     /// When its backends are ejected for the outcome of requests.

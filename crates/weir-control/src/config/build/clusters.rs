@@ -9,7 +9,7 @@ use crate::check;
 use crate::config::catalogue::{BACKEND_SCOPE, CLUSTER_SCOPE, ClusterProtocol};
 use crate::config::read::{Named, Reader};
 use crate::config::report::Diagnostic;
-use crate::state::{Backend, Carries, Cluster};
+use crate::state::{Affinity, Backend, Carries, Cluster};
 
 impl Builder<'_> {
     pub(super) fn add_cluster(&mut self, named: &Named<'_, Reader<'_>>) {
@@ -69,10 +69,19 @@ impl Builder<'_> {
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
+            affinity: self.affinity(table),
             health: self.health_check(table).map(Box::new),
             ejection: table.section("ejection").and_then(|table| ejection(&table)),
             slow_start: table.read("slow_start").unwrap_or_default(),
         }
+    }
+
+    fn affinity(&mut self, table: &Reader<'_>) -> Affinity {
+        let field: Option<String> = table.read("affinity_header");
+        let cookie: Option<String> = table.read("affinity_cookie");
+        let key = if field.is_some() { "affinity_header" } else { "affinity_cookie" };
+        let affinity = check::affinity(field, cookie);
+        self.accept(affinity, table.span_of(key)).unwrap_or_default()
     }
 
     fn hashes(&mut self, table: &Reader<'_>) -> Vec<String> {

@@ -17,6 +17,8 @@ pub(in super::super) static CLUSTER: Section = Section {
         required("backends", Kind::Tables(&BACKEND), "The servers."),
         text("load_balancing", Kind::Word(words::<LoadBalancing>), "ROUND_ROBIN", BALANCING),
         text("load_metric", Kind::Word(words::<LoadMetric>), "CONNECTIONS", METRIC),
+        key("affinity_header", Kind::Text, Without::Other("the address"), AFFINITY_HEADER),
+        key("affinity_cookie", Kind::Text, Without::Other("the address"), AFFINITY_COOKIE),
         flag("sticky_session", false, "Keep a client on one backend with a cookie."),
         flag("https_redirect", false, "Answer with a redirect to `https`."),
         key("https_redirect_port", PORT, Without::Other("443"), "Port of that redirect."),
@@ -36,6 +38,8 @@ pub(in super::super) static CLUSTER: Section = Section {
     later: &[Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never }],
 };
 
+const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
+const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
 const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
 const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
                           protocol: the client's, if its listener has `expect_proxy`.";

@@ -148,8 +148,8 @@ impl Words for LoadBalancing {
         ("RANDOM", Some(Self::Random)),
         ("LEAST_LOADED", Some(Self::LeastLoaded)),
         ("POWER_OF_TWO", Some(Self::PowerOfTwo)),
-        ("HRW", None),
-        ("MAGLEV", None),
+        ("HRW", Some(Self::Rendezvous)),
+        ("MAGLEV", Some(Self::Maglev)),
     ];
 }
 
@@ -158,6 +158,7 @@ impl Words for LoadMetric {
         ("CONNECTIONS", Some(Self::Connections)),
         ("REQUESTS", Some(Self::Requests)),
         ("CONNECTION_TIME", Some(Self::ConnectionTime)),
+        ("RESPONSE_TIME", Some(Self::ResponseTime)),
     ];
 }
 

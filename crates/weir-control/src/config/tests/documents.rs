@@ -68,7 +68,7 @@ fn schema_and_checker_agree() {
         small_with("back_timeout = 0"),
         small_with("access_logs_format = \"protobuf\""),
         small_with("command_allowed_uids = [-1]"),
-        cluster_with("load_balancing = \"MAGLEV\""),
+        cluster_with("load_balancing = \"MAGLEF\""),
         cluster_with("health_check = { mode = \"ping\" }"),
         frontend_with("certificate = 1"),
         https_with("tls_versions = [\"TLS_V14\"]"),

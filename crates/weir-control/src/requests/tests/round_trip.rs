@@ -13,10 +13,10 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, EjectionRules,
-    Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener, ListenerTls,
-    LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyMode, Redirect, RedirectScheme,
-    State, TlsVersion,
+    Affinity, Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition,
+    EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener,
+    ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyMode, Redirect,
+    RedirectScheme, State, TlsVersion,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -197,8 +197,8 @@ fn ejection() -> impl Strategy<Value = EjectionRules> {
 }
 
 fn cluster() -> impl Strategy<Value = Cluster> {
-    use LoadBalancing::{LeastLoaded, PowerOfTwo, Random, RoundRobin};
-    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo]);
+    use LoadBalancing::{LeastLoaded, Maglev, PowerOfTwo, Random, Rendezvous, RoundRobin};
+    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo, Rendezvous, Maglev]);
     let metric =
         select(vec![LoadMetric::Connections, LoadMetric::Requests, LoadMetric::ConnectionTime]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -218,6 +218,11 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         )| {
             Cluster {
                 proxy,
+                affinity: match id {
+                    0 => Affinity::SourceIp,
+                    1 => Affinity::Field("x-tenant".into()),
+                    _ => Affinity::Cookie("tenant".into()),
+                },
                 health: health.map(Box::new),
                 ejection,
                 slow_start: Duration::from_secs(slow),
