@@ -2,7 +2,7 @@
 //!
 //! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
-//! announces them. The channel is trusted: both ends were built for the same [`VERSION`].
+//! announces them, connections with the [`Passed`] that describes them. The channel is trusted: both ends were built for the same [`VERSION`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub use crate::packed::{pack as encode, unpack as decode};
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -76,6 +76,14 @@ pub enum ToWorker {
         /// From reception.
         deadline: Duration,
     },
+    /// Others have the listening sockets: stop accepting at once, give every connection back that
+    /// can be passed on, finish the rest as for [`ToWorker::Drain`].
+    Retire {
+        /// From reception.
+        deadline: Duration,
+    },
+    /// A connection that another worker has passed on: one descriptor is attached.
+    Passed(Passed),
     /// Answer with [`ToMain::Pong`].
     Ping(u64),
     /// Open log files again.
@@ -135,13 +143,33 @@ pub enum ToMain {
     },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
+    /// A connection for another worker: one descriptor is attached.
+    Passed(Passed),
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
     Drained {
         /// Sessions that were cut because the deadline passed.
         cut: usize,
+        /// Connections that have ended by themselves meanwhile.
+        finished: usize,
     },
+}
+
+/// A client connection between two requests, as it passes from one worker to another. Nothing of it
+/// is in the memory of either: what the client has sent waits in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The listener it came from.
+    pub listener: SocketAddr,
+    /// The other end.
+    pub client: SocketAddr,
+    /// Requests that it has brought so far; 0: it was accepted and nobody has looked at it.
+    pub requests: u64,
+    /// How long it has waited for the next one.
+    pub waited: Duration,
+    /// Its identity in logs, if it has one.
+    pub id: Option<[u8; 26]>,
 }
 
 /// A change of what a worker knows of backends.

@@ -3,7 +3,8 @@
 //! Must not know: a byte of traffic, HTTP.
 //!
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
-//! * `replace`: the life of workers; `stop`: their end; `worker_process`: one of them.
+//! * `replace`: the life of workers; `succession`: one in the place of another; `stop`: their end;
+//!   `hear`: what they say; `worker_process`: one of them.
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
@@ -20,6 +21,7 @@ mod changes;
 mod control;
 mod dry_run;
 mod error;
+mod hear;
 mod history;
 mod home;
 mod limits;
@@ -33,6 +35,7 @@ mod slot;
 mod sockets;
 mod start;
 mod stop;
+mod succession;
 mod supervise;
 mod tickets;
 mod token;

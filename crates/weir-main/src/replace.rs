@@ -10,7 +10,7 @@ use weir_control::channel::{Settings, ToWorker};
 
 use crate::Error;
 use crate::supervise::{Stage, Supervisor};
-use crate::worker_process::{WorkerProcess, order_frames};
+use crate::worker_process::{End, WorkerProcess, order_frames};
 
 impl Supervisor {
     /// Fills the empty slots whose time has come.
@@ -39,14 +39,28 @@ impl Supervisor {
         }
     }
 
-    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
-    /// empty, or what an earlier one was told of the same state.
     fn start_worker(
         &mut self,
         slot: u16,
         frames: &mut Vec<Vec<u8>>,
         now: Instant,
     ) -> io::Result<i32> {
+        let worker = self.new_worker(slot, frames, now)?;
+        let pid = worker.pid();
+        let place = &mut self.slots[usize::from(slot)];
+        place.worker = Some(worker);
+        place.start_at = Instant::FAR;
+        Ok(pid)
+    }
+
+    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
+    /// empty, or what an earlier one was told of the same state.
+    pub(crate) fn new_worker(
+        &self,
+        slot: u16,
+        frames: &mut Vec<Vec<u8>>,
+        now: Instant,
+    ) -> io::Result<WorkerProcess> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
         worker.send(&self.tickets.message());
@@ -58,11 +72,7 @@ impl Supervisor {
             *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
         }
         worker.send_frames(frames);
-        let pid = worker.pid();
-        let place = &mut self.slots[usize::from(slot)];
-        place.worker = Some(worker);
-        place.start_at = Instant::FAR;
-        Ok(pid)
+        Ok(worker)
     }
 
     pub(crate) fn settings_of(&self, slot: u16) -> Settings {
@@ -70,21 +80,18 @@ impl Supervisor {
         Settings { worker: slot, core, ..self.plan.settings.clone() }
     }
 
-    /// The process of `slot` may have ended.
-    pub(crate) fn notice_end(&mut self, slot: u16, now: Instant) {
-        // Its last words come first: they may explain its end.
-        self.read_messages(slot, now);
-        let place = &mut self.slots[usize::from(slot)];
-        let Some(worker) = &place.worker else { return };
-        let Some(end) = worker.end() else { return };
+    /// The worker of `slot` has ended.
+    pub(crate) fn worker_ended(&mut self, slot: u16, end: &End, lifetime: Duration, now: Instant) {
+        let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
         let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
-        let lifetime = worker.lifetime(now);
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());
         }
-        place.worker = None;
         self.note_gone(slot);
         self.note_speechless(slot);
+        if self.succeeded_early(slot, &what) {
+            return;
+        }
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),

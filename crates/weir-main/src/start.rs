@@ -93,6 +93,7 @@ pub fn run(
         found: false,
         retiring: Vec::new(),
         spare_host: None,
+        leaving: Vec::new(),
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,

@@ -7,12 +7,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
 use weir_control::order::Order;
 use weir_sys::{Channel, Child, Epoll, ExitReason};
 
@@ -164,17 +164,22 @@ impl WorkerProcess {
     }
 
     fn watch(&self, epoll: &Epoll) -> io::Result<()> {
-        let slot = self.slot;
-        epoll.add_level(self.child.as_fd(), Token::Process(slot).into(), true, false)?;
+        let pid = self.pid();
+        epoll.add_level(self.child.as_fd(), Token::Process(pid).into(), true, false)?;
         if self.listens() {
-            epoll.add_level(self.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+            epoll.add_level(self.channel.as_fd(), Token::Channel(pid).into(), true, false)?;
         }
         Ok(())
     }
 
-    /// Nothing waits to be sent.
+    /// Nothing waits to be sent, and no descriptor that came is of a message that did not.
     pub(crate) fn is_told(&self) -> bool {
-        !self.channel.wants_write()
+        !self.channel.wants_write() && !self.channel.holds_descriptors()
+    }
+
+    /// The descriptor of the message that was received last.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.channel.take_fd()
     }
 
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
@@ -249,6 +254,19 @@ impl WorkerProcess {
         }
     }
 
+    /// The same, after another one serves in its place.
+    pub(crate) fn retire(&mut self, deadline: Duration) {
+        self.send(&ToWorker::Retire { deadline });
+        if self.listens() {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    /// Gives it a connection that another one has passed on.
+    pub(crate) fn adopt_connection(&mut self, passed: Passed, connection: BorrowedFd<'_>) {
+        self.send_with(&ToWorker::Passed(passed), Some(connection));
+    }
+
     fn send_with(&mut self, message: &ToWorker, fd: Option<BorrowedFd<'_>>) {
         if self.listens() {
             let frame = encode(message);
@@ -272,7 +290,7 @@ impl WorkerProcess {
         self.require(flushed);
         let wants_write = self.channel.wants_write();
         if wants_write != self.watches_write {
-            let token = Token::Channel(self.slot).into();
+            let token = Token::Channel(self.pid()).into();
             let watched = epoll.modify_level(self.channel.as_fd(), token, true, wants_write);
             self.require(watched);
             self.watches_write = wants_write;

@@ -177,6 +177,11 @@ impl Channel {
         self.descriptors.pop_front()
     }
 
+    /// Descriptors were received whose frames were not taken.
+    pub fn holds_descriptors(&self) -> bool {
+        !self.descriptors.is_empty()
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 64 << 10];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];

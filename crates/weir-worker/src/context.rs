@@ -16,6 +16,7 @@ use weir_sys::Epoll;
 use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
 use crate::date::Date;
+use crate::front::Front;
 use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
@@ -54,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) scratch: Vec<u8>,
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
+    /// While draining: another worker takes connections that can be passed on.
+    pub(crate) passing: bool,
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
@@ -94,6 +97,7 @@ impl Context {
             },
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
             drain_until: None,
+            passing: false,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
             handshakes_left: 0,
@@ -105,6 +109,11 @@ impl Context {
 
     pub(crate) fn draining(&self) -> bool {
         self.drain_until.is_some()
+    }
+
+    /// A connection that has no request under way is to be closed here.
+    pub(crate) fn closes_idle(&self, front: &Front) -> bool {
+        self.draining() && !(self.passing && front.can_pass())
     }
 
     /// A new identity for a session or request.

@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_control::channel::{self, Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{self, Passed, Question, Settings, ToMain, ToWorker, decode, encode};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
-use weir_sys::{Channel, Epoll, TcpListener};
+use weir_sys::{Channel, Epoll, TcpListener, TcpStream};
 
 use crate::apply::{Batch, Draft, Sockets, commit};
 use crate::context::Context;
@@ -23,10 +23,19 @@ use crate::token::Token;
 /// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
+/// How long main may take to hear the last word.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// What only the worker itself can carry out.
 pub(crate) enum Command {
     /// Stop accepting, finish, leave.
     Drain(Duration),
+    /// The same, but others accept already and take what can be passed on.
+    Retire(Duration),
+    /// Nobody takes connections any more that could be passed on.
+    CloseIdle,
+    /// Serve a connection of another worker.
+    Adopt(Passed, TcpStream),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
@@ -224,6 +233,10 @@ impl Control {
                 None
             }
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
+            ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
+            ToWorker::Passed(passed) => {
+                Some(Command::Adopt(passed, self.channel.take_fd()?.into()))
+            }
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
                 None
@@ -305,9 +318,35 @@ impl Control {
         None
     }
 
-    /// The last word.
-    pub(crate) fn drained(&mut self, cut: usize) {
-        self.say(&ToMain::Drained { cut });
+    /// Gives a connection to another worker; false when there is no way to it.
+    #[must_use]
+    pub(crate) fn pass(&mut self, passed: Passed, stream: &TcpStream) -> bool {
+        // The turn looks whether all of it was sent.
+        self.readable = true;
+        !self.gone
+            && encode(&ToMain::Passed(passed))
+                .is_ok_and(|bytes| self.channel.send(&bytes, Some(stream.as_fd())).is_ok())
+    }
+
+    /// Nothing waits to be sent to main.
+    pub(crate) fn is_told(&self) -> bool {
+        self.gone || !self.channel.wants_write()
+    }
+
+    /// The last word. It is waited for, since this process ends after it.
+    pub(crate) fn drained(&mut self, cut: usize, finished: usize) {
+        self.say(&ToMain::Drained { cut, finished });
+        let until = weir_sys::now() + LAST_WORD;
+        while !self.is_told() && weir_sys::now() < until && self.channel.flush().is_ok() {
+            let wait = || {
+                let mut epoll = Epoll::new(1)?;
+                epoll.add_level(self.channel.as_fd(), 0, false, true)?;
+                epoll.wait(Some(until.since(weir_sys::now())))
+            };
+            if wait().is_err() {
+                return;
+            }
+        }
     }
 
     /// Errors show in the next read: main is gone.
@@ -343,7 +382,7 @@ impl Control {
         cx.observe.main_gone(error);
         let _ = cx.epoll.remove(self.channel.as_fd());
         if cx.draining() {
-            return None;
+            return std::mem::take(&mut cx.passing).then_some(Command::CloseIdle);
         }
         let token = Token::Meeting.to_bits();
         let meeting = self.meeting.as_ref().map(Meeting::as_fd);

@@ -19,6 +19,7 @@ mod control;
 mod date;
 mod explain;
 mod front;
+mod handover;
 mod meeting;
 mod multiplex;
 mod observe;

@@ -24,6 +24,7 @@ use crate::Plan;
 use crate::control::{Asker, HandedControl};
 use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
+use crate::succession::HandedLeaving;
 use crate::supervise::Supervisor;
 use crate::worker_process::HandedWorker;
 
@@ -60,6 +61,9 @@ pub(super) struct Handover {
     pub(super) hash: u64,
     pub(super) sockets: Vec<HandedGroup>,
     pub(super) slots: Vec<HandedSlot>,
+    /// Workers that finish.
+    #[serde(default)]
+    pub(super) leaving: Vec<HandedLeaving>,
     /// Who accepts from sockets that there is no slot for.
     pub(super) spare_host: Option<i32>,
     pub(super) control: Option<HandedControl>,
@@ -92,6 +96,7 @@ impl Handover {
             hash: main.hash.value(),
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
+            leaving: main.leaving.iter().map(|leaving| leaving.hand_over(now)).collect(),
             spare_host: main.spare_host,
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
@@ -104,10 +109,11 @@ impl Handover {
     pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let sockets = self.sockets.iter().flat_map(|group| group.sockets.iter().copied());
         let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
+        let leaving = self.leaving.iter().flat_map(HandedLeaving::descriptors);
         let control = self.control.iter().flat_map(HandedControl::descriptors);
         let workers = workers.flat_map(HandedWorker::descriptors);
         let own = [self.image].into_iter().chain(self.lock);
-        own.chain(sockets).chain(workers).chain(control)
+        own.chain(sockets).chain(workers).chain(leaving).chain(control)
     }
 
     /// The file of it and of the state.

@@ -68,8 +68,9 @@ impl Worker<'_> {
             }
             (ToWorker::Ping(_), "deaf") | (ToWorker::Drain { .. }, "stubborn") => {}
             (ToWorker::Ping(number), _) => self.say(&ToMain::Pong(*number)),
-            (ToWorker::Drain { .. }, behaviour) => {
-                self.say(&ToMain::Drained { cut: if behaviour == "cutting" { 2 } else { 0 } });
+            (ToWorker::Drain { .. } | ToWorker::Retire { .. }, behaviour) => {
+                let cut = if behaviour == "cutting" { 2 } else { 0 };
+                self.say(&ToMain::Drained { cut, finished: 0 });
                 exit(0);
             }
             (ToWorker::Prepare { epoch, .. }, _) => self.say(&ToMain::Prepared { epoch: *epoch }),
@@ -79,7 +80,8 @@ impl Worker<'_> {
                 | ToWorker::Orders(_)
                 | ToWorker::Ask { .. }
                 | ToWorker::TicketKeys(_)
-                | ToWorker::LogFilter(_),
+                | ToWorker::LogFilter(_)
+                | ToWorker::Passed(_),
                 _,
             ) => {}
             (ToWorker::ReopenLogs, _) => println!("worker {} opened its logs again", self.id),

@@ -178,6 +178,11 @@ impl Session {
                 self.counted = connection.map(|ended| ended.counted).unwrap_or_default();
             }
         }
+        self.forget(cx);
+    }
+
+    /// Releases what it has beside its stage and its front.
+    pub(crate) fn forget(mut self, cx: &mut Context) -> Front {
         self.unreserve(cx);
         self.alarm.cancel(&mut cx.wheel);
         if self.starved {
@@ -186,5 +191,6 @@ impl Session {
         for cluster in self.counted.drain(..) {
             cx.per_address.leave(cluster, self.client.ip());
         }
+        self.front
     }
 }

@@ -74,6 +74,7 @@ const LINES: &[(&str, &str)] = &[
     ("shutdown", "SoftStop"),
     ("shutdown --hard", "HardStop"),
     ("upgrade", "UpgradeMain"),
+    ("upgrade --main", "UpgradeMain"),
     ("upgrade --worker 3", "UpgradeWorker"),
     ("status", "Status"),
     ("logging info,weir=debug", "Logging"),

@@ -101,6 +101,7 @@ impl Verb {
     pub(crate) fn run(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         match self {
             Self::Events => process::follow(Console::open(globals)?),
+            Self::Upgrade(args) => args.run(Console::open_patiently(globals)?),
             Self::Diff(args) => {
                 let console = Console::open(globals);
                 args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
@@ -113,10 +114,7 @@ impl Verb {
     fn ask(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         // Before the connection: it may have a mistake of its own.
         let request = self.request()?;
-        let mut console = match self {
-            Self::Upgrade(_) => Console::open_patiently(globals)?,
-            _ => Console::open(globals)?,
-        };
+        let mut console = Console::open(globals)?;
         if let Self::Metrics(verb) = self
             && let Some(period) = verb.refresh()
         {

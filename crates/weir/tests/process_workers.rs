@@ -1,0 +1,167 @@
+//! Workers are replaced while they serve, and no connection is lost.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread::JoinHandle;
+
+use process_support::connect;
+use process_support::control::{bad, good, pids};
+use process_support::held::is_one;
+use process_support::installed::Installed;
+use weir_client::proto::request::RequestType;
+use weir_client::{Client, Options};
+use weir_testkit::process::{PATIENCE, eventually, is_running};
+
+/// A request for `traffic.example` on a connection that is kept; its answer ends with the target.
+fn exchange(stream: &mut TcpStream, target: &str) {
+    send(stream, target);
+    answer(stream, target);
+}
+
+fn send(stream: &mut TcpStream, target: &str) {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: traffic.example\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("sent");
+}
+
+fn answer(stream: &mut TcpStream, target: &str) {
+    let (end, mut text, mut bytes) = (format!("\r\n\r\n{target}"), String::new(), [0; 4096]);
+    while !text.ends_with(&end) {
+        let count = stream.read(&mut bytes).expect("an answer");
+        assert!(count > 0, "the connection ended after {text:?}");
+        text.push_str(std::str::from_utf8(&bytes[..count]).expect("text"));
+    }
+    assert!(text.starts_with("HTTP/1.1 200 "), "{text:?}");
+    assert!(!text.to_lowercase().contains("connection: close"), "{text:?}");
+}
+
+/// The number before a word of the account of a replaced worker, in all of a text.
+fn counted(text: &str, word: &str) -> usize {
+    let word = format!(" {word}");
+    let parts = text.split(&word);
+    let numbers = parts.map(|part| part.rsplit(' ').next().and_then(|n| n.parse::<usize>().ok()));
+    numbers.flatten().sum()
+}
+
+fn replace_all(installed: &Installed) -> String {
+    let replace = |id: &str| good(&installed.proxy, &["upgrade", "--worker", id]);
+    [replace("0"), replace("1")].concat()
+}
+
+/// The same, while something else is done.
+fn replacing_all(installed: &Installed) -> JoinHandle<String> {
+    let options = Options { timeout: Some(PATIENCE), max_frame_bytes: 100_000 };
+    let socket = installed.proxy.config.in_directory("control.sock");
+    let mut client = Client::connect(&socket, options).expect("connected");
+    let mut replace = move |id| client.request(RequestType::UpgradeWorker(id)).expect("replaced");
+    std::thread::spawn(move || [0, 1].map(|id| replace(id).message).concat())
+}
+
+#[test]
+fn workers_are_replaced_again_and_again_while_traffic_runs() {
+    let installed = Installed::start();
+    let (traffic, single) = (installed.traffic(), installed.single_requests());
+    let epoch = is_one(&installed.proxy);
+    for _ in 0..5 {
+        let before = pids(&installed.proxy);
+        let text = replace_all(&installed);
+        assert_eq!(counted(&text, "cut"), 0, "{text}");
+        let after = pids(&installed.proxy);
+        assert_eq!(after.len(), 2, "{after:?}");
+        assert!(!after.iter().any(|pid| before.contains(pid)), "{before:?} {after:?}");
+        assert!(!before.into_iter().any(is_running));
+        traffic.goes_on(5);
+        assert_eq!(is_one(&installed.proxy), epoch);
+    }
+    traffic.finish();
+    single.finish();
+}
+
+#[test]
+fn connections_between_two_requests_go_on_at_the_successor() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/before"));
+    let text = replace_all(&installed);
+    assert_eq!(counted(&text, "passed on"), 20, "{text}");
+    clients.iter_mut().for_each(|client| exchange(client, "/after"));
+    // And once more: what has been passed on can be again.
+    let text = replace_all(&installed);
+    assert_eq!(counted(&text, "passed on"), 20, "{text}");
+    clients.iter_mut().for_each(|client| exchange(client, "/again"));
+}
+
+#[test]
+fn connections_that_have_said_nothing_yet_go_on_too() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    let text = replace_all(&installed);
+    // Those that were still in the queue of a socket are the successor's without that.
+    assert!(counted(&text, "passed on") <= 20, "{text}");
+    assert_eq!(counted(&text, "ended") + counted(&text, "cut"), 0, "{text}");
+    clients.iter_mut().for_each(|client| exchange(client, "/first"));
+}
+
+#[test]
+fn what_comes_while_a_connection_passes_is_answered_by_the_successor() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/before"));
+    let replacing = replacing_all(&installed);
+    let mut number = 0;
+    while !replacing.is_finished() {
+        number += 1;
+        let target = format!("/{number}");
+        clients.iter_mut().for_each(|client| send(client, &target));
+        clients.iter_mut().for_each(|client| answer(client, &target));
+    }
+    replacing.join().expect("no panic");
+    clients.iter_mut().for_each(|client| exchange(client, "/after"));
+}
+
+#[test]
+fn a_request_in_flight_finishes_and_its_connection_goes_on() {
+    let installed = Installed::start();
+    let mut clients: Vec<_> = (0..8).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| send(client, "/held"));
+    installed.backend.until_waiting(8);
+    let before = pids(&installed.proxy);
+    let replacing = replacing_all(&installed);
+    eventually("the old one is seen to finish", || pids(&installed.proxy).len() == 3);
+    // Others are served, and changes made, meanwhile.
+    let mut other = connect(installed.proxy.address);
+    exchange(&mut other, "/other");
+    good(&installed.proxy, &["cluster", "add", "--id", "x", "--load-balancing-policy", "random"]);
+    assert!(before.iter().all(|pid| is_running(*pid)));
+    installed.backend.let_go();
+    clients.iter_mut().for_each(|client| answer(client, "/held"));
+    let text = replacing.join().expect("no panic");
+    assert_eq!(counted(&text, "cut"), 0, "{text}");
+    clients.iter_mut().for_each(|client| exchange(client, "/after"));
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn all_are_replaced_after_main() {
+    let installed = Installed::start();
+    let traffic = installed.traffic();
+    let before = pids(&installed.proxy);
+    let text = good(&installed.proxy, &["upgrade"]);
+    assert!(text.contains("runs as main"), "{text}");
+    let after = pids(&installed.proxy);
+    assert!(after.len() == 2 && !after.iter().any(|pid| before.contains(pid)), "{after:?}");
+    traffic.finish();
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn a_worker_that_is_not_there_cannot_be_replaced() {
+    let installed = Installed::start();
+    let sentence = bad(&installed.proxy, &["upgrade", "--worker", "2"]);
+    assert!(sentence.contains("there is no worker 2: there are 2"), "{sentence}");
+}
