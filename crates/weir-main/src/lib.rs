@@ -4,7 +4,7 @@
 //!
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
 //! * `replace`: the life of workers; `succession`: one in the place of another; `stop`: their end;
-//!   `hear`: what they say; `worker_process`: one of them.
+//!   `headcount`: how many there are; `hear`: what they say; `worker_process`: one of them.
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
@@ -21,6 +21,7 @@ mod changes;
 mod control;
 mod dry_run;
 mod error;
+mod headcount;
 mod hear;
 mod history;
 mod home;

@@ -9,6 +9,7 @@ use weir_base::Instant;
 use weir_control::channel::{Settings, ToWorker};
 
 use crate::Error;
+use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
 use crate::worker_process::{End, WorkerProcess, order_frames};
 
@@ -146,19 +147,23 @@ impl Supervisor {
         self.lend_spare_sockets();
     }
 
-    /// Sockets that there is no slot for, because there were more workers once, are lent to any
-    /// worker: clients come to them as to all others.
+    /// Sockets that there is no slot for, because there were more workers once, are lent to those
+    /// that serve, by turns: clients come to them as to all others.
     fn lend_spare_sockets(&mut self) {
         let spare = self.plan.worker_count..self.sockets.slots();
-        if spare.is_empty() || self.spare_host.is_some_and(|pid| self.process(pid)) {
-            return;
+        for (turn, slot) in spare.enumerate() {
+            if self.spare_hosts.get(&slot).is_some_and(|pid| self.process(*pid)) {
+                continue;
+            }
+            let serving = self.slots_that(Slot::serves).count();
+            let mut hosts = self.slots.iter_mut().filter(|slot| slot.serves());
+            let Some(turn) = turn.checked_rem(serving) else { return };
+            let Some(host) = hosts.nth(turn).and_then(|slot| slot.worker.as_mut()) else { return };
+            for (address, socket) in self.sockets.of_slot(slot) {
+                host.lend(address, socket);
+            }
+            self.spare_hosts.insert(slot, host.pid());
         }
-        let serving = self.slots.iter_mut().find(|slot| slot.serves());
-        let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { return };
-        for (address, socket) in spare.flat_map(|slot| self.sockets.of_slot(slot)) {
-            host.lend(address, socket);
-        }
-        self.spare_host = Some(host.pid());
     }
 
     /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and

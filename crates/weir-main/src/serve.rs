@@ -103,6 +103,7 @@ impl Supervisor {
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
             R::UpgradeMain(_) => self.upgrade(asker, now),
+            R::SetWorkerCount(count) => self.set_worker_count(asker, count, now),
             R::UpgradeWorker(id) => self.upgrade_worker(asker, id, now),
             other => match missing(&other) {
                 Some(sentence) => self.answer(&asker, &Response::failure(sentence)),
@@ -268,7 +269,9 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
             "active health checks are not carried out by this version"
         }
-        R::LaunchWorker(_) => "workers are started by worker_count in the configuration only",
+        R::LaunchWorker(_) => {
+            "workers are not started one by one: `weir workers set` says how many there are"
+        }
         R::ReturnListenSockets(_) => "listening sockets are not given to clients",
         _ => return None,
     })

@@ -12,6 +12,7 @@
 //! Invariants: a worker is told to retire only when another one accepts from all of its sockets; no
 //! change of the state begins while a successor is not ready; one that finishes has until a deadline.
 
+use std::fmt;
 use std::os::fd::{AsFd, RawFd};
 use std::time::Duration;
 
@@ -51,10 +52,32 @@ pub(crate) struct Leaving {
     /// It is killed then.
     until: Instant,
     tell_at: Instant,
-    /// Connections that others got from it.
+    account: Account,
+}
+
+/// What became of the connections of a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// Others got them.
     passed: usize,
+    /// They have ended in their own time.
     finished: usize,
     cut: usize,
+}
+
+impl Account {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.finished += other.finished;
+        self.cut += other.cut;
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, finished, cut } = self;
+        write!(f, "connections: {passed} passed on, {finished} ended, {cut} cut")
+    }
 }
 
 /// The same as it passes from one image of main to the next.
@@ -65,7 +88,7 @@ pub(crate) struct HandedLeaving {
     heir: Option<i32>,
     asker: Option<Asker>,
     time: Duration,
-    passed: usize,
+    account: Account,
 }
 
 impl HandedLeaving {
@@ -84,8 +107,7 @@ impl Leaving {
         (heir, asker): (Option<i32>, Option<Asker>),
         (until, tell_at): (Instant, Instant),
     ) -> Self {
-        let (passed, finished, cut) = (0, 0, 0);
-        Self { worker, slot, heir, asker, until, tell_at, passed, finished, cut }
+        Self { worker, slot, heir, asker, until, tell_at, account: Account::default() }
     }
 
     /// When something is due.
@@ -102,7 +124,7 @@ impl Leaving {
             heir: self.heir,
             asker: self.asker,
             time: self.until.since(now),
-            passed: self.passed,
+            account: self.account,
         }
     }
 
@@ -112,19 +134,14 @@ impl Leaving {
         epoll: &Epoll,
         now: Instant,
     ) -> std::io::Result<Self> {
-        let HandedLeaving { worker, slot, heir, asker, time, passed } = handed;
+        let HandedLeaving { worker, slot, heir, asker, time, account } = handed;
         let worker = WorkerProcess::resume(slot, worker, epoll, now)?;
         let times = (now + time, now + TELL_PERIOD);
-        Ok(Self { passed, ..Self::new(worker, slot, (heir, asker), times) })
+        Ok(Self { account, ..Self::new(worker, slot, (heir, asker), times) })
     }
 
     fn name(&self) -> String {
         format!("worker {} (pid {})", self.slot, self.worker.pid())
-    }
-
-    fn account(&self) -> String {
-        let Self { passed, finished, cut, .. } = self;
-        format!("connections: {passed} passed on, {finished} ended, {cut} cut")
     }
 }
 
@@ -242,7 +259,8 @@ impl Supervisor {
             ToMain::Passed(passed) => self.pass_on(index, passed),
             ToMain::Drained { cut, finished } => {
                 leaving.worker.has_drained();
-                (leaving.cut, leaving.finished) = (cut, finished);
+                leaving.account.finished += finished;
+                leaving.account.cut += cut;
                 if cut > 0 {
                     self.note_cut(slot, cut);
                 }
@@ -256,15 +274,15 @@ impl Supervisor {
     fn pass_on(&mut self, index: usize, passed: Passed) {
         let leaving = &mut self.leaving[index];
         let Some(connection) = leaving.worker.take_descriptor() else { return };
-        let (slot, turn) = (leaving.slot, leaving.passed);
+        let (slot, turn) = (leaving.slot, leaving.account.passed);
         match self.taker(slot, turn) {
             Some(taker) => {
                 taker.adopt_connection(passed, connection.as_fd());
-                self.leaving[index].passed += 1;
+                self.leaving[index].account.passed += 1;
             }
             None => {
                 warn!("the connection of client {} is closed: no worker takes it", passed.client);
-                self.leaving[index].cut += 1;
+                self.leaving[index].account.cut += 1;
             }
         }
     }
@@ -305,7 +323,8 @@ impl Supervisor {
         if let Some(home) = &self.home {
             home.forget_worker(leaving.slot, leaving.worker.pid());
         }
-        let account = leaving.account();
+        let account = leaving.account;
+        self.note_left(leaving.worker.pid(), account);
         let place = leaving.heir.map(|pid| format!(", and pid {pid} serves in its place"));
         let place = place.unwrap_or_default();
         let response = if end.by_itself {

@@ -16,6 +16,7 @@ use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
+use crate::headcount::Resize;
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
@@ -74,8 +75,11 @@ pub(crate) struct Supervisor {
     pub(crate) found: bool,
     /// Workers that another main has left, until others serve in their place.
     pub(crate) retiring: Vec<Orphan>,
-    /// The process id of the worker that accepts from sockets that there is no slot for.
-    pub(crate) spare_host: Option<i32>,
+    /// Who accepts from sockets that there is no slot for: process ids, by number of the slot that
+    /// there was once.
+    pub(crate) spare_hosts: BTreeMap<u16, i32>,
+    /// The number of workers changes.
+    pub(crate) resize: Option<Resize>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -183,7 +187,8 @@ impl Supervisor {
         let starts = empty.map(|slot| slot.start_at);
         let workers = self.workers().map(|worker| worker.deadline(self.plan.worker_timeout));
         let leaving = self.leaving.iter().map(Leaving::deadline);
-        let slots = starts.chain(workers).chain(leaving);
+        let resize = self.resize.iter().map(Resize::deadline);
+        let slots = starts.chain(workers).chain(leaving).chain(resize);
         let until = match self.stage {
             Stage::Ending { until, .. } => until,
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
@@ -215,6 +220,7 @@ impl Supervisor {
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         self.attend_leaving(now);
+        self.attend_resize(now);
         let patience = self.plan.worker_timeout;
         self.workers_mut().for_each(|worker| worker.attend(now, patience));
         let ending = matches!(self.stage, Stage::Ending { .. });

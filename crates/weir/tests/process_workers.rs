@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 
 use process_support::connect;
 use process_support::control::{bad, good, pids};
-use process_support::held::is_one;
+use process_support::held::{is_one, stop};
 use process_support::installed::Installed;
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
-use weir_testkit::process::{PATIENCE, eventually, is_running};
+use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
 
 /// A request for `traffic.example` on a connection that is kept; its answer ends with the target.
 fn exchange(stream: &mut TcpStream, target: &str) {
@@ -50,11 +50,15 @@ fn replace_all(installed: &Installed) -> String {
     [replace("0"), replace("1")].concat()
 }
 
-/// The same, while something else is done.
-fn replacing_all(installed: &Installed) -> JoinHandle<String> {
+fn client(installed: &Installed) -> Client {
     let options = Options { timeout: Some(PATIENCE), max_frame_bytes: 100_000 };
     let socket = installed.proxy.config.in_directory("control.sock");
-    let mut client = Client::connect(&socket, options).expect("connected");
+    Client::connect(&socket, options).expect("connected")
+}
+
+/// The same, while something else is done.
+fn replacing_all(installed: &Installed) -> JoinHandle<String> {
+    let mut client = client(installed);
     let mut replace = move |id| client.request(RequestType::UpgradeWorker(id)).expect("replaced");
     std::thread::spawn(move || [0, 1].map(|id| replace(id).message).concat())
 }
@@ -164,4 +168,87 @@ fn a_worker_that_is_not_there_cannot_be_replaced() {
     let installed = Installed::start();
     let sentence = bad(&installed.proxy, &["upgrade", "--worker", "2"]);
     assert!(sentence.contains("there is no worker 2: there are 2"), "{sentence}");
+}
+
+fn set(installed: &Installed, count: u16) -> String {
+    good(&installed.proxy, &["workers", "set", &count.to_string()])
+}
+
+#[test]
+fn there_are_more_and_fewer_workers_while_traffic_runs() {
+    let installed = Installed::start();
+    let (traffic, single) = (installed.traffic(), installed.single_requests());
+    for count in [4, 1, 3, 2, 5, 2] {
+        let text = set(&installed, count);
+        assert!(text.contains(&format!("the number of workers is {count}")), "{text}");
+        assert_eq!(counted(&text, "cut"), 0, "{text}");
+        let now = pids(&installed.proxy);
+        assert!(now.len() == usize::from(count) && now.iter().all(|pid| is_running(*pid)));
+        traffic.goes_on(5);
+        single.goes_on(20);
+    }
+    traffic.finish();
+    single.finish();
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn connections_of_workers_that_go_are_taken_by_those_that_stay() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    set(&installed, 4);
+    let mut clients: Vec<_> = (0..40).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/before"));
+    let text = set(&installed, 1);
+    assert_eq!(counted(&text, "ended") + counted(&text, "cut"), 0, "{text}");
+    assert_eq!(pids(&installed.proxy).len(), 1);
+    clients.iter_mut().for_each(|client| exchange(client, "/after"));
+    // Connections come to the sockets of those that have gone, too.
+    let mut clients: Vec<_> = (0..40).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/new"));
+}
+
+#[test]
+fn what_waits_for_a_worker_that_goes_is_served() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let last = pids(&installed.proxy)[1];
+    // It accepts nothing, and what comes to its sockets waits there.
+    stop(last);
+    let mut clients: Vec<_> = (0..40).map(|_| connect(installed.proxy.address)).collect();
+    let mut client = client(&installed);
+    let ask = move || client.request(RequestType::SetWorkerCount(1)).map(|answer| answer.message);
+    let asked = std::thread::spawn(ask);
+    clients.iter_mut().for_each(|client| exchange(client, "/queued"));
+    send_signal(last, Signal::CONT);
+    let text = asked.join().expect("no panic").expect("made");
+    assert!(text.contains("the number of workers is 1"), "{text}");
+    clients.iter_mut().for_each(|client| exchange(client, "/again"));
+}
+
+#[test]
+fn the_number_outlives_main_in_another_image_and_a_listener_that_comes_has_it() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    set(&installed, 3);
+    set(&installed, 1);
+    good(&installed.proxy, &["upgrade"]);
+    assert_eq!(pids(&installed.proxy).len(), 1);
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/one"));
+    set(&installed, 3);
+    clients.iter_mut().for_each(|client| exchange(client, "/three"));
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/new"));
+}
+
+#[test]
+fn a_number_of_workers_that_cannot_be_is_refused() {
+    let installed = Installed::start();
+    for count in [0, 1025] {
+        let refused = client(&installed).request(RequestType::SetWorkerCount(count));
+        let sentence = refused.expect_err("refused").to_string();
+        assert!(sentence.contains("1 to 1024"), "{sentence}");
+    }
+    assert!(set(&installed, 2).contains("the number of workers is 2 already"));
 }

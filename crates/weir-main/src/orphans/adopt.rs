@@ -154,9 +154,10 @@ impl Supervisor {
                 worker.lend(address, socket);
             }
         }
-        let mut spare = self.sockets.spare(self.plan.worker_count).peekable();
-        if spare.peek().is_some() && spare.all(|identity| used.contains(&identity)) {
-            self.spare_host = Some(worker.pid());
+        for spare in self.plan.worker_count..self.sockets.slots() {
+            if self.sockets.identities(spare).all(|identity| used.contains(&identity)) {
+                self.spare_hosts.insert(spare, worker.pid());
+            }
         }
         if let Rest::Orders(frames) = rest {
             worker.send_frames(&frames);

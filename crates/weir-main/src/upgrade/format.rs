@@ -22,6 +22,7 @@ use weir_tls::TicketKey;
 
 use crate::Plan;
 use crate::control::{Asker, HandedControl};
+use crate::headcount::Resize;
 use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
 use crate::succession::HandedLeaving;
@@ -65,7 +66,10 @@ pub(super) struct Handover {
     #[serde(default)]
     pub(super) leaving: Vec<HandedLeaving>,
     /// Who accepts from sockets that there is no slot for.
-    pub(super) spare_host: Option<i32>,
+    #[serde(default)]
+    pub(super) spare_hosts: BTreeMap<u16, i32>,
+    #[serde(default)]
+    pub(super) resize: Option<Resize>,
     pub(super) control: Option<HandedControl>,
     pub(super) ticket_keys: Vec<TicketKey>,
     pub(super) counts: BTreeMap<String, i32>,
@@ -97,7 +101,8 @@ impl Handover {
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
             leaving: main.leaving.iter().map(|leaving| leaving.hand_over(now)).collect(),
-            spare_host: main.spare_host,
+            spare_hosts: main.spare_hosts.clone(),
+            resize: main.resize.clone(),
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
             counts: main.counts.clone(),

@@ -272,6 +272,7 @@ const LINES: &[(&str, &str)] = &[
     ("rollback 7 --dry-run --if-epoch 9", "Rollback"),
     ("explain GET http://a.org/ -H \"x: y\" -H z:1 -a 127.0.0.1:1", "Explain"),
     ("drift", "QueryDrift"),
+    ("workers set 4", "SetWorkerCount"),
 ];
 
 #[test]

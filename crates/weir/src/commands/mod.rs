@@ -30,3 +30,4 @@ mod pairs;
 mod process;
 mod state;
 mod transactions;
+mod workers;
