@@ -2,9 +2,10 @@
 //!
 //! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
-//! announces them, connections with the [`Passed`] that describes them. The channel is trusted: both ends were built for the same [`VERSION`].
+//! announces them, connections with the [`Passed`] that describes them. The channel is trusted: both
+//! ends were built for the same [`VERSION`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,6 +85,11 @@ pub enum ToWorker {
     },
     /// A connection that another worker has passed on: one descriptor is attached.
     Passed(Passed),
+    /// Where to leave what you are working on, for the case that you die: one descriptor is
+    /// attached, of a file of [`crate::last_words::BYTES`].
+    Page,
+    /// Serve none of these from now on, and all others.
+    Refuse(Vec<Refusal>),
     /// Answer with [`ToMain::Pong`].
     Ping(u64),
     /// Open log files again.
@@ -154,6 +160,22 @@ pub enum ToMain {
         /// Connections that have ended by themselves meanwhile.
         finished: usize,
     },
+}
+
+/// What is not served for a while, because workers have died of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Only what comes from there.
+    pub client: Option<IpAddr>,
+    /// Only requests that the frontend with this hash is chosen for; `None`: whole connections.
+    pub route: Option<u64>,
+}
+
+impl Refusal {
+    /// Whether it is about requests of this client.
+    pub fn concerns(&self, client: IpAddr) -> bool {
+        self.client.is_none_or(|refused| refused == client)
+    }
 }
 
 /// A client connection between two requests, as it passes from one worker to another. Nothing of it

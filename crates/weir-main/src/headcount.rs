@@ -1,9 +1,9 @@
 //! The number of workers, changed while they serve.
 //!
 //! More: sockets are bound for them, and they are started as at the beginning. Fewer: the last ones
-//! retire, and others take their connections. The sockets of those stay open and are lent to workers
-//! that go on: the kernel gives connections to each socket of an address, and one that were closed
-//! could lose what came since its queue was emptied.
+//! retire, and others take their connections. The sockets of those stay open and are lent to
+//! workers that go on: the kernel gives connections to each socket of an address, and one that were
+//! closed could lose what came since its queue was emptied.
 //!
 //! Must not know: what workers serve.
 //!

@@ -7,6 +7,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 use weir_base::Instant;
 use weir_control::channel::{Settings, ToWorker};
+use weir_proto::EventKind;
 
 use crate::Error;
 use crate::slot::Slot;
@@ -30,7 +31,10 @@ impl Supervisor {
             match self.start_worker(slot, &mut frames, now) {
                 Ok(pid) => match self.slots[usize::from(slot)].because.take() {
                     None => info!("worker {slot} is starting as pid {pid}"),
-                    Some(why) => warn!("{why}; started again as pid {pid} on the same sockets"),
+                    Some(why) => {
+                        warn!("{why}; started again as pid {pid} on the same sockets");
+                        self.tell_of(EventKind::WorkerRelaunched);
+                    }
                 },
                 Err(error) => {
                     let what = format!("worker {slot} could not be started: {error}");
@@ -64,6 +68,8 @@ impl Supervisor {
     ) -> io::Result<WorkerProcess> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
+        worker.give_page();
+        worker.send(&self.suspects.message());
         worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             worker.lend(address, socket);
@@ -84,7 +90,11 @@ impl Supervisor {
     /// The worker of `slot` has ended.
     pub(crate) fn worker_ended(&mut self, slot: u16, end: &End, lifetime: Duration, now: Instant) {
         let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
-        let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
+        let what = format!("worker {slot} (pid {}) {}{}", worker.pid(), end.how, self.scene(end));
+        if !end.by_itself {
+            self.tell_of(EventKind::WorkerKilled);
+            self.note_crash(end, now);
+        }
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());
         }

@@ -19,6 +19,7 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::{Ended, Error, Plan, limits, pidfile};
 
@@ -92,6 +93,7 @@ pub fn run(
         home,
         found: false,
         retiring: Vec::new(),
+        suspects: Suspects::default(),
         spare_hosts: BTreeMap::new(),
         resize: None,
         leaving: Vec::new(),

@@ -10,7 +10,8 @@
 //! Must not know: what is in a connection.
 //!
 //! Invariants: a worker is told to retire only when another one accepts from all of its sockets; no
-//! change of the state begins while a successor is not ready; one that finishes has until a deadline.
+//! change of the state begins while a successor is not ready; one that finishes has until a
+//! deadline.
 
 use std::fmt;
 use std::os::fd::{AsFd, RawFd};
@@ -20,7 +21,7 @@ use log::{error, info, warn};
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 use weir_control::channel::{Passed, ToMain};
-use weir_proto::Response;
+use weir_proto::{EventKind, Response};
 use weir_sys::Epoll;
 
 use crate::control::Asker;
@@ -93,7 +94,7 @@ pub(crate) struct HandedLeaving {
 
 impl HandedLeaving {
     /// The descriptors in it.
-    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.worker.descriptors()
     }
 }
@@ -319,7 +320,7 @@ impl Supervisor {
     /// One that was to finish has ended.
     pub(crate) fn leaving_ended(&mut self, index: usize, end: &End) {
         let leaving = self.leaving.remove(index);
-        let (name, how) = (leaving.name(), &end.how);
+        let (name, how) = (leaving.name(), format!("{}{}", end.how, self.scene(end)));
         if let Some(home) = &self.home {
             home.forget_worker(leaving.slot, leaving.worker.pid());
         }
@@ -328,6 +329,7 @@ impl Supervisor {
         let place = leaving.heir.map(|pid| format!(", and pid {pid} serves in its place"));
         let place = place.unwrap_or_default();
         let response = if end.by_itself {
+            self.tell_of(EventKind::WorkerUpgraded);
             info!("{name} has finished{place}; {account}");
             Response::ok(format!("{name} has finished{place}; {account}"), None)
         } else {

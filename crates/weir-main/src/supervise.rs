@@ -25,6 +25,7 @@ use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::succession::Leaving;
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
@@ -78,6 +79,8 @@ pub(crate) struct Supervisor {
     /// Who accepts from sockets that there is no slot for: process ids, by number of the slot that
     /// there was once.
     pub(crate) spare_hosts: BTreeMap<u16, i32>,
+    /// What workers have died of.
+    pub(crate) suspects: Suspects,
     /// The number of workers changes.
     pub(crate) resize: Option<Resize>,
 }
@@ -188,7 +191,8 @@ impl Supervisor {
         let workers = self.workers().map(|worker| worker.deadline(self.plan.worker_timeout));
         let leaving = self.leaving.iter().map(Leaving::deadline);
         let resize = self.resize.iter().map(Resize::deadline);
-        let slots = starts.chain(workers).chain(leaving).chain(resize);
+        let own = [self.suspects.deadline()].into_iter().chain(resize);
+        let slots = starts.chain(workers).chain(leaving).chain(own);
         let until = match self.stage {
             Stage::Ending { until, .. } => until,
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
@@ -220,6 +224,7 @@ impl Supervisor {
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
         self.attend_leaving(now);
+        self.attend_suspects(now);
         self.attend_resize(now);
         let patience = self.plan.worker_timeout;
         self.workers_mut().for_each(|worker| worker.attend(now, patience));

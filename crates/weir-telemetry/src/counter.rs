@@ -56,6 +56,8 @@ names! {
         Evicted = "sessions.evicted",
         /// Sessions cut because a deadline passed.
         SessionsCut = "sessions.cut",
+        /// Connections and requests refused because workers died of ones like them.
+        CulpritsRefused = "sessions.refused",
         /// Client connections given to another worker.
         SessionsPassed = "sessions.passed",
         /// Client connections taken over from another worker.

@@ -237,6 +237,17 @@ impl Control {
             ToWorker::Passed(passed) => {
                 Some(Command::Adopt(passed, self.channel.take_fd()?.into()))
             }
+            ToWorker::Page => {
+                let page = self.channel.take_fd()?;
+                if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
+                    cx.observe.internal("mapping the page of last words", &error);
+                }
+                None
+            }
+            ToWorker::Refuse(refusals) => {
+                cx.refusals = refusals;
+                None
+            }
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
                 None
@@ -281,6 +292,7 @@ impl Control {
             cx.upstream.forget(address, &mut cx.buffers);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        cx.desk.set_epoch(epoch);
         Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })
     }
 

@@ -17,6 +17,7 @@ mod census;
 mod context;
 mod control;
 mod date;
+mod desk;
 mod explain;
 mod front;
 mod handover;

@@ -334,6 +334,11 @@ impl Observe {
         self.tell(Event::DrainEnded { cut });
     }
 
+    /// A connection or request like one that workers died of.
+    pub(crate) fn refused(&mut self) {
+        self.counters.add(Counter::CulpritsRefused, 1);
+    }
+
     pub(crate) fn retirement_began(&mut self, sessions: usize, deadline: Duration) {
         self.tell(Event::RetirementBegun { sessions, deadline });
     }

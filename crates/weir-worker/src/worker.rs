@@ -315,6 +315,9 @@ impl Worker {
 
     /// Makes a session of an accepted connection.
     fn open(&mut self, waiting: Waiting) {
+        if self.cx.refuses_client(waiting.client.ip()) {
+            return self.cx.observe.refused();
+        }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
         let is_tls = settings.tls.is_some();

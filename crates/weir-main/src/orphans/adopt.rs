@@ -149,6 +149,8 @@ impl Supervisor {
         worker.send(&ToWorker::Abort { epoch: 0 });
         worker.send(&ToWorker::LogFilter(self.plan.settings.logs.level.clone()));
         worker.send(&self.tickets.message());
+        worker.give_page();
+        worker.send(&self.suspects.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             if !self.sockets.identity(address, slot).is_some_and(|id| used.contains(&id)) {
                 worker.lend(address, socket);

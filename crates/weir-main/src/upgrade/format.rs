@@ -27,6 +27,7 @@ use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
 use crate::succession::HandedLeaving;
 use crate::supervise::Supervisor;
+use crate::suspects::HandedSuspects;
 use crate::worker_process::HandedWorker;
 
 /// Of the document.
@@ -65,6 +66,8 @@ pub(super) struct Handover {
     /// Workers that finish.
     #[serde(default)]
     pub(super) leaving: Vec<HandedLeaving>,
+    #[serde(default)]
+    pub(super) suspects: HandedSuspects,
     /// Who accepts from sockets that there is no slot for.
     #[serde(default)]
     pub(super) spare_hosts: BTreeMap<u16, i32>,
@@ -101,6 +104,7 @@ impl Handover {
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
             leaving: main.leaving.iter().map(|leaving| leaving.hand_over(now)).collect(),
+            suspects: main.suspects.hand_over(now),
             spare_hosts: main.spare_hosts.clone(),
             resize: main.resize.clone(),
             control: main.control.as_ref().map(|control| control.hand_over()),

@@ -27,6 +27,7 @@ use crate::sockets::Sockets;
 use crate::start::EVENTS;
 use crate::succession::Leaving;
 use crate::supervise::{Stage, Supervisor};
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::worker_process::WorkerProcess;
 use crate::{Ended, Error, limits};
@@ -160,6 +161,7 @@ impl Prepared {
             home: home.transpose()?,
             found: false,
             retiring: Vec::new(),
+            suspects: Suspects::resume(handover.suspects, now),
             spare_hosts: handover.spare_hosts,
             resize: handover.resize.map(|resize| resize.resumed(&plan, now)),
             slots,

@@ -136,6 +136,13 @@ impl Session {
     /// Does what can be done now. `false`: the connection is over.
     #[must_use]
     pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
+        cx.desk.begin(self);
+        let alive = self.step(cx);
+        cx.desk.end();
+        alive
+    }
+
+    fn step(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
                 Stage::Handshake => self.shake_hands(cx),
