@@ -178,8 +178,8 @@ impl Refusal {
     }
 }
 
-/// A client connection between two requests, as it passes from one worker to another. Nothing of it
-/// is in the memory of either: what the client has sent waits in the kernel.
+/// A client connection as it passes from one worker to another: between two requests, when nothing of
+/// it is in the memory of either and what the client has sent waits in the kernel, or a byte pipe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// The listener it came from.
@@ -192,6 +192,39 @@ pub struct Passed {
     pub waited: Duration,
     /// Its identity in logs, if it has one.
     pub id: Option<[u8; 26]>,
+    /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
+    pub pipe: Option<Box<PassedPipe>>,
+}
+
+/// What there is of a byte pipe (101) beside its two connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedPipe {
+    /// Of the request that it began with, as it came.
+    pub head: Vec<u8>,
+    /// Identity of that request in logs.
+    pub id: [u8; 26],
+    /// Its cluster.
+    pub cluster: String,
+    /// The backend's id there.
+    pub backend: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Bytes for the backend that have not been sent.
+    pub to_back: Vec<u8>,
+    /// Bytes for the client that have not been sent.
+    pub to_front: Vec<u8>,
+    /// Bytes that came from the client so far.
+    pub bytes_in: u64,
+    /// Bytes that the client got so far.
+    pub bytes_out: u64,
+    /// How long ago it began.
+    pub age: Duration,
+    /// How long ago the backend had agreed.
+    pub agreed: Duration,
+    /// How long ago bytes moved last at the client's side.
+    pub front_idle: Duration,
+    /// And at the backend's.
+    pub back_idle: Duration,
 }
 
 /// A change of what a worker knows of backends.

@@ -14,7 +14,7 @@
 //! deadline.
 
 use std::fmt;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use log::{error, info, warn};
@@ -274,11 +274,14 @@ impl Supervisor {
     /// another.
     fn pass_on(&mut self, index: usize, passed: Passed) {
         let leaving = &mut self.leaving[index];
-        let Some(connection) = leaving.worker.take_descriptor() else { return };
+        // With a pipe comes the connection to its backend.
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || leaving.worker.take_descriptor();
+        let connection: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
         let (slot, turn) = (leaving.slot, leaving.account.passed);
         match self.taker(slot, turn) {
             Some(taker) => {
-                taker.adopt_connection(passed, connection.as_fd());
+                taker.adopt_connection(passed, &connection);
                 self.leaving[index].account.passed += 1;
             }
             None => {

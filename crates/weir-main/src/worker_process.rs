@@ -280,18 +280,22 @@ impl WorkerProcess {
     }
 
     /// Gives it a connection that another one has passed on.
-    pub(crate) fn adopt_connection(&mut self, passed: Passed, connection: BorrowedFd<'_>) {
-        self.send_with(&ToWorker::Passed(passed), Some(connection));
+    pub(crate) fn adopt_connection(&mut self, passed: Passed, connection: &[OwnedFd]) {
+        self.send_with(&ToWorker::Passed(passed), connection.iter().map(AsFd::as_fd));
     }
 
-    fn send_with(&mut self, message: &ToWorker, fd: Option<BorrowedFd<'_>>) {
+    fn send_with<'a>(&mut self, message: &ToWorker, fd: impl IntoIterator<Item = BorrowedFd<'a>>) {
         if self.listens() {
             let frame = encode(message);
             self.send_frame(frame.as_deref().map_err(|error| error.kind().into()), fd);
         }
     }
 
-    fn send_frame(&mut self, frame: io::Result<&[u8]>, fd: Option<BorrowedFd<'_>>) {
+    fn send_frame<'a>(
+        &mut self,
+        frame: io::Result<&[u8]>,
+        fd: impl IntoIterator<Item = BorrowedFd<'a>>,
+    ) {
         if self.listens() {
             let sent = frame.and_then(|frame| self.channel.send(frame, fd));
             self.require(sent);

@@ -6,7 +6,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_control::channel::{self, Passed, Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{
+    self, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
+};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     CloseIdle,
     /// Serve a connection of another worker.
     Adopt(Passed, TcpStream),
+    /// The same for a byte pipe, with the connection to its backend.
+    AdoptPipe(Passed, Box<PassedPipe>, [TcpStream; 2]),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
@@ -234,8 +238,13 @@ impl Control {
             }
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
             ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
-            ToWorker::Passed(passed) => {
-                Some(Command::Adopt(passed, self.channel.take_fd()?.into()))
+            ToWorker::Passed(mut passed) => {
+                let front = self.channel.take_fd()?.into();
+                let Some(pipe) = passed.pipe.take() else {
+                    return Some(Command::Adopt(passed, front));
+                };
+                let back = self.channel.take_fd()?.into();
+                Some(Command::AdoptPipe(passed, pipe, [front, back]))
             }
             ToWorker::Page => {
                 let page = self.channel.take_fd()?;
@@ -332,12 +341,13 @@ impl Control {
 
     /// Gives a connection to another worker; false when there is no way to it.
     #[must_use]
-    pub(crate) fn pass(&mut self, passed: Passed, stream: &TcpStream) -> bool {
+    pub(crate) fn pass(&mut self, passed: Passed, streams: &[TcpStream]) -> bool {
         // The turn looks whether all of it was sent.
         self.readable = true;
         !self.gone
-            && encode(&ToMain::Passed(passed))
-                .is_ok_and(|bytes| self.channel.send(&bytes, Some(stream.as_fd())).is_ok())
+            && encode(&ToMain::Passed(passed)).is_ok_and(|bytes| {
+                self.channel.send(&bytes, streams.iter().map(AsFd::as_fd)).is_ok()
+            })
     }
 
     /// Nothing waits to be sent to main.

@@ -3,51 +3,33 @@
 //! ```text
 //! old worker                      main                        another worker
 //!   ◀──────────────────── retire ─┤
-//!   ├─ each that waits for a request, with its descriptor ─▶ serves it
+//!   ├─ each that waits for a request, or is a pipe, with its descriptors ─▶ serves it
 //!   ├─ others finish, or become such a one
 //!   └─ drained
 //! ```
 //!
 //! Must not know: who takes them.
 //!
-//! Invariants: only what is a descriptor and a few plain values is passed on: a connection without
-//! TLS of which no byte is in our memory; once it is passed on, nothing here can reach it.
+//! Invariants: only what is descriptors and plain values is passed on: a connection without TLS
+//! between two requests, of which no byte is in our memory, or a byte pipe without TLS, with the
+//! bytes that are; once it is passed on, nothing here can reach it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::Passed;
+use weir_control::channel::{Passed, PassedPipe};
 use weir_http::policy::RequestId;
 use weir_sys::TcpStream;
 
 use crate::accept::{Past, Waiting};
-use crate::context::Context;
+use crate::alarm::Alarm;
+use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::front::Front;
 use crate::session::{Session, Stage};
+use crate::socket::Socket;
+use crate::token::Token;
 use crate::worker::Worker;
-
-impl Session {
-    /// It is between two requests and can be passed on.
-    pub(crate) fn can_pass(&self) -> bool {
-        matches!(self.stage, Stage::Idle) && self.front.can_pass()
-    }
-
-    /// Takes the session apart: what another worker is to know, and the connection. `None`: it was
-    /// none that can be passed on, and is closed.
-    fn part(self, cx: &mut Context) -> Option<(Passed, TcpStream)> {
-        let passed = Passed {
-            listener: self.settings.config.address,
-            client: self.client,
-            requests: self.requests,
-            waited: cx.now - self.since,
-            id: Some(*self.id.as_bytes()),
-        };
-        match self.forget(cx) {
-            Front::Socket(socket) => Some((passed, socket.part(&cx.epoll).ok()?)),
-            Front::Stream(_) | Front::Connection(_) => None,
-        }
-    }
-}
 
 impl Worker {
     /// Others accept now: passes on what can be, lets the rest finish.
@@ -71,26 +53,22 @@ impl Worker {
     /// Passes a session on.
     pub(crate) fn pass(&mut self, key: Key) {
         let Some(session) = self.sessions.remove(key) else { return };
-        if let Some((passed, stream)) = session.part(&mut self.cx) {
-            self.give(passed, &stream);
+        if let Some((passed, streams)) = session.part(&mut self.cx) {
+            self.give(passed, &streams);
         }
     }
 
     /// Passes on what was accepted and has no session yet.
     fn pass_waiting(&mut self, waiting: Waiting) {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
-        let passed = Passed {
-            listener: listener.settings.config.address,
-            client: waiting.client,
-            requests: 0,
-            waited: Duration::ZERO,
-            id: None,
-        };
-        self.give(passed, &waiting.stream);
+        let (client, waited) = (waiting.client, Duration::ZERO);
+        let listener = listener.settings.config.address;
+        let passed = Passed { listener, client, requests: 0, waited, id: None, pipe: None };
+        self.give(passed, &[waiting.stream]);
     }
 
-    fn give(&mut self, passed: Passed, stream: &TcpStream) {
-        let given = self.control.pass(passed, stream);
+    fn give(&mut self, passed: Passed, streams: &[TcpStream]) {
+        let given = self.control.pass(passed, streams);
         if let Some(count) = self.passed.as_mut().filter(|_| given) {
             *count += 1;
         } else {
@@ -114,5 +92,69 @@ impl Worker {
             true => self.cx.observe.adopted(),
             false => self.cx.observe.passed_lost(client, "too many connections wait already"),
         }
+    }
+
+    /// Goes on with a byte pipe of another worker.
+    pub(crate) fn adopt_pipe(
+        &mut self,
+        passed: &Passed,
+        pipe: PassedPipe,
+        [front, back]: [TcpStream; 2],
+    ) {
+        let resumed = self.session_of(passed, front).and_then(|key| {
+            let session = self.sessions.get_mut(key).ok_or("there is no place for it")?;
+            let resumed = session.resume_pipe(pipe, back, &mut self.cx);
+            self.settle(key, resumed.is_ok());
+            resumed.map(|()| key)
+        });
+        match resumed {
+            Ok(key) => {
+                self.cx.observe.adopted();
+                self.queue(key);
+            }
+            Err(cause) => self.cx.observe.passed_lost(passed.client, cause),
+        }
+    }
+
+    /// A session for a pipe, with the buffers that it may need.
+    fn session_of(&mut self, passed: &Passed, front: TcpStream) -> Result<Key, &'static str> {
+        let listener = self.cx.tables.by_address.get(&passed.listener).copied();
+        let listener = listener.ok_or("its listener is gone")?;
+        let settings = self.cx.tables.listeners.get(listener).ok_or("its listener is gone")?;
+        let settings = Rc::clone(&settings.settings);
+        if self.connections() >= self.cx.settings.limits.sessions && !self.evict() {
+            return Err("there are too many connections");
+        }
+        if !self.cx.buffers.admit(PER_EXCHANGE) {
+            return Err("there are no buffers for it");
+        }
+        let (now, id) = (self.cx.now, passed.id.map(RequestId::of_text));
+        let id = id.unwrap_or_else(|| self.cx.new_id());
+        let epoll = &self.cx.epoll;
+        let opened = self.sessions.insert_with(|key| {
+            let socket = Socket::accepted(front, epoll, Token::Session(key))?;
+            Ok::<_, std::io::Error>(Session {
+                key,
+                front: Front::Socket(socket),
+                client: passed.client,
+                listener,
+                settings,
+                stage: Stage::Idle,
+                since: now,
+                active_at: now,
+                requests: passed.requests,
+                alarm: Alarm::silent(),
+                queued: false,
+                starved: false,
+                id,
+                counted: Vec::new(),
+                reservation: Reservation::Exchange(PER_EXCHANGE),
+                tls: None,
+            })
+        });
+        opened.and_then(Result::ok).ok_or_else(|| {
+            self.cx.buffers.dismiss(Reservation::Exchange(PER_EXCHANGE));
+            "its connection cannot be watched"
+        })
     }
 }

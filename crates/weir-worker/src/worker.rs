@@ -157,7 +157,7 @@ impl Worker {
         }
     }
 
-    fn queue(&mut self, key: Key) {
+    pub(crate) fn queue(&mut self, key: Key) {
         if let Some(session) = self.sessions.get_mut(key) {
             self.cx.queue(session);
         }
@@ -238,7 +238,7 @@ impl Worker {
     }
 
     /// After a session was driven: it goes, or its timer is armed.
-    fn settle(&mut self, key: Key, alive: bool) {
+    pub(crate) fn settle(&mut self, key: Key, alive: bool) {
         if !alive {
             if let Some(session) = self.sessions.remove(key) {
                 self.finished += usize::from(session.front.stream().is_none());
@@ -247,7 +247,7 @@ impl Worker {
             return;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
-        if self.cx.passing && session.can_pass() {
+        if self.cx.passing && session.can_pass(&mut self.cx) {
             return self.pass(key);
         }
         session.alarm.set(session.deadline(), key, &mut self.cx.wheel);
@@ -309,7 +309,7 @@ impl Worker {
     }
 
     /// Sessions that are not streams of others.
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.sessions.len() - self.cx.multiplexes.streams()
     }
 
@@ -366,7 +366,7 @@ impl Worker {
     }
 
     /// Closes the least recently active sessions, one in a hundred, when that is configured.
-    fn evict(&mut self) -> bool {
+    pub(crate) fn evict(&mut self) -> bool {
         if !self.cx.settings.evict_on_queue_full || self.cx.draining() {
             return false;
         }
@@ -445,6 +445,9 @@ impl Worker {
                 Command::Retire(deadline) => self.retire(deadline),
                 Command::CloseIdle => self.queue_all(),
                 Command::Adopt(passed, stream) => self.adopt(passed, stream),
+                Command::AdoptPipe(passed, pipe, streams) => {
+                    self.adopt_pipe(&passed, *pipe, streams)
+                }
                 Command::Watch(opened) => self.watch(opened),
                 Command::Changed { opened, closed, epoch } => {
                     self.watch(opened);

@@ -150,6 +150,90 @@ fn a_request_in_flight_finishes_and_its_connection_goes_on() {
     is_one(&installed.proxy);
 }
 
+/// A byte pipe to the backend, which sends everything back.
+fn pipe(installed: &Installed) -> TcpStream {
+    let mut stream = connect(installed.proxy.address);
+    let head = "GET /pipe HTTP/1.1\r\nHost: traffic.example\r\nConnection: upgrade\r\n\
+                Upgrade: echo\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("an answer");
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{:?}", String::from_utf8_lossy(&answer));
+    stream
+}
+
+fn echo(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).expect("sent");
+    let mut back = vec![0; text.len()];
+    stream.read_exact(&mut back).expect("it comes back");
+    assert_eq!(back, text.as_bytes());
+}
+
+#[test]
+fn pipes_go_on_at_the_successor() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut pipes: Vec<_> = (0..10).map(|_| pipe(&installed)).collect();
+    pipes.iter_mut().for_each(|pipe| echo(pipe, "before"));
+    for round in ["first", "second"] {
+        let text = replace_all(&installed);
+        assert_eq!(counted(&text, "passed on"), 10, "{text}");
+        assert_eq!(counted(&text, "cut") + counted(&text, "ended"), 0, "{text}");
+        pipes.iter_mut().for_each(|pipe| echo(pipe, round));
+    }
+    // Their end is seen on both sides, and the worker lives on.
+    for mut pipe in pipes {
+        pipe.shutdown(std::net::Shutdown::Write).expect("shut");
+        assert_eq!(pipe.read(&mut [0]).expect("the end"), 0);
+    }
+    exchange(&mut connect(installed.proxy.address), "/after");
+}
+
+#[test]
+fn no_byte_of_a_pipe_is_lost_or_doubled() {
+    const BYTES: usize = 32 << 20;
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut pipes: Vec<_> = (0..4).map(|_| pipe(&installed)).collect();
+    let bytes: Vec<u8> = (0..BYTES).map(|at| (at / 251 + at % 251) as u8).collect();
+    std::thread::scope(|scope| {
+        for pipe in &mut pipes {
+            let (mut out, bytes) = (pipe.try_clone().expect("cloned"), &bytes);
+            scope.spawn(move || out.write_all(bytes).expect("sent"));
+            scope.spawn(move || {
+                let mut back = vec![0; BYTES];
+                pipe.read_exact(&mut back).expect("it comes back");
+                assert!(back == *bytes, "something else came back");
+            });
+        }
+        for _ in 0..3 {
+            assert_eq!(counted(&replace_all(&installed), "cut"), 0);
+        }
+    });
+    pipes.iter_mut().for_each(|pipe| echo(pipe, "after"));
+}
+
+#[test]
+fn a_worker_that_finishes_is_known_to_the_next_image_of_main() {
+    let installed = Installed::start();
+    let mut held = connect(installed.proxy.address);
+    send(&mut held, "/held");
+    installed.backend.until_waiting(1);
+    let replacing = replacing_all(&installed);
+    eventually("the old one is seen to finish", || pids(&installed.proxy).len() == 3);
+    good(&installed.proxy, &["upgrade", "--main"]);
+    assert_eq!(pids(&installed.proxy).len(), 3);
+    installed.backend.let_go();
+    answer(&mut held, "/held");
+    replacing.join().expect("no panic");
+    exchange(&mut held, "/after");
+    is_one(&installed.proxy);
+}
+
 #[test]
 fn all_are_replaced_after_main() {
     let installed = Installed::start();

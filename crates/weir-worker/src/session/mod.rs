@@ -30,6 +30,7 @@ mod handshake;
 mod head;
 mod limit;
 mod linger;
+mod passage;
 mod reserve;
 mod response;
 mod route;
