@@ -274,6 +274,11 @@ impl Group {
         self.find(id).map(|(_, backend)| &backend.spec)
     }
 
+    /// The backend of that id, unless it was removed.
+    pub fn key_of(&self, id: &str) -> Option<BackendKey> {
+        self.find(id).map(|(key, _)| BackendKey(key))
+    }
+
     fn find(&self, id: &str) -> Option<(Key, &Backend)> {
         self.members().find(|(_, backend)| *backend.spec.id == *id)
     }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use log::{error, info, warn};
 use weir_base::Instant;
 use weir_control::channel::{Settings, ToWorker};
+use weir_proto::EventKind;
 
 use crate::Error;
+use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
-use crate::worker_process::{WorkerProcess, order_frames};
+use crate::worker_process::{End, WorkerProcess, order_frames};
 
 impl Supervisor {
     /// Fills the empty slots whose time has come.
@@ -29,7 +31,10 @@ impl Supervisor {
             match self.start_worker(slot, &mut frames, now) {
                 Ok(pid) => match self.slots[usize::from(slot)].because.take() {
                     None => info!("worker {slot} is starting as pid {pid}"),
-                    Some(why) => warn!("{why}; started again as pid {pid} on the same sockets"),
+                    Some(why) => {
+                        warn!("{why}; started again as pid {pid} on the same sockets");
+                        self.tell_of(EventKind::WorkerRelaunched);
+                    }
                 },
                 Err(error) => {
                     let what = format!("worker {slot} could not be started: {error}");
@@ -39,16 +44,32 @@ impl Supervisor {
         }
     }
 
-    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
-    /// empty, or what an earlier one was told of the same state.
     fn start_worker(
         &mut self,
         slot: u16,
         frames: &mut Vec<Vec<u8>>,
         now: Instant,
     ) -> io::Result<i32> {
+        let worker = self.new_worker(slot, frames, now)?;
+        let pid = worker.pid();
+        let place = &mut self.slots[usize::from(slot)];
+        place.worker = Some(worker);
+        place.start_at = Instant::FAR;
+        Ok(pid)
+    }
+
+    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
+    /// empty, or what an earlier one was told of the same state.
+    pub(crate) fn new_worker(
+        &self,
+        slot: u16,
+        frames: &mut Vec<Vec<u8>>,
+        now: Instant,
+    ) -> io::Result<WorkerProcess> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
         worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
+        worker.give_page();
+        worker.send(&self.suspects.message());
         worker.send(&self.tickets.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             worker.lend(address, socket);
@@ -61,11 +82,7 @@ impl Supervisor {
         for message in self.findings.messages() {
             worker.send(&message);
         }
-        let pid = worker.pid();
-        let place = &mut self.slots[usize::from(slot)];
-        place.worker = Some(worker);
-        place.start_at = Instant::FAR;
-        Ok(pid)
+        Ok(worker)
     }
 
     pub(crate) fn settings_of(&self, slot: u16) -> Settings {
@@ -73,21 +90,22 @@ impl Supervisor {
         Settings { worker: slot, core, ..self.plan.settings.clone() }
     }
 
-    /// The process of `slot` may have ended.
-    pub(crate) fn notice_end(&mut self, slot: u16, now: Instant) {
-        // Its last words come first: they may explain its end.
-        self.read_messages(slot, now);
-        let place = &mut self.slots[usize::from(slot)];
-        let Some(worker) = &place.worker else { return };
-        let Some(end) = worker.end() else { return };
-        let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
-        let lifetime = worker.lifetime(now);
+    /// The worker of `slot` has ended.
+    pub(crate) fn worker_ended(&mut self, slot: u16, end: &End, lifetime: Duration, now: Instant) {
+        let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
+        let what = format!("worker {slot} (pid {}) {}{}", worker.pid(), end.how, self.scene(end));
+        if !end.by_itself {
+            self.tell_of(EventKind::WorkerKilled);
+            self.note_crash(end, now);
+        }
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());
         }
-        place.worker = None;
         self.note_gone(slot);
         self.note_speechless(slot);
+        if self.succeeded_early(slot, &what) {
+            return;
+        }
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),
@@ -142,19 +160,23 @@ impl Supervisor {
         self.lend_spare_sockets();
     }
 
-    /// Sockets that there is no slot for, because there were more workers once, are lent to any
-    /// worker: clients come to them as to all others.
+    /// Sockets that there is no slot for, because there were more workers once, are lent to those
+    /// that serve, by turns: clients come to them as to all others.
     fn lend_spare_sockets(&mut self) {
         let spare = self.plan.worker_count..self.sockets.slots();
-        if spare.is_empty() || self.spare_host.is_some_and(|pid| self.process(pid)) {
-            return;
+        for (turn, slot) in spare.enumerate() {
+            if self.spare_hosts.get(&slot).is_some_and(|pid| self.process(*pid)) {
+                continue;
+            }
+            let serving = self.slots_that(Slot::serves).count();
+            let mut hosts = self.slots.iter_mut().filter(|slot| slot.serves());
+            let Some(turn) = turn.checked_rem(serving) else { return };
+            let Some(host) = hosts.nth(turn).and_then(|slot| slot.worker.as_mut()) else { return };
+            for (address, socket) in self.sockets.of_slot(slot) {
+                host.lend(address, socket);
+            }
+            self.spare_hosts.insert(slot, host.pid());
         }
-        let serving = self.slots.iter_mut().find(|slot| slot.serves());
-        let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { return };
-        for (address, socket) in spare.flat_map(|slot| self.sockets.of_slot(slot)) {
-            host.lend(address, socket);
-        }
-        self.spare_host = Some(host.pid());
     }
 
     /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and

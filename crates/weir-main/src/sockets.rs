@@ -112,10 +112,27 @@ impl Sockets {
         self.groups.iter().map(|group| group.sockets.len()).sum()
     }
 
-    /// What tells the sockets apart that belong to none of that many slots.
-    pub(crate) fn spare(&self, slots: u16) -> impl Iterator<Item = u64> {
-        let sockets = self.groups.iter().flat_map(move |g| g.sockets.iter().skip(slots.into()));
+    /// What tells the sockets of a slot apart from others.
+    pub(crate) fn identities(&self, slot: u16) -> impl Iterator<Item = u64> {
+        let sockets = self.groups.iter().filter_map(move |g| g.sockets.get(usize::from(slot)));
         sockets.map(|socket| socket.identity().unwrap_or_default())
+    }
+
+    /// Sockets of all slots, once there are that many of these.
+    pub(crate) fn count_with(&self, slots: u16) -> usize {
+        self.groups.iter().map(|group| group.sockets.len().max(slots.into())).sum()
+    }
+
+    /// Binds what that many slots lack; nothing, if that cannot be.
+    pub(crate) fn grow(&mut self, slots: u16) -> Result<(), Error> {
+        let before: Vec<usize> = self.groups.iter().map(|group| group.sockets.len()).collect();
+        let grown = self.groups.iter_mut().try_for_each(|group| group.grow(slots));
+        if grown.is_err() {
+            for (group, count) in self.groups.iter_mut().zip(before) {
+                group.sockets.truncate(count);
+            }
+        }
+        grown
     }
 
     /// The number of sockets of the address that has most.
@@ -147,6 +164,14 @@ impl Sockets {
 impl Group {
     fn bind(address: SocketAddr, slots: u16) -> Result<Self, Error> {
         Self::complete(address, (0..slots).map(|_| None).collect())
+    }
+
+    fn grow(&mut self, slots: u16) -> Result<(), Error> {
+        while self.sockets.len() < usize::from(slots) {
+            let socket = TcpListener::bind(self.address, BACKLOG);
+            self.sockets.push(socket.map_err(|source| Error::bind(self.address, source))?);
+        }
+        Ok(())
     }
 
     /// Binds those that are missing.

@@ -20,6 +20,7 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::{Ended, Error, Plan, limits, pidfile};
 
@@ -95,7 +96,10 @@ pub fn run(
         home,
         found: false,
         retiring: Vec::new(),
-        spare_host: None,
+        suspects: Suspects::default(),
+        spare_hosts: BTreeMap::new(),
+        resize: None,
+        leaving: Vec::new(),
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,

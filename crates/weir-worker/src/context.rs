@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
+use std::net::IpAddr;
 
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::{Finding, Settings};
+use weir_control::channel::{Finding, Refusal, Settings};
 use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
@@ -17,6 +18,8 @@ use weir_sys::Epoll;
 use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
 use crate::date::Date;
+use crate::desk::Desk;
+use crate::front::Front;
 use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
@@ -42,6 +45,9 @@ pub(crate) struct Context {
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
     pub(crate) date: Date,
+    pub(crate) desk: Desk,
+    /// What is not served.
+    pub(crate) refusals: Vec<Refusal>,
     /// Deadlines of sessions.
     pub(crate) wheel: Wheel<Key>,
     pub(crate) rng: fastrand::Rng,
@@ -58,6 +64,8 @@ pub(crate) struct Context {
     pub(crate) peeked: Box<[u8]>,
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
+    /// While draining: another worker takes connections that can be passed on.
+    pub(crate) passing: bool,
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
@@ -90,6 +98,8 @@ impl Context {
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
+            desk: Desk::default(),
+            refusals: Vec::new(),
             wheel: Wheel::new(crate::places(limits), now, TICK),
             rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             request_fields: Fields::with_capacity(limits.fields),
@@ -102,6 +112,7 @@ impl Context {
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
             peeked: vec![0; MOST_PEEKED].into(),
             drain_until: None,
+            passing: false,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
             handshakes_left: 0,
@@ -113,6 +124,22 @@ impl Context {
 
     pub(crate) fn draining(&self) -> bool {
         self.drain_until.is_some()
+    }
+
+    /// A connection that has no request under way is to be closed here.
+    pub(crate) fn closes_idle(&self, front: &Front) -> bool {
+        self.draining() && !(self.passing && front.can_pass())
+    }
+
+    /// Connections of this client are not served.
+    pub(crate) fn refuses_client(&self, client: IpAddr) -> bool {
+        self.refusals.iter().any(|refusal| refusal.route.is_none() && refusal.concerns(client))
+    }
+
+    /// Requests of this client for a frontend are not served.
+    pub(crate) fn refuses_request(&self, client: IpAddr, route: u64) -> bool {
+        let about = |refusal: &Refusal| refusal.route.is_none_or(|refused| refused == route);
+        self.refusals.iter().any(|refusal| about(refusal) && refusal.concerns(client))
     }
 
     /// A new identity for a session or request.

@@ -6,12 +6,14 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_control::channel::{self, Finding, Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{
+    self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
+};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
-use weir_sys::{Channel, Epoll, TcpListener};
+use weir_sys::{Channel, Epoll, TcpListener, TcpStream};
 
 use crate::apply::{Batch, Changes, Draft, Sockets, commit};
 use crate::context::Context;
@@ -23,10 +25,21 @@ use crate::token::Token;
 /// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
+/// How long main may take to hear the last word.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// What only the worker itself can carry out.
 pub(crate) enum Command {
     /// Stop accepting, finish, leave.
     Drain(Duration),
+    /// The same, but others accept already and take what can be passed on.
+    Retire(Duration),
+    /// Nobody takes connections any more that could be passed on.
+    CloseIdle,
+    /// Serve a connection of another worker.
+    Adopt(Passed, TcpStream),
+    /// The same for a byte pipe, with the connection to its backend.
+    AdoptPipe(Passed, Box<PassedPipe>, [TcpStream; 2]),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
@@ -225,6 +238,26 @@ impl Control {
             }
             ToWorker::Findings(findings) => Some(Command::Findings(findings)),
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
+            ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
+            ToWorker::Passed(mut passed) => {
+                let front = self.channel.take_fd()?.into();
+                let Some(pipe) = passed.pipe.take() else {
+                    return Some(Command::Adopt(passed, front));
+                };
+                let back = self.channel.take_fd()?.into();
+                Some(Command::AdoptPipe(passed, pipe, [front, back]))
+            }
+            ToWorker::Page => {
+                let page = self.channel.take_fd()?;
+                if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
+                    cx.observe.internal("mapping the page of last words", &error);
+                }
+                None
+            }
+            ToWorker::Refuse(refusals) => {
+                cx.refusals = refusals;
+                None
+            }
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
                 None
@@ -269,6 +302,7 @@ impl Control {
             cx.upstream.forget(address, &mut cx.buffers);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        cx.desk.set_epoch(epoch);
         Some(Command::Changed { changes, epoch })
     }
 
@@ -306,9 +340,36 @@ impl Control {
         None
     }
 
-    /// The last word.
-    pub(crate) fn drained(&mut self, cut: usize) {
-        self.say(&ToMain::Drained { cut });
+    /// Gives a connection to another worker; false when there is no way to it.
+    #[must_use]
+    pub(crate) fn pass(&mut self, passed: Passed, streams: &[TcpStream]) -> bool {
+        // The turn looks whether all of it was sent.
+        self.readable = true;
+        !self.gone
+            && encode(&ToMain::Passed(passed)).is_ok_and(|bytes| {
+                self.channel.send(&bytes, streams.iter().map(AsFd::as_fd)).is_ok()
+            })
+    }
+
+    /// Nothing waits to be sent to main.
+    pub(crate) fn is_told(&self) -> bool {
+        self.gone || !self.channel.wants_write()
+    }
+
+    /// The last word. It is waited for, since this process ends after it.
+    pub(crate) fn drained(&mut self, cut: usize, finished: usize) {
+        self.say(&ToMain::Drained { cut, finished });
+        let until = weir_sys::now() + LAST_WORD;
+        while !self.is_told() && weir_sys::now() < until && self.channel.flush().is_ok() {
+            let wait = || {
+                let mut epoll = Epoll::new(1)?;
+                epoll.add_level(self.channel.as_fd(), 0, false, true)?;
+                epoll.wait(Some(until.since(weir_sys::now())))
+            };
+            if wait().is_err() {
+                return;
+            }
+        }
     }
 
     /// Errors show in the next read: main is gone.
@@ -344,7 +405,7 @@ impl Control {
         cx.observe.main_gone(error);
         let _ = cx.epoll.remove(self.channel.as_fd());
         if cx.draining() {
-            return None;
+            return std::mem::take(&mut cx.passing).then_some(Command::CloseIdle);
         }
         let token = Token::Meeting.to_bits();
         let meeting = self.meeting.as_ref().map(Meeting::as_fd);

@@ -348,6 +348,29 @@ impl Observe {
         self.tell(Event::DrainEnded { cut });
     }
 
+    /// A connection or request like one that workers died of.
+    pub(crate) fn refused(&mut self) {
+        self.counters.add(Counter::CulpritsRefused, 1);
+    }
+
+    pub(crate) fn retirement_began(&mut self, sessions: usize, deadline: Duration) {
+        self.tell(Event::RetirementBegun { sessions, deadline });
+    }
+
+    pub(crate) fn retirement_ended(&mut self, passed: usize, finished: usize, cut: usize) {
+        self.counters.add(Counter::SessionsPassed, passed as u64);
+        self.counters.add(Counter::SessionsCut, cut as u64);
+        self.tell(Event::RetirementEnded { passed, finished, cut });
+    }
+
+    pub(crate) fn adopted(&mut self) {
+        self.counters.add(Counter::SessionsAdopted, 1);
+    }
+
+    pub(crate) fn passed_lost(&mut self, client: SocketAddr, cause: &str) {
+        self.tell(Event::PassedLost { client, cause });
+    }
+
     pub(crate) fn main_gone(&mut self, error: &io::Error) {
         self.tell(Event::MainGone { error });
     }

@@ -41,15 +41,19 @@ const CROWD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// One worker process.
 pub(crate) struct Worker {
-    cx: Context,
-    sessions: Slab<Session>,
-    gate: Gate,
+    pub(crate) cx: Context,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) gate: Gate,
     /// Of the worker that makes health checks for all.
     probes: Option<Probes>,
-    control: Control,
+    pub(crate) control: Control,
     signals: Option<Signals>,
     ready: Vec<Key>,
     next_sweep: Instant,
+    /// Connections that have ended since the drain began.
+    pub(crate) finished: usize,
+    /// Connections that others have; `None`: nobody takes any.
+    pub(crate) passed: Option<usize>,
     /// When slow handshakes may be cut again.
     next_crowd: Instant,
 }
@@ -68,6 +72,8 @@ impl Worker {
             control,
             signals,
             next_sweep,
+            finished: 0,
+            passed: None,
             next_crowd: Instant::default(),
         };
         worker.control.watch(&worker.cx.epoll)?;
@@ -164,7 +170,7 @@ impl Worker {
         }
     }
 
-    fn queue(&mut self, key: Key) {
+    pub(crate) fn queue(&mut self, key: Key) {
         if let Some(session) = self.sessions.get_mut(key) {
             self.cx.queue(session);
         }
@@ -246,14 +252,18 @@ impl Worker {
     }
 
     /// After a session was driven: it goes, or its timer is armed.
-    fn settle(&mut self, key: Key, alive: bool) {
+    pub(crate) fn settle(&mut self, key: Key, alive: bool) {
         if !alive {
             if let Some(session) = self.sessions.remove(key) {
+                self.finished += usize::from(session.front.stream().is_none());
                 session.close(&mut self.cx);
             }
             return;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
+        if self.cx.passing && session.can_pass(&mut self.cx) {
+            return self.pass(key);
+        }
         session.alarm.set(session.deadline(), key, &mut self.cx.wheel);
     }
 
@@ -313,12 +323,15 @@ impl Worker {
     }
 
     /// Sessions that are not streams of others.
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.sessions.len() - self.cx.multiplexes.streams()
     }
 
     /// Makes a session of an accepted connection.
     fn open(&mut self, waiting: Waiting) {
+        if self.cx.refuses_client(waiting.client.ip()) {
+            return self.cx.observe.refused();
+        }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
         let stage = Stage::first(listener, &self.cx.tables);
@@ -326,6 +339,10 @@ impl Worker {
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
+        let (id, since, requests) = match waiting.past {
+            Some(past) => (past.id, past.waits_since, past.requests),
+            None => (id, now, 0),
+        };
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
@@ -339,9 +356,9 @@ impl Worker {
                 listener: waiting.listener,
                 settings: std::rc::Rc::clone(&settings),
                 stage,
-                since: now,
+                since,
                 active_at: now,
-                requests: 0,
+                requests,
                 alarm: Alarm::silent(),
                 queued: false,
                 starved: false,
@@ -367,7 +384,7 @@ impl Worker {
     }
 
     /// Closes the least recently active sessions, one in a hundred, when that is configured.
-    fn evict(&mut self) -> bool {
+    pub(crate) fn evict(&mut self) -> bool {
         if !self.cx.settings.evict_on_queue_full || self.cx.draining() {
             return false;
         }
@@ -443,6 +460,12 @@ impl Worker {
         while let Some(request) = self.control.next(&mut self.cx) {
             match request {
                 Command::Drain(deadline) => self.drain(deadline),
+                Command::Retire(deadline) => self.retire(deadline),
+                Command::CloseIdle => self.queue_all(),
+                Command::Adopt(passed, stream) => self.adopt(passed, stream),
+                Command::AdoptPipe(passed, pipe, streams) => {
+                    self.adopt_pipe(&passed, *pipe, streams)
+                }
                 Command::Watch(opened) => self.watch(opened),
                 Command::Changed { changes, epoch } => {
                     self.watch(changes.opened);
@@ -533,13 +556,19 @@ impl Worker {
             return;
         }
         self.control.hide();
+        self.finished = 0;
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.observe.drain_began(self.sessions.len(), deadline);
+        self.queue_all();
+        self.accept();
+    }
+
+    /// Has every session look at what has changed.
+    pub(crate) fn queue_all(&mut self) {
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.queue(key);
         }
-        self.accept();
     }
 
     fn listeners_closed(&self) -> bool {
@@ -549,18 +578,23 @@ impl Worker {
     fn is_over(&self) -> bool {
         let Some(until) = self.cx.drain_until else { return false };
         let closed = self.listeners_closed();
-        until <= self.cx.now || (closed && self.sessions.is_empty() && self.gate.len() == 0)
+        let empty = closed && self.sessions.is_empty() && self.gate.len() == 0;
+        until <= self.cx.now || empty && self.control.is_told()
     }
 
     /// The drain is over: cuts what is left and says so.
     fn leave(mut self) -> ExitCode {
-        let cut = self.sessions.len();
+        let (cut, finished) = (self.sessions.len(), self.finished);
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.settle(key, false);
         }
-        self.cx.observe.drain_ended(cut);
-        self.control.drained(cut);
+        self.finished = finished;
+        match self.passed {
+            None => self.cx.observe.drain_ended(cut),
+            Some(passed) => self.cx.observe.retirement_ended(passed, self.finished, cut),
+        }
+        self.control.drained(cut, self.finished);
         self.cx.observe.finish();
         ExitCode::SUCCESS
     }

@@ -149,14 +149,17 @@ impl Supervisor {
         worker.send(&ToWorker::Abort { epoch: 0 });
         worker.send(&ToWorker::LogFilter(self.plan.settings.logs.level.clone()));
         worker.send(&self.tickets.message());
+        worker.give_page();
+        worker.send(&self.suspects.message());
         for (address, socket) in self.sockets.of_slot(slot) {
             if !self.sockets.identity(address, slot).is_some_and(|id| used.contains(&id)) {
                 worker.lend(address, socket);
             }
         }
-        let mut spare = self.sockets.spare(self.plan.worker_count).peekable();
-        if spare.peek().is_some() && spare.all(|identity| used.contains(&identity)) {
-            self.spare_host = Some(worker.pid());
+        for spare in self.plan.worker_count..self.sockets.slots() {
+            if self.sockets.identities(spare).all(|identity| used.contains(&identity)) {
+                self.spare_hosts.insert(spare, worker.pid());
+            }
         }
         if let Rest::Orders(frames) = rest {
             worker.send_frames(&frames);

@@ -22,9 +22,12 @@ use weir_tls::TicketKey;
 
 use crate::Plan;
 use crate::control::{Asker, HandedControl};
+use crate::headcount::Resize;
 use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
+use crate::succession::HandedLeaving;
 use crate::supervise::Supervisor;
+use crate::suspects::HandedSuspects;
 use crate::worker_process::HandedWorker;
 
 /// Of the document.
@@ -60,8 +63,16 @@ pub(super) struct Handover {
     pub(super) hash: u64,
     pub(super) sockets: Vec<HandedGroup>,
     pub(super) slots: Vec<HandedSlot>,
+    /// Workers that finish.
+    #[serde(default)]
+    pub(super) leaving: Vec<HandedLeaving>,
+    #[serde(default)]
+    pub(super) suspects: HandedSuspects,
     /// Who accepts from sockets that there is no slot for.
-    pub(super) spare_host: Option<i32>,
+    #[serde(default)]
+    pub(super) spare_hosts: BTreeMap<u16, i32>,
+    #[serde(default)]
+    pub(super) resize: Option<Resize>,
     pub(super) control: Option<HandedControl>,
     pub(super) ticket_keys: Vec<TicketKey>,
     /// What health checks found.
@@ -95,7 +106,10 @@ impl Handover {
             hash: main.hash.value(),
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
-            spare_host: main.spare_host,
+            leaving: main.leaving.iter().map(|leaving| leaving.hand_over(now)).collect(),
+            suspects: main.suspects.hand_over(now),
+            spare_hosts: main.spare_hosts.clone(),
+            resize: main.resize.clone(),
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
             findings: main.findings.all(),
@@ -108,10 +122,11 @@ impl Handover {
     pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let sockets = self.sockets.iter().flat_map(|group| group.sockets.iter().copied());
         let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
+        let leaving = self.leaving.iter().flat_map(HandedLeaving::descriptors);
         let control = self.control.iter().flat_map(HandedControl::descriptors);
         let workers = workers.flat_map(HandedWorker::descriptors);
         let own = [self.image].into_iter().chain(self.lock);
-        own.chain(sockets).chain(workers).chain(control)
+        own.chain(sockets).chain(workers).chain(leaving).chain(control)
     }
 
     /// The file of it and of the state.

@@ -295,7 +295,7 @@ impl Proxy {
 
     /// Waits for the worker to be drained; the number of sessions that were cut.
     pub fn drained(mut self) -> usize {
-        let ToMain::Drained { cut } = self.hear() else { panic!("not drained") };
+        let ToMain::Drained { cut, .. } = self.hear() else { panic!("not drained") };
         self.thread.take().expect("once").join().expect("no panic");
         cut
     }

@@ -74,6 +74,7 @@ const LINES: &[(&str, &str)] = &[
     ("shutdown", "SoftStop"),
     ("shutdown --hard", "HardStop"),
     ("upgrade", "UpgradeMain"),
+    ("upgrade --main", "UpgradeMain"),
     ("upgrade --worker 3", "UpgradeWorker"),
     ("status", "Status"),
     ("logging info,weir=debug", "Logging"),
@@ -275,6 +276,7 @@ const LINES: &[(&str, &str)] = &[
     ("rollback 7 --dry-run --if-epoch 9", "Rollback"),
     ("explain GET http://a.org/ -H \"x: y\" -H z:1 -a 127.0.0.1:1", "Explain"),
     ("drift", "QueryDrift"),
+    ("workers set 4", "SetWorkerCount"),
 ];
 
 #[test]

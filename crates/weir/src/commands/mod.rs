@@ -31,3 +31,4 @@ mod pairs;
 mod process;
 mod state;
 mod transactions;
+mod workers;
