@@ -2,8 +2,8 @@
 //!
 //! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
-//! announces them, connections with the [`Passed`] that describes them. The channel is trusted: both
-//! ends were built for the same [`VERSION`].
+//! announces them, connections with the [`Passed`] that describes them. The channel is trusted:
+//! both ends were built for the same [`VERSION`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -181,8 +181,9 @@ impl Refusal {
     }
 }
 
-/// A client connection as it passes from one worker to another: between two requests, when nothing of
-/// it is in the memory of either and what the client has sent waits in the kernel, or a byte pipe.
+/// A client connection as it passes from one worker to another: a byte pipe, or one between two
+/// requests, when nothing of it is in the memory of either and what the client has sent waits in
+/// the kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// The listener it came from.

@@ -4,7 +4,8 @@
 //!
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
 //! * `replace`: the life of workers; `succession`: one in the place of another; `stop`: their end;
-//!   `suspects`: what they die of; `headcount`: how many there are; `hear`: what they say; `worker_process`: one of them.
+//!   `suspects`: what they die of; `headcount`: how many there are; `hear`: what they say;
+//!   `worker_process`: one of them.
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.

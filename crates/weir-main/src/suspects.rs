@@ -1,9 +1,9 @@
 //! What workers were working on when they died; what is refused because of that.
 //!
-//! One request that ends a worker is a mistake of ours that a client found. One that comes again and
-//! again would keep every worker from serving anybody: after a few deaths, what they have in common
-//! is refused for a while, and nothing beyond that: requests of one client for one frontend; those of
-//! any client for it; or all that one client asks for.
+//! One request that ends a worker is a mistake of ours that a client found. One that comes again
+//! and again would keep every worker from serving anybody: after a few deaths, what they have in
+//! common is refused for a while, and nothing beyond that: requests of one client for one frontend;
+//! those of any client for it; or all that one client asks for.
 //!
 //! Must not know: how a worker died, how requests are refused.
 //!

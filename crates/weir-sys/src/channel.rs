@@ -85,8 +85,8 @@ impl Channel {
     /// Sends a frame, with descriptors, or keeps it until [`Channel::flush`].
     ///
     /// # Errors
-    /// `InvalidInput` for a frame that is too long or has too many descriptors, `QuotaExceeded` when too much waits already
-    /// (the other end does not read), else of `sendmsg(2)`.
+    /// `InvalidInput` for a frame that is too long or has too many descriptors, `QuotaExceeded`
+    /// when too much waits already (the other end does not read), else of `sendmsg(2)`.
     pub fn send<'a>(
         &mut self,
         frame: &[u8],

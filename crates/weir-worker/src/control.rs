@@ -227,6 +227,13 @@ impl Control {
                 self.sockets.clear();
                 None
             }
+            other => self.carry_out(other, cx),
+        }
+    }
+
+    /// What is not about the configuration.
+    fn carry_out(&mut self, message: ToWorker, cx: &mut Context) -> Option<Command> {
+        match message {
             ToWorker::TicketKeys(keys) => {
                 cx.tables.tickets.set(&keys);
                 None
@@ -266,6 +273,13 @@ impl Control {
                 cx.observe.reopen();
                 None
             }
+            ToWorker::Start(_)
+            | ToWorker::Socket(_)
+            | ToWorker::Orders(_)
+            | ToWorker::Apply { .. }
+            | ToWorker::Prepare { .. }
+            | ToWorker::Commit { .. }
+            | ToWorker::Abort { .. } => None,
         }
     }
 

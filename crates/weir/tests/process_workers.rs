@@ -14,6 +14,7 @@ use process_support::installed::Installed;
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
+use weir_testkit::resources::open_files;
 
 /// A request for `traffic.example` on a connection that is kept; its answer ends with the target.
 fn exchange(stream: &mut TcpStream, target: &str) {
@@ -231,6 +232,75 @@ fn a_worker_that_finishes_is_known_to_the_next_image_of_main() {
     answer(&mut held, "/held");
     replacing.join().expect("no panic");
     exchange(&mut held, "/after");
+    is_one(&installed.proxy);
+}
+
+/// Asks for a successor of the first worker and kills it as soon as it is seen; what is told then.
+fn replace_in_vain(installed: &Installed) -> String {
+    let before = installed.proxy.workers();
+    let mut client = client(installed);
+    let asked = std::thread::spawn(move || client.request(RequestType::UpgradeWorker(0)));
+    let new = || installed.proxy.workers().into_iter().find(|pid| !before.contains(pid));
+    eventually("there is a successor, which is killed", || {
+        new().map(|pid| send_signal(pid, Signal::KILL)).is_some()
+    });
+    let answer = asked.join().expect("no panic");
+    is_one(&installed.proxy);
+    answer.map(|answer| answer.message).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn a_successor_that_dies_replaces_nobody() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let main = installed.proxy.main.pid();
+    // Some serve before they die, and then it was no vain attempt.
+    let in_vain = (0..50).any(|_| {
+        let mut clients: Vec<_> = (0..10).map(|_| connect(installed.proxy.address)).collect();
+        clients.iter_mut().for_each(|client| exchange(client, "/before"));
+        let (workers, files) = (pids(&installed.proxy), open_files(main));
+        let told = replace_in_vain(&installed);
+        if !told.contains("worker 0 was not replaced: pid ") {
+            return false;
+        }
+        assert!(told.contains("was killed by SIGKILL; the running one goes on"), "{told}");
+        assert_eq!(pids(&installed.proxy), workers);
+        clients.iter_mut().for_each(|client| exchange(client, "/after"));
+        eventually("descriptors are as many", || open_files(main) <= files);
+        true
+    });
+    assert!(in_vain, "none has died early enough");
+}
+
+#[test]
+fn a_worker_that_dies_while_it_finishes_is_told_of() {
+    let installed = Installed::start();
+    let mut held = connect(installed.proxy.address);
+    send(&mut held, "/held");
+    installed.backend.until_waiting(1);
+    let before = pids(&installed.proxy);
+    let mut first = client(&installed);
+    let mut second = client(&installed);
+    let ask = |client: &mut Client, id| {
+        let answer = client.request(RequestType::UpgradeWorker(id));
+        answer.map(|answer| answer.message).unwrap_or_else(|error| error.to_string())
+    };
+    let asked = [
+        std::thread::spawn(move || ask(&mut first, 0)),
+        std::thread::spawn(move || ask(&mut second, 1)),
+    ];
+    let left = || -> Vec<i32> {
+        let now = pids(&installed.proxy);
+        now.into_iter().skip(2).filter(|pid| before.contains(pid)).collect()
+    };
+    eventually("one of them has finished", || {
+        left().len() == 1 && !pids(&installed.proxy)[..2].iter().any(|pid| before.contains(pid))
+    });
+    left().into_iter().for_each(|pid| send_signal(pid, Signal::KILL));
+    let told = asked.map(|asked| asked.join().expect("no panic")).concat();
+    assert!(told.contains("was killed by SIGKILL before it had finished"), "{told}");
+    installed.backend.let_go();
+    exchange(&mut connect(installed.proxy.address), "/after");
     is_one(&installed.proxy);
 }
 

@@ -90,8 +90,8 @@ impl Direction {
         self.pipe.as_ref().is_some_and(|pipe| !pipe.is_empty())
     }
 
-    /// The bytes of a body without framing that are here and not sent. `None` when there are others,
-    /// or the end of it has been seen.
+    /// The bytes of a body without framing that are here and not sent. `None` when there are
+    /// others, or the end of it has been seen.
     pub(crate) fn unsent(&self) -> Option<Vec<u8>> {
         if self.rest.is_some() || self.pipe_holds() || self.pump.is_decoded() {
             return None;

@@ -5,15 +5,18 @@
 pub mod h2;
 pub mod tls;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weir_base::Limits;
 use weir_control::channel::{
-    Explained, LogSettings, Question, Settings, ToMain, ToWorker, decode, encode,
+    Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode, encode,
 };
+use weir_control::last_words;
 use weir_control::order::{Object, Order};
 use weir_control::state::{
     Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
@@ -145,7 +148,6 @@ impl Proxy {
 
     /// One that was lent a socket and not told what to serve on it.
     pub fn untold(settings: Settings, socket: weir_sys::TcpListener) -> Self {
-        use std::os::fd::AsFd;
         let (channel, theirs) = Channel::pair().expect("socketpair");
         let thread = std::thread::spawn(move || {
             let code = weir_worker::run(Channel::from_fd(theirs), None);
@@ -258,8 +260,7 @@ impl Proxy {
         self.channel.send(&bytes, None).expect("send");
     }
 
-    fn hear(&mut self) -> ToMain {
-        use std::os::fd::AsFd;
+    pub fn hear(&mut self) -> ToMain {
         let mut epoll = Epoll::new(1).expect("epoll");
         epoll.add_level(self.channel.as_fd(), 0, true, false).expect("add");
         let deadline = Instant::now() + PATIENCE;
@@ -291,6 +292,31 @@ impl Proxy {
 
     pub fn start_drain(&mut self, deadline: Duration) {
         self.say(&ToWorker::Drain { deadline });
+    }
+
+    /// The next connection that it passes on.
+    pub fn passed(&mut self) -> (Passed, Vec<OwnedFd>) {
+        let ToMain::Passed(passed) = self.hear() else { panic!("nothing is passed on") };
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || self.channel.take_fd();
+        let descriptors: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
+        assert_eq!(descriptors.len(), count);
+        (passed, descriptors)
+    }
+
+    /// Gives it a connection that another one has passed on.
+    pub fn adopt(&mut self, passed: Passed, descriptors: &[OwnedFd]) {
+        let bytes = encode(&ToWorker::Passed(passed)).expect("encoded");
+        self.channel.send(&bytes, descriptors.iter().map(AsFd::as_fd)).expect("send");
+    }
+
+    /// Gives it a page for its last words.
+    pub fn give_page(&mut self) -> File {
+        let page = weir_sys::memory_file("page").expect("made");
+        page.set_len(last_words::BYTES as u64).expect("made longer");
+        let bytes = encode(&ToWorker::Page).expect("encoded");
+        self.channel.send(&bytes, [page.as_fd()]).expect("send");
+        page
     }
 
     /// Waits for the worker to be drained; the number of sessions that were cut.
