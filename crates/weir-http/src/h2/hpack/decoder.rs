@@ -8,13 +8,15 @@ pub const MOST_STRING: usize = 64 * 1024;
 
 /// Decodes the header blocks of one connection.
 ///
-/// Memory: the bytes of the table, three eighths of that for what lies where, and scratch space for
-/// the longest field of a block, of which 4 KiB are kept.
+/// Memory: the bytes of the table, three eighths of that for where its entries lie, and scratch
+/// space for the longest field of a block, of which 4 KiB are kept.
 ///
-/// Work: a byte of a block makes at most one field, or two make one that is put into the table. A
-/// field is at most as long as its literals, or as what it takes out of the table. So a block of
-/// `n` bytes costs at most `n` times the bytes of the table to copy, whatever the sink says; what
-/// is to be delivered is cheaper, since it is not copied when it lies in one piece.
+/// Work: a block of `n` bytes costs at most in proportion to `n` times the bytes of the table,
+/// whatever the sink says, since a field takes at least a byte, and costs its own bytes and those
+/// that it takes out of the table. The worst are fields of two bytes that take a name as large as
+/// the table and put it back: 16 KiB of them take as long as to copy 64 MiB. What comes by index
+/// alone is copied only when it goes over the end of the ring, and is not even looked at once the
+/// sink has refused a field.
 #[derive(Debug)]
 pub struct Decoder {
     table: Table,
@@ -26,8 +28,8 @@ pub struct Decoder {
 
 impl Decoder {
     /// `table_bytes` is what SETTINGS announce. When it is more than 4,096, the table has 4,096 until
-    /// the peer enlarges it. It should not be less: until the peer has acknowledged that, it may use
-    /// 4,096.
+    /// the peer enlarges it. It should not be less: until the peer has acknowledged that, it may
+    /// use 4,096.
     pub fn new(table_bytes: usize) -> Self {
         let mut table = Table::new(table_bytes);
         table.set_bound(table_bytes.min(INITIAL_TABLE));
@@ -92,14 +94,14 @@ impl Decoder {
         if gate.refused.is_some() {
             return Ok(rest);
         }
-        if let (Some(name), Some(value)) = (field.name.whole(), field.value.whole()) {
+        if let Some((name, value)) = field.whole() {
             gate.give(name, value);
             return Ok(rest);
         }
         self.scratch.clear();
-        field.name.append_to(&mut self.scratch);
+        field.name().append_to(&mut self.scratch);
         let name = self.scratch.len();
-        field.value.append_to(&mut self.scratch);
+        field.value().append_to(&mut self.scratch);
         let (name, value) = self.scratch.split_at(name);
         gate.give(name, value);
         Ok(rest)
@@ -138,7 +140,7 @@ impl Decoder {
             return Ok(rest);
         }
         let field = self.table.get(index - static_table::DYNAMIC);
-        field.ok_or(HpackError::IndexTooLarge)?.name.append_to(&mut self.scratch);
+        field.ok_or(HpackError::IndexTooLarge)?.name().append_to(&mut self.scratch);
         Ok(rest)
     }
 

@@ -50,6 +50,17 @@ const CODES: [u32; 256] = {
     codes
 };
 
+/// Code and bits of each byte: one read for both.
+static BOTH: [(u32, u32); 256] = {
+    let mut both = [(0, 0); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        both[byte] = (CODES[byte], LENGTHS[byte] as u32);
+        byte += 1;
+    }
+    both
+};
+
 /// Bytes of the code of a text.
 pub(super) fn encoded_len(text: &[u8]) -> usize {
     let bits: usize = text.iter().map(|byte| usize::from(LENGTHS[usize::from(*byte)])).sum();
@@ -61,9 +72,9 @@ pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) {
     // Fewer than 32 bits are held between two bytes: with the longest code there are fewer than 64.
     let (mut held, mut bits) = (0_u64, 0_u32);
     for byte in text {
-        let length = LENGTHS[usize::from(*byte)];
-        held = held << length | u64::from(CODES[usize::from(*byte)]);
-        bits += u32::from(length);
+        let (code, length) = BOTH[usize::from(*byte)];
+        held = held << length | u64::from(code);
+        bits += length;
         if bits >= 32 {
             bits -= 32;
             out.extend_from_slice(&((held >> bits) as u32).to_be_bytes());
@@ -116,7 +127,8 @@ mod tests {
     fn padding_is_short_and_made_of_ones() {
         use HpackError::{HuffmanEnd, HuffmanPadding, HuffmanPaddingTooLong};
         // The code of 'a' is 00011, that of 'X' is 11111100, that of '\n' 30 bits long.
-        let cases: [(&[u8], Result<&[u8], HpackError>); 16] = [
+        type Decoded = Result<&'static [u8], HpackError>;
+        let cases: [(&[u8], Decoded); 16] = [
             (&[], Ok(b"")),
             (&[0b0001_1111], Ok(b"a")),
             (&[0b0001_1000, 0b1111_1111], Ok(b"aa")),

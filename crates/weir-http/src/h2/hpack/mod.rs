@@ -1,10 +1,11 @@
 //! Header compression, RFC 7541.
 //!
 //! * [`Decoder`], [`Encoder`]: one of each per connection. [`HpackError`]: what breaks a rule.
-//! * `table`, `ring`: the fields that a connection remembers, and their bytes.
-//! * `static_table`: the fields that every connection knows. `seen`, `hash`: where the encoder
-//!   finds a field in the table. `words`: strings eight bytes at a time.
-//! * `integer`, `huffman`: how numbers and strings are written.
+//! * `table`, `ring`: the fields that a connection remembers, and their bytes. `static_table`: those
+//!   that every connection knows.
+//! * `known`, `seen`, `hash`: where the encoder finds a field.
+//! * `literal`, `integer`, `huffman`: how fields, numbers and strings are written. `words`: strings
+//!   eight bytes at a time.
 //!
 //! Must not know: what fields mean, frames, clocks, randomness.
 //!
@@ -18,6 +19,8 @@ mod error;
 mod hash;
 mod huffman;
 mod integer;
+mod known;
+mod literal;
 mod ring;
 mod seen;
 mod static_table;

@@ -1,7 +1,5 @@
 //! Bytes in a ring: what is newest lies over what is oldest.
 
-use super::words::is_lower_of;
-
 /// A ring of bytes, allocated once. It does not know which of them are still wanted: the
 /// [`Table`](super::table::Table) above it never wants more than there is room for.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ impl Ring {
     }
 
     /// The place that many bytes from the beginning, once around at most.
-    pub(super) fn at(&self, place: usize) -> usize {
+    fn at(&self, place: usize) -> usize {
         if place < self.bytes.len() { place } else { place - self.bytes.len() }
     }
 
@@ -54,22 +52,26 @@ impl<'a> Text<'a> {
         self.back.is_empty().then_some(self.front)
     }
 
-    pub(super) fn is(self, other: &[u8]) -> bool {
-        if self.back.is_empty() {
-            return self.front == other;
+    /// Its first `len` bytes, and the others.
+    pub(super) fn split_at(self, len: usize) -> (Self, Self) {
+        let Self { front, back } = self;
+        if let Some((one, two)) = front.split_at_checked(len) {
+            return (Self { front: one, back: &[] }, Self { front: two, back });
         }
+        let (one, two) = back.split_at(len - front.len());
+        (Self { front, back: one }, Self { front: two, back: &[] })
+    }
+
+    pub(super) fn is(self, other: &[u8]) -> bool {
         let halves = other.split_at_checked(self.front.len());
         halves.is_some_and(|(front, back)| front == self.front && back == self.back)
     }
 
-    /// Whether it is `other` in lower case.
-    pub(super) fn is_lower_of(self, other: &[u8]) -> bool {
-        if self.back.is_empty() {
-            return is_lower_of(self.front, other);
-        }
+    pub(super) fn is_ignoring_case(self, other: &[u8]) -> bool {
         let halves = other.split_at_checked(self.front.len());
-        let same = |(front, back)| is_lower_of(self.front, front) && is_lower_of(self.back, back);
-        halves.is_some_and(same)
+        halves.is_some_and(|(front, back)| {
+            front.eq_ignore_ascii_case(self.front) && back.eq_ignore_ascii_case(self.back)
+        })
     }
 
     pub(super) fn append_to(self, out: &mut Vec<u8>) {
@@ -93,7 +95,11 @@ mod tests {
         assert_eq!((start, &copy[..], text.whole()), (3, &b"ijk"[..], None));
         assert!(text.is(b"ijk") && !text.is(b"ijx") && !text.is(b"xjk") && !text.is(b"i"));
         assert!(!text.is(b"ijkl") && !text.is(b""));
-        assert!(text.is_lower_of(b"iJK") && !text.is_lower_of(b"iJ") && !text.is_lower_of(b"iJX"));
+        assert!(text.is_ignoring_case(b"iJK") && !text.is_ignoring_case(b"iJ"));
+        for len in 0..=3 {
+            let (one, two) = text.split_at(len);
+            assert!(one.is(&b"ijk"[..len]) && two.is(&b"ijk"[len..]), "{len}");
+        }
         assert_eq!(ring.text(1, 2).whole(), Some(&b"gh"[..]));
     }
 

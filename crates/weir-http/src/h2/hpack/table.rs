@@ -7,10 +7,14 @@
 
 use std::collections::VecDeque;
 
+use super::INITIAL_TABLE;
 use super::ring::{Ring, Text};
 
 /// What an entry counts beside its bytes (RFC 7541 §4.1).
 const OVERHEAD: usize = 32;
+
+/// Entries of a table of the size that a connection begins with, when all are empty.
+pub(super) const MOST_ENTRIES: usize = INITIAL_TABLE / OVERHEAD;
 
 /// Where an entry lies: the place of its name, behind which is its value, and how long they are.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +26,36 @@ struct Entry {
 
 /// Name and value of an entry.
 pub(super) struct Field<'a> {
-    pub(super) name: Text<'a>,
-    pub(super) value: Text<'a>,
+    both: Text<'a>,
+    /// Bytes of the name.
+    name: usize,
+}
+
+impl<'a> Field<'a> {
+    /// Name and value, when both are in one piece.
+    pub(super) fn whole(&self) -> Option<(&'a [u8], &'a [u8])> {
+        Some(self.both.whole()?.split_at(self.name))
+    }
+
+    /// Whether it has exactly this name and this value.
+    #[inline(always)] // Every field of every head comes through here.
+    pub(super) fn is(&self, name: &[u8], value: &[u8]) -> bool {
+        if name.len() != self.name {
+            return false;
+        }
+        if let Some((known, rest)) = self.whole() {
+            return rest == value && known == name;
+        }
+        self.name().is(name) && self.value().is(value)
+    }
+
+    pub(super) fn name(&self) -> Text<'a> {
+        self.both.split_at(self.name).0
+    }
+
+    pub(super) fn value(&self) -> Text<'a> {
+        self.both.split_at(self.name).1
+    }
 }
 
 #[derive(Debug)]
@@ -34,24 +66,24 @@ pub(super) struct Table {
     /// Bytes of all entries as they count, at most `bound`.
     size: usize,
     bound: usize,
-    /// Entries that were ever added, as far as 32 bits can count.
-    added: u32,
+    /// The number of the entry that comes next, as far as 32 bits can count.
+    next: u32,
 }
 
 impl Table {
     /// Whose bound is `capacity`, in bytes, and never more.
     pub(super) fn new(capacity: usize) -> Self {
         let entries = VecDeque::with_capacity(capacity / OVERHEAD);
-        Self { ring: Ring::new(capacity), entries, size: 0, bound: capacity, added: 0 }
+        Self { ring: Ring::new(capacity), entries, size: 0, bound: capacity, next: 1 }
     }
 
     pub(super) fn bound(&self) -> usize {
         self.bound
     }
 
-    /// The number of the entry that comes next; numbers begin again after 2^32.
-    pub(super) fn added(&self) -> u32 {
-        self.added
+    /// The number of the entry that comes next: 1 for the first one, 0 for the one after 2^32 - 1.
+    pub(super) fn next(&self) -> u32 {
+        self.next
     }
 
     /// Changes the bound, within the capacity; what does not fit any more goes, the oldest first.
@@ -80,15 +112,15 @@ impl Table {
             value: value.len() as u32,
         });
         self.size += size;
-        self.added = self.added.wrapping_add(1);
+        self.next = self.next.wrapping_add(1);
     }
 
     /// The entry that many additions before the newest.
+    #[inline]
     pub(super) fn get(&self, age: usize) -> Option<Field<'_>> {
         let Entry { start, name, value } = *self.entries.get(age)?;
-        let (start, name, value) = (start as usize, name as usize, value as usize);
-        let behind = self.ring.at(start + name);
-        Some(Field { name: self.ring.text(start, name), value: self.ring.text(behind, value) })
+        let both = self.ring.text(start as usize, (name + value) as usize);
+        Some(Field { both, name: name as usize })
     }
 
     /// Evicts the oldest until the size is at most `size`.
@@ -113,7 +145,7 @@ mod tests {
             text.append_to(&mut bytes);
             String::from_utf8(bytes).unwrap()
         };
-        table.get(age).map(|field| (text(field.name), text(field.value)))
+        table.get(age).map(|field| (text(field.name()), text(field.value())))
     }
 
     #[test]

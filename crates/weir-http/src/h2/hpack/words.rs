@@ -38,45 +38,22 @@ pub(super) fn lower(text: &mut [u8]) {
     rest.make_ascii_lowercase();
 }
 
-/// Whether `lower` is `text` in lower case.
-pub(super) fn is_lower_of(lower: &[u8], text: &[u8]) -> bool {
-    if lower.len() != text.len() {
-        return false;
-    }
-    let (Some(lower_last), Some(last)) = (lower.last_chunk::<8>(), text.last_chunk::<8>()) else {
-        return short(lower) == lower_word(short(text));
-    };
-    let same = |lower: &[u8; 8], text: &[u8; 8]| {
-        u64::from_le_bytes(*lower) == lower_word(u64::from_le_bytes(*text))
-    };
-    let (words, _) = text.as_chunks::<8>();
-    let (lower_words, _) = lower.as_chunks::<8>();
-    same(lower_last, last) && lower_words.iter().zip(words).all(|(lower, text)| same(lower, text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lower_case_is_that_of_every_byte() {
-        for len in 0..20 {
+        for len in 1..20 {
             for byte in 0..=255 {
                 for at in 0..len {
                     let mut text = vec![b'Q'; len];
                     text[at] = byte;
                     let wanted = text.to_ascii_lowercase();
-                    assert!(is_lower_of(&wanted, &text));
-                    assert_eq!(is_lower_of(&text, &text), wanted == text);
-                    let mut other = wanted.clone();
-                    other[at] ^= 1;
-                    assert!(!is_lower_of(&other, &text));
-                    assert!(!is_lower_of(&wanted[1..], &text));
                     lower(&mut text);
                     assert_eq!(text, wanted);
                 }
             }
         }
-        assert!(is_lower_of(b"", b""));
     }
 }
