@@ -2,4 +2,5 @@
 //! the same functions over the committed corpora.
 
 pub mod h1;
+pub mod h2_hpack;
 pub mod proto;
