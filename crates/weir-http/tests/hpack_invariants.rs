@@ -30,13 +30,18 @@ fn blocks_of_the_corpus() {
     assert!(count > 0, "there is no corpus");
 }
 
+/// The name of the newest entry, and a value of its own.
+fn long_value(len: u8) -> Vec<u8> {
+    [&[0x7e, len][..], &vec![b'v'; usize::from(len)]].concat()
+}
+
 /// Blocks that get further than random ones: fields of all kinds in any order.
 fn block() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => (0x80..0xd0_u8).prop_map(|index| vec![index]),
         4 => (0x41..0x60_u8, 0..9_u8).prop_map(|(name, byte)| vec![name, 1, byte]),
         3 => (0..9_u8, 0..9_u8).prop_map(|(name, value)| vec![0x40, 1, name, 1, value]),
-        2 => (0..4_u8).prop_map(|len| [&[0x7e, len * 9][..], &vec![b'v'; usize::from(len) * 9]].concat()),
+        2 => (0..4_u8).prop_map(|nines| long_value(nines * 9)),
         1 => any::<u8>().prop_map(|byte| vec![byte]),
         1 => Just(vec![0x41, 0x82, 0x1c, 0x7f]),
     ];

@@ -27,9 +27,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `table_bytes` is what SETTINGS announce. When it is more than 4,096, the table has 4,096 until
-    /// the peer enlarges it. It should not be less: until the peer has acknowledged that, it may
-    /// use 4,096.
+    /// `table_bytes` is what SETTINGS announce. When it is more than 4,096, the table has 4,096
+    /// until the peer enlarges it. It should not be less: until the peer has acknowledged that, it
+    /// may use 4,096.
     pub fn new(table_bytes: usize) -> Self {
         let mut table = Table::new(table_bytes);
         table.set_bound(table_bytes.min(INITIAL_TABLE));

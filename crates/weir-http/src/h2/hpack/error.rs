@@ -1,7 +1,7 @@
 //! Why a header block is refused.
 
-/// The rule that a block breaks. It is the peer's fault, and the connection cannot go on: both sides
-/// may have different tables from there on (RFC 9113 §4.3, COMPRESSION_ERROR).
+/// The rule that a block breaks. It is the peer's fault, and the connection cannot go on: both
+/// sides may have different tables from there on (RFC 9113 §4.3, COMPRESSION_ERROR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HpackError {
     /// RFC 7541 §6.

@@ -1,8 +1,8 @@
 //! Header compression, RFC 7541.
 //!
 //! * [`Decoder`], [`Encoder`]: one of each per connection. [`HpackError`]: what breaks a rule.
-//! * `table`, `ring`: the fields that a connection remembers, and their bytes. `static_table`: those
-//!   that every connection knows.
+//! * `table`, `ring`: the fields that a connection remembers, and their bytes. `static_table`:
+//!   those that every connection knows.
 //! * `known`, `seen`, `hash`: where the encoder finds a field.
 //! * `literal`, `integer`, `huffman`: how fields, numbers and strings are written. `words`: strings
 //!   eight bytes at a time.
