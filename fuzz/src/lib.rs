@@ -2,5 +2,6 @@
 //! the same functions over the committed corpora.
 
 pub mod h1;
+pub mod h2;
 pub mod h2_hpack;
 pub mod proto;

@@ -80,7 +80,7 @@ impl Supervisor {
         let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
         let lifetime = worker.lifetime(now);
         place.worker = None;
-        self.note_gone(slot, now);
+        self.note_gone(slot);
         self.note_speechless(slot);
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),

@@ -173,10 +173,10 @@ impl Supervisor {
             match message {
                 ToMain::Applied { epoch } => {
                     worker.became_ready(now);
-                    self.note_applied(slot, epoch, now);
+                    self.note_applied(slot, epoch);
                     self.announce_when_complete(now);
                 }
-                ToMain::Prepared { epoch } => self.note_prepared(slot, epoch, now),
+                ToMain::Prepared { epoch } => self.note_prepared(slot, epoch),
                 ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
                 ToMain::Hashed { number, epoch, hash } => {
                     self.note_hash(slot, number, epoch, hash);

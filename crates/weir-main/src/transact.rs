@@ -132,7 +132,8 @@ impl Supervisor {
             }
         }
         let (bound, closed) = (listeners.bound, listeners.closed);
-        let deadline = now + self.plan.worker_timeout;
+        // To check many changes takes main its time: the workers' begins now.
+        let deadline = weir_sys::now() + self.plan.worker_timeout;
         let step = Step::Preparing;
         self.transaction = Some(Transaction {
             who,
@@ -171,26 +172,26 @@ impl Supervisor {
     }
 
     /// A worker can apply what was prepared.
-    pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64, now: Instant) {
+    pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64) {
         if let Some(transaction) = self.transaction.as_mut().filter(|t| t.epoch == epoch) {
             transaction.checked = true;
         }
-        self.advance(slot, epoch, Step::Preparing, now);
+        self.advance(slot, epoch, Step::Preparing);
     }
 
     /// A worker has applied an epoch.
-    pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64, now: Instant) {
-        self.advance(slot, epoch, Step::Committing, now);
+    pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64) {
+        self.advance(slot, epoch, Step::Committing);
     }
 
     /// A worker is gone: nobody waits for it.
-    pub(crate) fn note_gone(&mut self, slot: u16, now: Instant) {
+    pub(crate) fn note_gone(&mut self, slot: u16) {
         if let Some((epoch, step)) = self.transaction.as_ref().map(|t| (t.epoch, t.step)) {
-            self.advance(slot, epoch, step, now);
+            self.advance(slot, epoch, step);
         }
     }
 
-    fn advance(&mut self, slot: u16, epoch: u64, step: Step, now: Instant) {
+    fn advance(&mut self, slot: u16, epoch: u64, step: Step) {
         let Some(transaction) = &mut self.transaction else { return };
         if transaction.epoch != epoch || transaction.step != step {
             return;
@@ -206,7 +207,7 @@ impl Supervisor {
                     self.abandon(transaction, "every worker ended while it checked the change");
                 }
             }
-            Step::Preparing => self.commit(now),
+            Step::Preparing => self.commit(),
             Step::Committing => self.finish_transaction(),
         }
     }
@@ -228,7 +229,7 @@ impl Supervisor {
     }
 
     /// Every worker has prepared: stores the transaction, then makes it true.
-    fn commit(&mut self, now: Instant) {
+    fn commit(&mut self) {
         let Some(mut transaction) = self.transaction.take() else { return };
         let record = Record {
             time_ms: now_millis(),
@@ -250,7 +251,7 @@ impl Supervisor {
         self.sockets.remove(&transaction.closed);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
         transaction.step = Step::Committing;
-        transaction.deadline = now + self.plan.worker_timeout;
+        transaction.deadline = weir_sys::now() + self.plan.worker_timeout;
         transaction.waiting = self.slots_that(Slot::takes_orders).collect();
         let alone = transaction.waiting.is_empty();
         self.transaction = Some(transaction);

@@ -67,15 +67,18 @@ pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
     let key = size_of::<Key>();
     let timer = Wheel::<Key>::TIMER_BYTES;
     let counted = session::MAX_COUNTED * (key + per_address::PerAddress::COUNT_BYTES);
+    // Its key can be in two queues of what is ready, and in the one of who waits for buffers; and
+    // in the list of who is oldest or stuck, with an instant.
+    let session = Slab::<session::Session>::VALUE_BYTES + timer + 5 * key + counted;
     weir_control::config::Sizes {
-        // Its key can be in two queues of what is ready, and in the one of who waits for buffers;
-        // and in the list of who is oldest or stuck, with an instant.
-        session: Slab::<session::Session>::VALUE_BYTES + timer + 5 * key + counted,
-        exchange: size_of::<session::Active>() + size_of::<usize>() + ALLOCATION,
+        session,
+        // One that is on a stream has a session of its own.
+        exchange: size_of::<session::Active>() + size_of::<usize>() + ALLOCATION + session,
         // A vector of keys may have twice the room that it needs.
         backend_connection: Slab::<upstream::Back>::VALUE_BYTES + timer + 2 * key,
         buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>() + ALLOCATION,
         spare_buffers: buffers::spare(buffers),
+        handshake_buffers: buffers::PER_TLS * buffers::handshakes(buffers),
         fixed: FIXED_BYTES,
     }
 }

@@ -241,7 +241,7 @@ fn streams_without_buffers_are_refused_and_may_come_again() {
             peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx");
         }
     };
-    let streams: Vec<_> = (0..6).map(|_| client.get("/")).collect();
+    let streams = client.together(|client| [(); 6].map(|()| client.get("/")));
     let refused = client.resets(&streams, 3);
     assert_eq!(refused, [7, 7, 7], "REFUSED_STREAM");
     serve(3);
@@ -265,6 +265,28 @@ fn a_drain_lets_streams_finish_and_opens_no_more() {
     assert_eq!(client.answer(stream).body, b"in time");
     assert_eq!(proxy.drained(), 0);
     assert!(std::iter::from_fn(|| client.frame()).all(|frame| frame.kind != Kind::RstStream));
+}
+
+#[test]
+fn a_connection_counts_once_for_the_limit_of_its_address() {
+    let backend = Backside::new();
+    let proxy = Proxy::changed(&[backend.address], |state, _| {
+        if let Some(cluster) = state.clusters.get_mut("app") {
+            cluster.max_connections_per_ip = Some(1);
+        }
+    });
+    let mut one = client(&proxy);
+    let streams = [one.get("/a"), one.get("/b")];
+    let mut peers = [backend.accept(), backend.accept()];
+    let mut other = client(&proxy);
+    let refused = other.get("/");
+    assert_eq!(other.answer(refused).status(), "429");
+    for peer in &mut peers {
+        peer.head();
+        answer(peer, "x");
+    }
+    let answers = one.answers(&streams);
+    assert!(streams.iter().all(|stream| answers[stream].status() == "200"));
 }
 
 #[test]

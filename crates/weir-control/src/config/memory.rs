@@ -11,6 +11,9 @@ use super::Checked;
 
 /// Bytes of a connection with TLS beside its session: keys, and what an idle one has allocated.
 const TLS_CONNECTION: usize = 12 << 10;
+/// Bytes of a connection that carries streams: its tables of fields (RFC 7541), what it knows of
+/// each stream, and frames that a client does not read.
+const MULTIPLEX: usize = 40 << 10;
 /// Bytes of a certificate with its key, parsed; its issuers are kept once.
 const CERTIFICATE: usize = 4 << 10;
 
@@ -27,6 +30,8 @@ pub struct Sizes {
     pub buffer_extra: usize,
     /// Buffers beside `max_buffers` for a given `max_buffers`.
     pub spare_buffers: usize,
+    /// Buffers of TLS handshakes for a given `max_buffers`.
+    pub handshake_buffers: usize,
     /// The program itself, without any connection.
     pub fixed: usize,
 }
@@ -46,6 +51,8 @@ pub struct Memory {
     pub logs: usize,
     /// Regular expressions of routes, compiled.
     pub regexes: usize,
+    /// HTTP/2 of client connections.
+    pub multiplexes: usize,
     /// TLS of client connections.
     pub tls: usize,
     /// Certificates and their keys.
@@ -62,7 +69,8 @@ impl Memory {
     /// The worst case of a file.
     pub(super) fn worst_case(checked: &Checked, sizes: &Sizes) -> Self {
         let limits: &Limits = &checked.settings.limits;
-        let buffers = limits.buffers + sizes.spare_buffers;
+        let handshakes = if ends_tls(checked) { sizes.handshake_buffers } else { 0 };
+        let buffers = limits.buffers + sizes.spare_buffers + handshakes;
         Self {
             buffers: buffers * (limits.buffer_bytes + sizes.buffer_extra),
             sessions: limits.sessions * sizes.session,
@@ -70,6 +78,7 @@ impl Memory {
             backend_connections: limits.backend_connections * sizes.backend_connection,
             logs: limits.log_bytes,
             regexes: regexes(checked) * REGEX_MEMORY,
+            multiplexes: limits.sessions * MULTIPLEX,
             tls: if ends_tls(checked) { limits.sessions * TLS_CONNECTION } else { 0 },
             certificates: checked.state.certificates.len() * CERTIFICATE,
             fixed: sizes.fixed,
@@ -86,6 +95,7 @@ impl Memory {
             + self.backend_connections
             + self.logs
             + self.regexes
+            + self.multiplexes
             + self.tls
             + self.certificates
             + self.fixed
@@ -113,6 +123,7 @@ impl std::fmt::Display for Memory {
             (self.backend_connections, "backend connections"),
             (self.logs, "log lines"),
             (self.regexes, "regular expressions"),
+            (self.multiplexes, "HTTP/2 of client connections"),
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
             (self.fixed, "the program"),

@@ -16,7 +16,10 @@ pub struct H2Key {
 }
 
 macro_rules! bounds {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:literal, $least:literal..=$most:expr;)+) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $type:ty = $default:literal, $least:literal..=$most:expr;
+    )+) => {
         /// Bounds of HTTP/2 with the clients of a listener.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub struct H2 { $($(#[$doc])* pub $name: $type,)+ }

@@ -22,7 +22,8 @@ pub struct Limits {
     pub settings: u32,
     /// Empty DATA that does not end its stream, in a window.
     pub empty_data: u32,
-    /// WINDOW_UPDATE by a few bytes in a window, as many for each open stream and one more time.
+    /// WINDOW_UPDATE by a few bytes in a window, as many for each open stream and one more time;
+    /// two for each DATA frame that we sent are not counted.
     pub window_updates: u32,
     /// CONTINUATION frames of one block.
     pub continuations: u32,
@@ -75,6 +76,8 @@ pub struct Floods {
     settings: u32,
     empty_data: u32,
     window_updates: u32,
+    /// DATA frames that we sent.
+    sent: u32,
     glitches: u32,
 }
 
@@ -92,8 +95,15 @@ impl Floods {
             settings: 0,
             empty_data: 0,
             window_updates: 0,
+            sent: 0,
             glitches: 0,
         }
+    }
+
+    /// A DATA frame was sent: a simple reader gives it back at once, to the stream and to the
+    /// connection.
+    pub fn sent_data(&mut self) {
+        self.sent = self.sent.saturating_add(1);
     }
 
     /// CONTINUATION frames that one block may have.
@@ -125,8 +135,9 @@ impl Floods {
             Flood::Settings => add(&mut self.settings) > limits.settings,
             Flood::EmptyData => add(&mut self.empty_data) > limits.empty_data,
             Flood::WindowUpdates => {
-                let all = limits.window_updates.saturating_mul(1 + streams as u32);
-                add(&mut self.window_updates) > all
+                let useless = limits.window_updates.saturating_mul(1 + streams as u32);
+                let answers = self.sent.saturating_mul(2);
+                add(&mut self.window_updates) > useless.saturating_add(answers)
             }
             Flood::Continuations => true,
             Flood::Glitches => add(&mut self.glitches) > limits.glitches,
@@ -150,6 +161,7 @@ impl Floods {
             &mut self.settings,
             &mut self.empty_data,
             &mut self.window_updates,
+            &mut self.sent,
             &mut self.glitches,
         ];
         for count in counts {
@@ -168,6 +180,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn window_updates_that_answer_data_are_no_flood() {
+        let limits = Limits { window_updates: 1, ..Limits::default() };
+        let mut floods = Floods::new(limits, Instant::default());
+        floods.sent_data();
+        let counts = [(); 5].map(|()| floods.count(Flood::WindowUpdates, 1, Instant::default()));
+        assert_eq!(counts.iter().position(Result::is_err), Some(4), "two, and two useless ones");
+    }
 
     #[test]
     fn a_window_forgets_half_and_a_life_nothing() {

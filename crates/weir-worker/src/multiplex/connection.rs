@@ -62,6 +62,8 @@ pub(crate) struct Multiplex {
     session: Key,
     /// It is not to be used for new streams.
     pub(crate) closing: bool,
+    /// Clusters in whose per-address count the connection is.
+    pub(crate) counted: Vec<Key>,
 }
 
 /// What reading came to.
@@ -98,6 +100,7 @@ impl Multiplex {
             dirty: false,
             session,
             closing: false,
+            counted: Vec::new(),
         }
     }
 

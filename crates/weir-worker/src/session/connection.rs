@@ -122,6 +122,7 @@ impl Session {
         let Some(connection) = cx.multiplexes.remove(key, &mut cx.buffers) else {
             return Step::Close;
         };
+        self.counted = connection.counted;
         self.front = Front::Socket(connection.socket);
         self.start_linger(cx)
     }

@@ -18,18 +18,23 @@ impl Session {
         let config = &cx.tables.clusters.get(key)?.settings.config;
         let limit = config.max_connections_per_ip?;
         let retry_after = config.retry_after.unwrap_or_default();
-        if self.counted.contains(&key) {
+        // A connection counts once, however many streams it has.
+        let counted = match self.front.stream() {
+            Some(stream) => &mut cx.multiplexes.get_mut(stream.connection)?.counted,
+            None => &mut self.counted,
+        };
+        if counted.contains(&key) {
             return None;
         }
         if !cx.per_address.enter(key, self.client.ip(), limit) {
             cx.observe.per_address_limit();
             return Some(Answer::too_many(retry_after));
         }
-        if self.counted.len() == MAX_COUNTED {
-            let first = self.counted.remove(0);
+        if counted.len() == MAX_COUNTED {
+            let first = counted.remove(0);
             cx.per_address.leave(first, self.client.ip());
         }
-        self.counted.push(key);
+        counted.push(key);
         None
     }
 }

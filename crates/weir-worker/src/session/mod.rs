@@ -171,7 +171,10 @@ impl Session {
         match &mut self.front {
             Front::Socket(socket) => socket.release(&mut cx.buffers),
             Front::Stream(id) => cx.multiplexes.leave(*id, &mut cx.buffers),
-            Front::Connection(key) => _ = cx.multiplexes.remove(*key, &mut cx.buffers),
+            Front::Connection(key) => {
+                let connection = cx.multiplexes.remove(*key, &mut cx.buffers);
+                self.counted = connection.map(|ended| ended.counted).unwrap_or_default();
+            }
         }
         self.unreserve(cx);
         self.alarm.cancel(&mut cx.wheel);

@@ -39,9 +39,9 @@ impl Session {
     pub(super) fn own_buffers(&self) -> usize {
         match &self.front {
             Front::Stream(id) => id.buffers,
-            Front::Connection(_) => PER_EXCHANGE + PER_TLS,
-            Front::Socket(socket) if socket.is_clear() => PER_EXCHANGE,
-            Front::Socket(_) => PER_EXCHANGE + PER_TLS,
+            _ if self.tls.is_some() => PER_EXCHANGE + PER_TLS,
+            Front::Socket(socket) if !socket.is_clear() => PER_EXCHANGE + PER_TLS,
+            Front::Socket(_) | Front::Connection(_) => PER_EXCHANGE,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Client<S> {
     encoder: Encoder,
     decoder: Decoder,
     next: u32,
+    /// Frames that are sent together.
+    together: Option<Vec<u8>>,
 }
 
 impl Client<std::net::TcpStream> {
@@ -51,7 +53,7 @@ impl<S: Read + Write> Client<S> {
     pub fn new(mut stream: S) -> Self {
         stream.write_all(PREFACE).expect("send");
         let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
-        let mut client = Self { stream, held, encoder, decoder, next: 1 };
+        let mut client = Self { stream, held, encoder, decoder, next: 1, together: None };
         client.send(Kind::Settings, 0, 0, b"");
         client
     }
@@ -59,7 +61,19 @@ impl<S: Read + Write> Client<S> {
     pub fn send(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
         let mut bytes = Vec::new();
         frame::write(kind, flags, stream, payload, &mut bytes);
-        self.stream.write_all(&bytes).expect("send");
+        match &mut self.together {
+            Some(held) => held.append(&mut bytes),
+            None => self.stream.write_all(&bytes).expect("send"),
+        }
+    }
+
+    /// Sends what `sends` sends in one piece.
+    pub fn together<T>(&mut self, sends: impl FnOnce(&mut Self) -> T) -> T {
+        self.together = Some(Vec::new());
+        let result = sends(self);
+        let held = self.together.take().unwrap_or_default();
+        self.stream.write_all(&held).expect("send");
+        result
     }
 
     /// Sends a head on a new stream; its number.

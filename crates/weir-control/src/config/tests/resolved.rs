@@ -206,6 +206,7 @@ fn the_worst_case_is_the_sum_of_its_parts() {
         backend_connection: 200,
         buffer_extra: 24,
         spare_buffers: 1,
+        handshake_buffers: 0,
         fixed: 7,
     };
     let memory = checked.worst_case_memory(&sizes);

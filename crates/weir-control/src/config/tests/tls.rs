@@ -277,6 +277,7 @@ fn memory_of_tls_is_in_the_worst_case() {
         backend_connection: 1,
         buffer_extra: 0,
         spare_buffers: 0,
+        handshake_buffers: 0,
         fixed: 1,
     };
     let plain = good(SMALL).worst_case_memory(&sizes);

@@ -59,6 +59,7 @@ impl Connection {
         if let Some(stream) = self.streams.get_mut(id) {
             // Within both windows: `len` was asked for.
             let _ = (stream.send.take(len), self.send.take(len));
+            self.floods.sent_data();
         }
         if end {
             self.sent_end(id);
