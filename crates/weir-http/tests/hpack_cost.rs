@@ -128,7 +128,7 @@ fn encode_a_response_again() {
 }
 
 /// A block that makes the most work of its bytes: each two take a name that fills the table out of
-/// it and put it back. 16 KiB of it, refused by the sink at once.
+/// it and put it back, until that is too much. 16 KiB of it, refused by the sink at once.
 #[test]
 #[ignore = "measures, asserts nothing"]
 fn decode_the_worst() {

@@ -6,17 +6,19 @@ use super::{DecodeError, HpackError, INITIAL_TABLE, KEPT, huffman, integer, stat
 /// Bytes of a name or of a value, both as it is sent and as it is meant (RFC 7541 §7.4).
 pub const MOST_STRING: usize = 64 * 1024;
 
+/// Bytes of names and values that the fields of one block may have, those that come by index alone
+/// not counted; a block of 64 KiB that is no attack has a tenth of that.
+pub const MOST_WRITTEN_OUT: usize = 1024 * 1024;
+
 /// Decodes the header blocks of one connection.
 ///
 /// Memory: the bytes of the table, three eighths of that for where its entries lie, and scratch
 /// space for the longest field of a block, of which 4 KiB are kept.
 ///
-/// Work: a block of `n` bytes costs at most in proportion to `n` times the bytes of the table,
-/// whatever the sink says, since a field takes at least a byte, and costs its own bytes and those
-/// that it takes out of the table. The worst are fields of two bytes that take a name as large as
-/// the table and put it back: 16 KiB of them take as long as to copy 64 MiB. What comes by index
-/// alone is copied only when it goes over the end of the ring, and is not even looked at once the
-/// sink has refused a field.
+/// Work: what comes by index alone is copied only when it goes over the end of the ring, and is not
+/// even looked at once the sink has refused a field. What is written out costs its own bytes, and
+/// those of a name that it takes out of the table: two bytes may cost as many as the table has, so
+/// there is a bound for them ([`MOST_WRITTEN_OUT`]), whatever the sink says.
 #[derive(Debug)]
 pub struct Decoder {
     table: Table,
@@ -24,6 +26,8 @@ pub struct Decoder {
     most: usize,
     /// Name and value of a field that does not lie in one piece.
     scratch: Vec<u8>,
+    /// What is left of [`MOST_WRITTEN_OUT`].
+    left: usize,
 }
 
 impl Decoder {
@@ -33,7 +37,7 @@ impl Decoder {
     pub fn new(table_bytes: usize) -> Self {
         let mut table = Table::new(table_bytes);
         table.set_bound(table_bytes.min(INITIAL_TABLE));
-        Self { table, most: table_bytes, scratch: Vec::new() }
+        Self { table, most: table_bytes, scratch: Vec::new(), left: 0 }
     }
 
     /// Decodes one complete block. `sink` gets names and values in order until it does not want
@@ -48,6 +52,7 @@ impl Decoder {
         sink: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), DecodeError<E>> {
         let mut gate = Gate { sink, refused: None };
+        self.left = MOST_WRITTEN_OUT;
         let mut rest = self.size_updates(block)?;
         while let Some(first) = rest.first() {
             let is_indexed = first & 0b1000_0000 != 0;
@@ -123,6 +128,7 @@ impl Decoder {
         let rest = if index == 0 { self.string(rest)? } else { self.name(index, rest)? };
         let name = self.scratch.len();
         let rest = self.string(rest)?;
+        self.left = self.left.checked_sub(self.scratch.len()).ok_or(HpackError::TooLarge)?;
         let (name, value) = self.scratch.split_at(name);
         if is_kept {
             self.table.add(name, value);

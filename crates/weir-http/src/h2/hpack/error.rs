@@ -13,6 +13,9 @@ pub enum HpackError {
     /// RFC 7541 §7.4: longer than [`MOST_STRING`](super::MOST_STRING).
     #[error("a string is too long")]
     StringTooLong,
+    /// RFC 7541 §7.3: more than [`MOST_WRITTEN_OUT`](super::MOST_WRITTEN_OUT).
+    #[error("the fields that a block writes out are too large")]
+    TooLarge,
     /// RFC 7541 §5.2.
     #[error("a Huffman-coded string has the end of the string in it")]
     HuffmanEnd,

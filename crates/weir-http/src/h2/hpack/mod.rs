@@ -10,7 +10,7 @@
 //! Must not know: what fields mean, frames, clocks, randomness.
 //!
 //! Invariants: what is remembered is allocated once, when a connection begins, and never grows. The
-//! work of a block is at most in proportion to its bytes times the bytes of the table; nothing
+//! work of a block is at most in proportion to its bytes, beside [`MOST_WRITTEN_OUT`]; nothing
 //! depends on how an attacker's fields hash, since a search looks at a fixed number of places.
 
 mod decoder;
@@ -27,7 +27,7 @@ mod static_table;
 mod table;
 mod words;
 
-pub use decoder::{Decoder, MOST_STRING};
+pub use decoder::{Decoder, MOST_STRING, MOST_WRITTEN_OUT};
 pub use encoder::Encoder;
 pub use error::{DecodeError, HpackError};
 

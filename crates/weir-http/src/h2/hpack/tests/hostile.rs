@@ -43,6 +43,24 @@ fn what_breaks_a_rule_is_refused() {
     }
 }
 
+/// Two bytes that take a name as large as the table out of it and put it back: they may come again,
+/// but not for ever, even when nobody wants the fields.
+#[test]
+fn a_short_block_does_not_write_out_much() {
+    let mut first = vec![0x40, 0x7f, 0xa1, 0x1e];
+    first.extend_from_slice(&[b'n'; 4_000]);
+    first.push(0);
+    let run = |times: usize| {
+        let mut decoder = Decoder::new(4_096);
+        decode(&mut decoder, &first).unwrap();
+        decoder.decode(&[0x7e, 0x00].repeat(times), |_, _| Err(()))
+    };
+    assert_eq!(run(MOST_WRITTEN_OUT / 4_000), Err(DecodeError::Sink(())));
+    let large = Err(DecodeError::Hpack(HpackError::TooLarge));
+    assert_eq!(run(MOST_WRITTEN_OUT / 4_000 + 1), large);
+    assert_eq!(run(8 * 1024), large);
+}
+
 #[test]
 fn what_is_odd_but_legal_is_taken() {
     let cases: &[(&str, &[u8], &[&str])] = &[
