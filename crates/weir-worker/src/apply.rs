@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use weir_balance::breaker::Breaker;
 use weir_balance::{Group, Rules, Spec};
 use weir_base::{Instant, Key};
 use weir_control::change::object_hash;
@@ -334,6 +335,14 @@ fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut 
     if cluster.settings.config.health != settings.config.health {
         changes.checked.push(key);
     }
+    if cluster.settings.config.breaker != settings.config.breaker {
+        let now = weir_sys::now();
+        let breaker = settings.config.breaker.map(|rules| Box::new(Breaker::new(rules, now)));
+        cluster.breaker = breaker;
+    }
+    if cluster.settings.config.retries != settings.config.retries {
+        cluster.retries = None;
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);
@@ -354,6 +363,8 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
             answers: AnswerSet::default(),
             tls: None,
         }),
+        retries: None,
+        breaker: None,
         routes: 0,
         defined: false,
     };

@@ -1,6 +1,6 @@
 //! Keys of clusters and of what is in them.
 
-use super::health::{EJECTION, HEALTH_CHECK};
+use super::health::{BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::words::{ClusterProtocol, PathType, Version, words};
 use super::{Harmless, Kind, Later, Section, UDP, Without};
@@ -33,6 +33,8 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
         optional("health_check", Kind::Table(&HEALTH_CHECK), "Backends are asked how they are."),
         optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
+        optional("retry_budget", Kind::Table(&RETRY_BUDGET), RETRIES),
+        optional("breaker", Kind::Table(&BREAKER), "Nobody is asked while too many requests fail."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
     ],
     later: &[Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never }],
@@ -40,6 +42,7 @@ pub(in super::super) static CLUSTER: Section = Section {
 
 const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
 const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
+const RETRIES: &str = "How many requests are sent once more, in each worker.";
 const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
 const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
                           protocol: the client's, if its listener has `expect_proxy`.";
