@@ -332,7 +332,7 @@ impl Supervisor {
         let place = leaving.heir.map(|pid| format!(", and pid {pid} serves in its place"));
         let place = place.unwrap_or_default();
         let response = if end.by_itself {
-            self.tell_of(EventKind::WorkerUpgraded);
+            self.tell_of_slot(leaving.slot, EventKind::WorkerUpgraded);
             info!("{name} has finished{place}; {account}");
             Response::ok(format!("{name} has finished{place}; {account}"), None)
         } else {
