@@ -17,6 +17,7 @@ use weir_tls::{Fingerprint, TicketKey};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
@@ -72,6 +73,8 @@ pub enum ToWorker {
     TicketKeys(Vec<TicketKey>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
+    /// What checks say of backends.
+    Findings(Vec<Finding>),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
     Drain {
         /// From reception.
@@ -200,7 +203,7 @@ pub struct Passed {
 /// What there is of a byte pipe (101) beside its two connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedPipe {
-    /// Of the request that it began with, as it came.
+    /// Of the request that it began with, as it came; empty: bytes of TCP.
     pub head: Vec<u8>,
     /// Identity of that request in logs.
     pub id: [u8; 26],
@@ -249,6 +252,22 @@ pub enum Happening {
     NoAvailableBackends(String),
     /// A backend of this cluster can be reached again.
     ClusterRecovered(String),
+    /// Checks say something else of a backend now.
+    Checked {
+        /// What.
+        finding: Finding,
+        /// Where it is.
+        address: SocketAddr,
+    },
+}
+
+/// What checks say of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which.
+    pub backend: BackendId,
+    /// It can serve.
+    pub healthy: bool,
 }
 
 /// What a worker can be asked.

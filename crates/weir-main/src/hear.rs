@@ -1,7 +1,7 @@
 //! What workers say, and that they have ended.
 
 use weir_base::Instant;
-use weir_control::channel::ToMain;
+use weir_control::channel::{Happening, ToMain};
 
 use crate::slot::Slot;
 use crate::succession::Leaving;
@@ -69,6 +69,9 @@ impl Supervisor {
             }
             ToMain::Drained { cut: 0, .. } => worker.has_drained(),
             ToMain::Drained { cut, .. } => self.note_cut(slot, cut),
+            ToMain::Happened(Happening::Checked { finding, address }) => {
+                self.note_finding(slot, finding, address, now);
+            }
             // It has nobody to pass anything to.
             ToMain::Passed(_) => drop(worker.take_descriptor()),
             answer => self.hear_answer(slot, answer),

@@ -9,6 +9,7 @@
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
+//! * `findings`: what health checks found.
 //! * `tickets`: the keys of session tickets.
 //! * `home`: where workers are found; `orphans`: those that another main has left.
 //! * `upgrade`: another image in main's place, and back if it cannot.
@@ -22,6 +23,7 @@ mod changes;
 mod control;
 mod dry_run;
 mod error;
+mod findings;
 mod headcount;
 mod hear;
 mod history;

@@ -79,6 +79,9 @@ impl Supervisor {
             *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
         }
         worker.send_frames(frames);
+        for message in self.findings.messages() {
+            worker.send(&message);
+        }
         Ok(worker)
     }
 

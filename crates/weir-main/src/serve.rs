@@ -67,7 +67,9 @@ impl Supervisor {
                 let map = self.counts.clone().into_iter().collect();
                 ContentType::RequestCounts(RequestCounts { map })
             }
-            R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
+            R::QueryHealthChecks(query) => {
+                ContentType::HealthChecksList(requests::health_checks(state, &query))
+            }
             R::QueryCertificatesFromTheState(filters) => {
                 let found = query::certificates(state, &filters);
                 ContentType::CertificatesWithFingerprints(found)
@@ -212,6 +214,8 @@ impl Supervisor {
                 cluster_id: Some(cluster),
                 ..Event::default()
             },
+            // Main has a part in these.
+            Happening::Checked { .. } => return,
         };
         control.tell(&slot.to_string(), event);
     }

@@ -11,6 +11,7 @@ use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
 use crate::control::ControlSocket;
+use crate::findings::Findings;
 use crate::history::History;
 use crate::home::{self, Home};
 use crate::notify::Notify;
@@ -74,6 +75,7 @@ pub fn run(
         history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
     }
     let tickets = Tickets::new(plan.tls.clone(), &mut history, now)?;
+    let findings = Findings::new(history.findings(), &plan.state);
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
@@ -84,6 +86,7 @@ pub fn run(
         transaction: None,
         history,
         tickets,
+        findings,
         control,
         counts: BTreeMap::new(),
         asks: Vec::new(),

@@ -16,6 +16,7 @@ use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
+use crate::findings::Findings;
 use crate::headcount::Resize;
 use crate::history::History;
 use crate::home::Home;
@@ -59,6 +60,7 @@ pub(crate) struct Supervisor {
     pub(crate) transaction: Option<Transaction>,
     pub(crate) history: History,
     pub(crate) tickets: Tickets,
+    pub(crate) findings: Findings,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
     pub(crate) counts: BTreeMap<String, i32>,
@@ -208,7 +210,7 @@ impl Supervisor {
 
     /// When something is due that is from time to time, and not while the image is replaced.
     fn periodic(&self) -> Instant {
-        self.compare_at.min(self.tickets.next)
+        self.compare_at.min(self.tickets.next).min(self.findings.next)
     }
 
     /// Does everything that is due.
@@ -219,6 +221,7 @@ impl Supervisor {
         if self.upgrade.is_none() {
             self.compare_workers(now);
             self.attend_tickets(now);
+            self.attend_findings(now);
         }
         self.attend_upgrade(now);
         self.start_due_workers(now);

@@ -142,6 +142,14 @@ impl TcpStream {
         }
     }
 
+    /// The end of the connection that is ours.
+    ///
+    /// # Errors
+    /// Of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(getsockname(&self.0)?.try_into()?)
+    }
+
     /// Reads once.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub enum Protocol {
     WebSocketTls12,
     /// WebSocket with TLS 1.3.
     WebSocketTls13,
+    /// Bytes that were passed on as they were.
+    Tcp,
 }
 
 impl Protocol {
@@ -60,6 +62,7 @@ impl Protocol {
             Self::Https => b"https",
             Self::WebSocketTls12 => b"WSS-TLS1.2",
             Self::WebSocketTls13 => b"WSS-TLS1.3",
+            Self::Tcp => b"TCP",
         }
     }
 }

@@ -34,6 +34,10 @@ names! {
         AcceptedHttp = "listener.accepted.http",
         /// Sockets accepted by HTTPS listeners.
         AcceptedHttps = "listener.accepted.https",
+        /// Sockets accepted by TCP listeners.
+        AcceptedTcp = "listener.accepted.tcp",
+        /// Connections of TCP that were passed on.
+        TcpRequests = "tcp.requests",
         /// Handshakes with clients that failed.
         HandshakeErrors = "https.upgrade.handshake.failed",
         /// Times that slow handshakes were cut to make room.

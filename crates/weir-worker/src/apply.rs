@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use weir_balance::{Group, Spec};
+use weir_balance::{Group, Rules, Spec};
 use weir_base::{Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
@@ -25,6 +25,7 @@ mod tls;
 
 use tls::Stores;
 
+use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use places::Places;
 
@@ -38,6 +39,10 @@ pub(crate) struct Changes {
     pub(crate) opened: Vec<(Key, usize)>,
     /// Listeners that accept no more: their sockets are emptied and closed.
     pub(crate) closed: Vec<Key>,
+    /// Clusters whose checks begin anew.
+    pub(crate) checked: Vec<Key>,
+    /// Backends that joined a cluster.
+    pub(crate) joined: Vec<(Key, Box<str>)>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
@@ -169,7 +174,7 @@ fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
 
 fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
     let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
-    let compiled = Compiled::new(Rule::from(frontend.id()));
+    let compiled = Compiled::new(rule(frontend.id()));
     let compiled = compiled.map_err(|error| format!("{}: {error}", name()))?;
     let special =
         special(&frontend, compiled.captures()).map_err(|error| format!("{}: {error}", name()))?;
@@ -181,6 +186,13 @@ fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
         frontend,
     };
     Ok((compiled, route))
+}
+
+/// The rule of a frontend. A protocol of TLS stands where the method does, as a token.
+fn rule(id: FrontendId) -> Rule {
+    let rule = Rule::from(id);
+    let method = rule.method.as_deref().map(|method| protocol_token(method.as_bytes()));
+    Rule { method: method.map(|token| token.into_owned()), ..rule }
 }
 
 fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, String> {
@@ -227,7 +239,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 }
             }
         }
-        Prepared::Cluster(settings) => commit_cluster(tables, *settings),
+        Prepared::Cluster(settings) => commit_cluster(tables, *settings, changes),
         Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
         Prepared::Frontend(route) => commit_route(tables, *route),
         Prepared::RemoveFrontend(id) => {
@@ -235,9 +247,10 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
                 return;
             };
-            let rule = (*id).into();
+            let rule = rule(*id);
             tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
             let removed = listener.routes.remove(&rule);
+            listener.choosy -= removed.iter().filter(|route| route.is_choosy()).count();
             release_route(tables, removed);
         }
         Prepared::Backend(backend) => {
@@ -250,6 +263,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
+            changes.joined.push((cluster, spec.id.clone()));
             match tables.put_backend(cluster, spec, hash) {
                 Ok(left) => changes.forgotten.extend(left),
                 Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
@@ -288,7 +302,7 @@ fn commit_listener(
     else {
         let count = lent.len();
         let (routes, certificates) = (Table::new(), Default::default());
-        let listener = Listener { settings, routes, sockets: lent, certificates };
+        let listener = Listener { settings, routes, sockets: lent, choosy: 0, certificates };
         if let Ok(key) = tables.listeners.insert(listener) {
             tables.by_address.insert(address, key);
             changes.opened.extend((0..count).map(|index| (key, index)));
@@ -307,11 +321,19 @@ fn commit_listener(
     tables.subtract(before.hash);
 }
 
-fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
+fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut Changes) {
     let key = cluster_slot(tables, &settings.config.id);
     tables.add(settings.hash);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
+    cluster.group.set_rules(Rules {
+        checked: settings.config.health.is_some(),
+        slow_start: settings.config.slow_start,
+        ejection: settings.config.ejection,
+    });
+    if cluster.settings.config.health != settings.config.health {
+        changes.checked.push(key);
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);
@@ -369,7 +391,11 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
     let Some(listener) = tables.listeners.get_mut(key) else { return };
     let listed = compiled.rule().position != Position::Tree;
     let listed = listed.then(|| compiled.rule().clone());
+    let choosy = route.is_choosy();
     let replaced = listener.routes.put(compiled, Rc::new(route));
+    if let Ok(None) = &replaced {
+        listener.choosy += usize::from(choosy);
+    }
     if let (Ok(None), Some(rule)) = (&replaced, listed) {
         tables.hash = tables.hash.wrapping_add(order::around(&listener.routes, &rule));
     }

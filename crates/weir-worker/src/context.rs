@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::{Refusal, Settings};
+use weir_control::channel::{Finding, Refusal, Settings};
+use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
 use weir_http::message::{Fields, RequestHead};
@@ -23,6 +24,7 @@ use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
+use crate::probe::Judged;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::upstream::{Peer, Upstream};
@@ -58,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) head_limits: HeadLimits,
     /// Where heads are encoded.
     pub(crate) scratch: Vec<u8>,
+    /// Where bytes are looked at that stay in the kernel.
+    pub(crate) peeked: Box<[u8]>,
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
     /// While draining: another worker takes connections that can be passed on.
@@ -72,6 +76,9 @@ pub(crate) struct Context {
     #[expect(clippy::vec_box, reason = "the boxes themselves are kept for the next sessions")]
     actives: Vec<Box<Active>>,
 }
+
+/// Bytes of a ClientHello that are looked at, at most.
+const MOST_PEEKED: usize = 1 << 16;
 
 impl Context {
     pub(crate) fn new(settings: Settings, observe: Observe) -> io::Result<Self> {
@@ -103,6 +110,7 @@ impl Context {
                 target_bytes: limits.target_bytes,
             },
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
+            peeked: vec![0; MOST_PEEKED].into(),
             drain_until: None,
             passing: false,
             ready: Vec::with_capacity(limits.sessions),
@@ -204,7 +212,7 @@ impl Context {
     pub(crate) fn new_active(
         &mut self,
         head: RequestHead,
-        buffer: Buffer,
+        buffer: Option<Buffer>,
         started: Instant,
     ) -> Box<Active> {
         let id = self.new_id();
@@ -324,6 +332,43 @@ impl Context {
         if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
             let random = self.rng.u64(..);
             let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            self.tell_transition(cluster, backend, change);
+        }
+        if failure.speaks_of_backend() {
+            self.request_ended(cluster, backend, false);
+        }
+    }
+
+    /// Checks say whether a backend can serve.
+    pub(crate) fn checked(&mut self, cluster: Key, backend: &str, healthy: bool) {
+        let Some(entry) = self.tables.clusters.get_mut(cluster) else { return };
+        let change = entry.group.handle_check(backend, healthy, self.now);
+        let (id, spec) = (&entry.settings.config.id, entry.group.spec_of(backend));
+        if let (Some(spec), Some(change)) = (spec, change) {
+            self.observe.transition(id, spec, change);
+        }
+    }
+
+    /// Main is told what this worker's checks say now.
+    pub(crate) fn tell_finding(&mut self, judged: &Judged) {
+        let Some(entry) = self.tables.clusters.get(judged.cluster) else { return };
+        let id = judged.backend.to_string();
+        let backend = BackendId { cluster: entry.settings.config.id.clone(), id };
+        self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
+    }
+
+    /// A backend began to respond to a request that was sent then.
+    pub(crate) fn responded(&mut self, cluster: Option<Key>, backend: BackendKey, sent: Instant) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.handle_response_time(backend, self.now - sent, self.now);
+        }
+    }
+
+    /// A request to a backend was answered well, or not.
+    pub(crate) fn request_ended(&mut self, cluster: Option<Key>, backend: BackendKey, good: bool) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        let change = entry.group.handle_outcome(backend, good, self.now);
+        if change.is_some() {
             self.tell_transition(cluster, backend, change);
         }
     }

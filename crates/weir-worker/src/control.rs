@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_base::{Instant, Key};
 use weir_control::channel::{
-    self, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
+    self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
 };
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
@@ -15,7 +15,7 @@ use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener, TcpStream};
 
-use crate::apply::{Batch, Draft, Sockets, commit};
+use crate::apply::{Batch, Changes, Draft, Sockets, commit};
 use crate::context::Context;
 use crate::explain;
 use crate::meeting::Meeting;
@@ -44,13 +44,13 @@ pub(crate) enum Command {
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
     Changed {
-        /// As for [`Command::Watch`].
-        opened: Vec<(Key, usize)>,
-        /// Listeners that accept no more.
-        closed: Vec<Key>,
+        /// How.
+        changes: Changes,
         /// What is in use once this is done.
         epoch: u64,
     },
+    /// Checks have said something.
+    Findings(Vec<Finding>),
     /// Say how many sessions these objects concern.
     Count {
         /// Of the question.
@@ -243,6 +243,7 @@ impl Control {
                 cx.observe.set_filter(&filter);
                 None
             }
+            ToWorker::Findings(findings) => Some(Command::Findings(findings)),
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
             ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
             ToWorker::Passed(mut passed) => {
@@ -310,13 +311,13 @@ impl Control {
     }
 
     fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {
-        let changes = commit(&mut cx.tables, &mut self.sockets, batch);
-        for address in changes.forgotten {
+        let mut changes = commit(&mut cx.tables, &mut self.sockets, batch);
+        for address in changes.forgotten.drain(..) {
             cx.upstream.forget(address, &mut cx.buffers);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len());
         cx.desk.set_epoch(epoch);
-        Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })
+        Some(Command::Changed { changes, epoch })
     }
 
     /// Everything of an epoch is in use.

@@ -150,6 +150,7 @@ impl Worker {
                 counted: Vec::new(),
                 reservation: Reservation::Exchange(PER_EXCHANGE),
                 tls: None,
+                announced: None,
             })
         });
         opened.and_then(Result::ok).ok_or_else(|| {

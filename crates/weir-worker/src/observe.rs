@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
-use weir_control::channel::{Happening, Settings};
+use weir_control::channel::{Finding, Happening, Settings};
+use weir_control::state::{BackendId, Carries};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
 
 use crate::session::Session;
+use crate::tables::ListenerSettings;
 use crate::upstream::Broken;
 use trouble::Trouble;
 
@@ -168,9 +170,13 @@ impl Observe {
         self.epoch = epoch;
     }
 
-    pub(crate) fn accepted(&mut self, tls: bool) {
+    pub(crate) fn accepted(&mut self, settings: &ListenerSettings) {
         self.counters.add(Counter::Accepted, 1);
-        let kind = if tls { Counter::AcceptedHttps } else { Counter::AcceptedHttp };
+        let kind = match settings.config.carries {
+            Carries::Tcp => Counter::AcceptedTcp,
+            Carries::Http if settings.tls.is_some() => Counter::AcceptedHttps,
+            Carries::Http => Counter::AcceptedHttp,
+        };
         self.counters.add(kind, 1);
     }
 
@@ -299,6 +305,14 @@ impl Observe {
                 }
             }
         }
+    }
+
+    /// Checks say something else of a backend now.
+    pub(crate) fn checked(&mut self, finding: Finding, address: SocketAddr) {
+        let word = if finding.healthy { "healthy" } else { "unhealthy" };
+        let BackendId { cluster, id } = &finding.backend;
+        log::info!("checks say that backend `{id}` ({address}) of cluster `{cluster}` is {word}");
+        self.tell_main(Happening::Checked { finding, address });
     }
 
     fn tell_main(&mut self, happening: Happening) {

@@ -58,6 +58,8 @@ pub(crate) struct Listener {
     pub(crate) routes: Table<Rc<Route>>,
     /// Ours, and those of slots that have no worker.
     pub(crate) sockets: Vec<TcpListener>,
+    /// How many routes are for some clients of TCP, who have to say first what they want.
+    pub(crate) choosy: usize,
     /// The hashes of its certificates.
     pub(crate) certificates: Map<Fingerprint, u64>,
 }
@@ -117,6 +119,11 @@ pub(crate) struct Special {
 }
 
 impl Route {
+    /// It is not for all clients of a listener of TCP.
+    pub(crate) fn is_choosy(&self) -> bool {
+        self.frontend.hostname != "*" || self.frontend.method.is_some()
+    }
+
     pub(crate) fn request_edits(&self) -> &Edits {
         self.special.as_ref().map_or(&NO_EDITS, |special| &special.request_edits)
     }

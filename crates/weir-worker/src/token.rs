@@ -19,6 +19,8 @@ pub(crate) enum Token {
     Session(Key),
     /// A backend connection.
     Back(Key),
+    /// The connection of a health check.
+    Probe(Key),
 }
 
 impl Token {
@@ -32,6 +34,7 @@ impl Token {
             Self::Meeting => (4, 0),
             Self::Candidate => (5, 0),
             Self::Signals => (6, 0),
+            Self::Probe(key) => (7, key.to_bits()),
         };
         (tag << 56) | key
     }
@@ -45,6 +48,7 @@ impl Token {
             4 => Self::Meeting,
             5 => Self::Candidate,
             6 => Self::Signals,
+            7 => Self::Probe(key),
             _ => Self::Channel,
         }
     }
@@ -60,7 +64,8 @@ mod tests {
         for token in [Token::Channel, Token::Meeting, Token::Candidate, Token::Signals] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
-        for token in [Token::Listener(key), Token::Session(key), Token::Back(key)] {
+        for token in [Token::Listener, Token::Session, Token::Back, Token::Probe] {
+            let token = token(key);
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
     }

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
+use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
@@ -16,6 +17,7 @@ use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::front::Front;
 use crate::observe::Shut;
+use crate::probe::Probes;
 use crate::session::{Born, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
@@ -41,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) cx: Context,
     pub(crate) sessions: Slab<Session>,
     pub(crate) gate: Gate,
+    /// Of the worker that makes health checks for all.
+    pub(crate) probes: Option<Probes>,
     pub(crate) control: Control,
     signals: Option<Signals>,
     ready: Vec<Key>,
@@ -61,6 +65,7 @@ impl Worker {
         let mut worker = Self {
             sessions: Slab::new(sessions),
             gate: Gate::new(queue),
+            probes: (cx.settings.worker == 0).then(Probes::new),
             ready: Vec::with_capacity(sessions),
             cx,
             control,
@@ -95,6 +100,7 @@ impl Worker {
             self.accept();
             self.feed_starved();
             self.feed_handshakes();
+            self.probe();
             self.obey();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
@@ -120,6 +126,7 @@ impl Worker {
             self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
+            self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
         ]
@@ -141,6 +148,11 @@ impl Worker {
                     }
                 }
                 Token::Listener(key) => self.gate.mark(key),
+                Token::Probe(key) => {
+                    if let Some(probes) = &mut self.probes {
+                        probes.handle_event(key, event);
+                    }
+                }
                 Token::Channel => self.control.mark(),
                 // The turn looks after them anyway.
                 Token::Meeting | Token::Candidate => {}
@@ -223,6 +235,7 @@ impl Worker {
                 counted: Vec::new(),
                 reservation,
                 tls: born.tls,
+                announced: born.announced,
             })
         });
         let Some(Ok(key)) = opened else { return };
@@ -320,7 +333,7 @@ impl Worker {
         }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
-        let is_tls = settings.tls.is_some();
+        let stage = Stage::first(listener, &self.cx.tables);
         let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
@@ -332,7 +345,6 @@ impl Worker {
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
-            let stage = if connection.is_some() { Stage::Handshake } else { Stage::Idle };
             if let Some(connection) = connection {
                 socket.start_tls(connection);
             }
@@ -341,7 +353,7 @@ impl Worker {
                 front: Front::Socket(socket),
                 client: waiting.client,
                 listener: waiting.listener,
-                settings,
+                settings: std::rc::Rc::clone(&settings),
                 stage,
                 since,
                 active_at: now,
@@ -353,12 +365,17 @@ impl Worker {
                 counted: Vec::new(),
                 reservation: Reservation::None,
                 tls: None,
+                announced: None,
             })
         });
         match opened {
             Some(Ok(key)) => {
-                self.cx.observe.accepted(is_tls);
+                self.cx.observe.accepted(&settings);
                 self.settle(key, true);
+                if settings.config.carries == Carries::Tcp {
+                    // The server may speak first.
+                    self.queue(key);
+                }
             }
             Some(Err(error)) => self.cx.observe.internal("watching a connection", &error),
             None => {}
@@ -449,12 +466,18 @@ impl Worker {
                     self.adopt_pipe(&passed, *pipe, streams)
                 }
                 Command::Watch(opened) => self.watch(opened),
-                Command::Changed { opened, closed, epoch } => {
-                    self.watch(opened);
-                    for listener in closed {
+                Command::Changed { changes, epoch } => {
+                    self.watch(changes.opened);
+                    for listener in changes.closed {
                         self.gate.close(listener, &mut self.cx);
                     }
+                    self.check(changes.checked, changes.joined);
                     self.control.applied(epoch);
+                }
+                Command::Findings(findings) => {
+                    for finding in findings {
+                        self.take_finding(&finding);
+                    }
                 }
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use harness::h2::Client;
 use harness::tls::{Authority, TlsPeer, listener_tls};
 use harness::{Backside, Peer, Proxy, limits, settings, state};
+use weir_control::state::H2;
 use weir_http::h2::frame::{Kind, flag};
 
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
@@ -265,6 +266,44 @@ fn a_drain_lets_streams_finish_and_opens_no_more() {
     assert_eq!(client.answer(stream).body, b"in time");
     assert_eq!(proxy.drained(), 0);
     assert!(std::iter::from_fn(|| client.frame()).all(|frame| frame.kind != Kind::RstStream));
+}
+
+/// With these bounds of HTTP/2.
+fn bounded(backend: &Backside, change: impl FnOnce(&mut H2)) -> Proxy {
+    Proxy::changed(&[backend.address], |state, _| {
+        let listener = state.listeners.values_mut().next().expect("there is one");
+        change(&mut listener.h2);
+    })
+}
+
+#[test]
+fn a_drain_cuts_streams_that_outlive_their_deadline() {
+    let backend = Backside::new();
+    let mut proxy = bounded(&backend, |h2| h2.graceful_shutdown_deadline_seconds = 1);
+    let mut client = client(&proxy);
+    client.get("/");
+    let mut peer = backend.accept();
+    peer.head();
+    proxy.start_drain(Duration::from_secs(3600));
+    assert_eq!(proxy.drained(), 0, "long before the hour is over");
+    assert_eq!(peer.rest(), "");
+}
+
+#[test]
+fn a_client_that_stops_sending_loses_its_stream_alone() {
+    let backend = Backside::new();
+    let proxy = bounded(&backend, |h2| h2.stream_idle_timeout_seconds = 1);
+    let mut client = client(&proxy);
+    let stream = client.open("POST", "/", &[("content-length", "6")], false);
+    client.send(Kind::Data, 0, stream, b"abc");
+    assert_eq!(client.answer(stream).status(), "408");
+    let mut peer = backend.accept();
+    assert!(peer.rest().ends_with("abc"));
+    let stream = client.get("/");
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "well");
+    assert_eq!(client.answer(stream).body, b"well");
 }
 
 #[test]

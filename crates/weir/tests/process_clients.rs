@@ -5,20 +5,14 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use process_support::tools::{file, run, text, tool};
+use process_support::tools::{file, python, run, script, text, tool};
 use process_support::{Config, PLAIN, Proxy};
 use weir_testkit::process::Process;
 
 /// Bytes of the uploads.
 const UPLOAD: usize = 5 << 20;
-
-/// A script beside this file.
-fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/process_clients").join(name)
-}
 
 /// A proxy before Python's HTTP server, which serves `data`.
 struct Site {
@@ -174,6 +168,14 @@ fn h2load_multiplexes() {
     let report = text(&output.stdout);
     assert!(report.contains("1000 succeeded, 0 failed, 0 errored, 0 timeout"), "{report}");
     assert!(report.contains("status codes: 1000 2xx, 0 3xx, 0 4xx, 0 5xx"), "{report}");
+}
+
+#[test]
+fn httpx_multiplexes() {
+    let Some(mut python) = python("httpx, h2") else { return };
+    let Some(site) = Site::start() else { return };
+    let output = run(python.arg(script("httpx_client.py")).arg(site.url("")));
+    assert_eq!(text(&output.stdout), "all is well\n");
 }
 
 #[test]

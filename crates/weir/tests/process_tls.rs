@@ -7,13 +7,12 @@
 mod process_support;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use process_support::certificates::{Authority, Wish};
 use process_support::control::{good, pids};
 use process_support::held::{is_one, kill};
-use process_support::tools::{run, text, tool};
+use process_support::tools::{run, script, text, tool};
 use process_support::{Config, Proxy};
 use weir_testkit::process::{Process, Signal};
 
@@ -23,10 +22,6 @@ struct Site {
     authority: Authority,
     _server: Process,
     _directory: tempfile::TempDir,
-}
-
-fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/process_clients").join(name)
 }
 
 /// Certificates for `site.example` (both kinds of keys), `*.wild.example` and, as the default,

@@ -6,6 +6,8 @@ use crate::state::{BackendTls, Hsts, Identity, ListenerTls, Redirect, RedirectSc
 use weir_tls::certificate::{ReadCertificate, read_certificate};
 use weir_tls::{Der, Secret};
 
+mod tcp;
+
 fn identity(number: u8) -> Identity {
     Identity { chain: vec![Der::from(&[number; 9][..])], key: Secret::from(&b"hushhush"[..]) }
 }
@@ -54,23 +56,7 @@ fn address(port: u8) -> SocketAddr {
 }
 
 fn listener(port: u8, active: bool) -> Listener {
-    let second = std::time::Duration::from_secs(1);
-    Listener {
-        tls: None,
-        address: address(port),
-        public_address: None,
-        front_timeout: second,
-        back_timeout: second,
-        connect_timeout: second,
-        request_timeout: second,
-        sticky_name: "S".into(),
-        sozu_id_header: "Id".into(),
-        h2: Default::default(),
-        elide_x_real_ip: false,
-        send_x_real_ip: false,
-        answers: Default::default(),
-        active,
-    }
+    Listener { active, ..Listener::new(address(port)) }
 }
 
 fn frontend(port: u8, host: u8, position: Position, auth: bool) -> Frontend {
@@ -431,5 +417,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (3, [118, 53, 43, 25, 177]));
+    assert_eq!((crate::packed::FORMAT, lengths), (4, [143, 59, 43, 25, 177]));
 }

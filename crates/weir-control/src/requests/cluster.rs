@@ -1,17 +1,21 @@
 //! Clusters and their backends.
 
+use std::time::Duration;
+
 use weir_proto::{
     AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
-    LoadBalancingParams, LoadMetric as Metric, RemoveBackend,
+    LoadBalancingParams, LoadMetric as Metric, ProxyProtocolConfig, RemoveBackend,
 };
 
 use weir_tls::certificate::{certificate_pem, key_pem};
 
+use super::health::{ejection, ejection_config, health_check, health_config};
 use super::{Keys, Refusal, address, certificate, https, port};
 use crate::check;
 use crate::order::Order;
 use crate::state::{
-    Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing, LoadMetric, State,
+    Affinity, Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing,
+    LoadMetric, ProxyMode, State,
 };
 
 /// Weight of a backend that is given none.
@@ -46,8 +50,32 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
+        affinity: check::affinity(config.affinity_header.clone(), config.affinity_cookie.clone())?,
+        proxy: proxy(config.proxy_protocol)?,
+        health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
+        ejection: config.ejection.as_ref().map(ejection).transpose()?,
+        slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
     };
+    if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
+        check::for_tcp(&cluster)?;
+    }
     Ok(vec![Order::Cluster(cluster)])
+}
+
+/// Clients of TCP come to the cluster.
+fn leads_tcp(state: &State, cluster: &str) -> bool {
+    let mut frontends = state.frontends.iter().filter(|f| f.cluster.as_deref() == Some(cluster));
+    frontends.any(|frontend| state.is_tcp(frontend.address))
+}
+
+fn proxy(number: Option<i32>) -> Result<Option<ProxyMode>, Refusal> {
+    Ok(match number.map(ProxyProtocolConfig::try_from) {
+        None => None,
+        Some(Ok(ProxyProtocolConfig::ExpectHeader)) => Some(ProxyMode::Expect),
+        Some(Ok(ProxyProtocolConfig::SendHeader)) => Some(ProxyMode::Send),
+        Some(Ok(ProxyProtocolConfig::RelayHeader)) => Some(ProxyMode::Relay),
+        Some(Err(_)) => return Err("the mode of the PROXY protocol has no known number".into()),
+    })
 }
 
 fn tls_of(state: &State, cluster: &str, config: &ClusterTls) -> Result<Box<BackendTls>, Refusal> {
@@ -82,11 +110,8 @@ fn load_balancing(number: i32) -> Result<LoadBalancing, Refusal> {
         Ok(LoadBalancingAlgorithms::Random) => LoadBalancing::Random,
         Ok(LoadBalancingAlgorithms::LeastLoaded) => LoadBalancing::LeastLoaded,
         Ok(LoadBalancingAlgorithms::PowerOfTwo) => LoadBalancing::PowerOfTwo,
-        Ok(LoadBalancingAlgorithms::Hrw | LoadBalancingAlgorithms::Maglev) => {
-            return Err("HRW and MAGLEV are for UDP, which this version does not proxy: choose \
-                        ROUND_ROBIN, RANDOM, LEAST_LOADED or POWER_OF_TWO"
-                .into());
-        }
+        Ok(LoadBalancingAlgorithms::Hrw) => LoadBalancing::Rendezvous,
+        Ok(LoadBalancingAlgorithms::Maglev) => LoadBalancing::Maglev,
         Err(_) => return Err("the load-balancing policy has no known number".into()),
     })
 }
@@ -96,18 +121,15 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
         None | Some(Ok(Metric::Connections)) => Ok(LoadMetric::Connections),
         Some(Ok(Metric::Requests)) => Ok(LoadMetric::Requests),
         Some(Ok(Metric::ConnectionTime)) => Ok(LoadMetric::ConnectionTime),
+        Some(Ok(Metric::ResponseTime)) => Ok(LoadMetric::ResponseTime),
         Some(Err(_)) => Err("the load metric has no known number".into()),
     }
 }
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
-        (config.proxy_protocol.is_some(), "the PROXY protocol"),
-        (config.health_check.is_some(), "active health checks"),
         (config.udp.is_some(), "UDP"),
         (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
-        (config.affinity_header.is_some(), "affinity by header"),
-        (config.affinity_cookie.is_some(), "affinity by a cookie of the backend"),
         (config.shard_percent.is_some() || config.shard_mode.is_some(), "shards"),
         (config.shard_min_backends.is_some(), "shards"),
         (config.max_connection_attempts.is_some(), "another number of connection attempts"),
@@ -200,16 +222,25 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         LoadBalancing::Random => LoadBalancingAlgorithms::Random,
         LoadBalancing::LeastLoaded => LoadBalancingAlgorithms::LeastLoaded,
         LoadBalancing::PowerOfTwo => LoadBalancingAlgorithms::PowerOfTwo,
+        LoadBalancing::Rendezvous => LoadBalancingAlgorithms::Hrw,
+        LoadBalancing::Maglev => LoadBalancingAlgorithms::Maglev,
     };
     let load_metric = match cluster.load_metric {
         LoadMetric::Connections => Metric::Connections,
         LoadMetric::Requests => Metric::Requests,
         LoadMetric::ConnectionTime => Metric::ConnectionTime,
+        LoadMetric::ResponseTime => Metric::ResponseTime,
     };
+    let proxy = cluster.proxy.map(|mode| match mode {
+        ProxyMode::Expect => ProxyProtocolConfig::ExpectHeader,
+        ProxyMode::Send => ProxyProtocolConfig::SendHeader,
+        ProxyMode::Relay => ProxyProtocolConfig::RelayHeader,
+    });
     Config {
         cluster_id: cluster.id.clone(),
         sticky_session: cluster.sticky_session,
         https_redirect: cluster.https_redirect,
+        proxy_protocol: proxy.map(Into::into),
         load_balancing: load_balancing.into(),
         load_metric: Some(load_metric.into()),
         answers: answers.collect(),
@@ -221,6 +252,17 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
         http2: Some(cluster.http2),
         tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),
+        affinity_header: match &cluster.affinity {
+            Affinity::Field(name) => Some(name.clone()),
+            _ => None,
+        },
+        affinity_cookie: match &cluster.affinity {
+            Affinity::Cookie(name) => Some(name.clone()),
+            _ => None,
+        },
+        health_check: cluster.health.as_deref().map(health_config),
+        ejection: cluster.ejection.as_ref().map(ejection_config),
+        slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
         ..Config::default()
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
     let interface = config.interface.clone();
     let plain = HttpListenerConfig { interface, ..common!(HttpListenerConfig of config) };
     let mut listener = listener(state, &plain)?;
-    h2_bounds(config, config.back_timeout.into(), &mut listener.h2)?;
+    h2_bounds(config, &mut listener.h2)?;
     let tls = Some(Box::new(tls(config)?));
     Ok(vec![Order::Listener(Listener { tls, ..listener })])
 }
@@ -76,8 +76,7 @@ fn tls(config: &Config) -> Result<ListenerTls, Refusal> {
 pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal> {
     let plain = common!(UpdateHttpListenerConfig of patch);
     let mut listener = patched(state, &plain, Kind::Https)?;
-    let back_timeout = patch.back_timeout.map_or(listener.back_timeout.as_secs(), u64::from);
-    h2_bounds(patch, back_timeout, &mut listener.h2)?;
+    h2_bounds(patch, &mut listener.h2)?;
     if let Some(tls) = listener.tls.as_deref_mut() {
         patch_tls(tls, patch)?;
         check::listener_tls(tls)?;

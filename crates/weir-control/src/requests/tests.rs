@@ -1,12 +1,13 @@
 use weir_proto::{
     AddBackend, Cluster, FrontendFilters, HttpListenerConfig, PathRule, PathRuleKind,
-    RemoveBackend, RequestHttpFrontend, RequestTcpFrontend, RulePosition, UpdateHttpListenerConfig,
+    RemoveBackend, RequestHttpFrontend, RequestUdpFrontend, RulePosition, UpdateHttpListenerConfig,
 };
 
 use super::query;
 use super::*;
 
 mod round_trip;
+mod tcp;
 mod tls;
 
 fn at(port: u16) -> SocketAddress {
@@ -131,17 +132,15 @@ fn a_patch_changes_what_it_names() {
 #[test]
 fn what_cannot_be_carried_out_is_refused_with_a_sentence() {
     let state = State::default();
-    let hrw = Cluster { load_balancing: 4, ..cluster() };
     let heavy = AddBackend {
         load_balancing_parameters: Some(weir_proto::LoadBalancingParams { weight: 256 }),
         ..backend()
     };
     for request in [
-        RequestType::AddCluster(hrw),
         RequestType::AddCluster(Cluster::default()),
         RequestType::AddBackend(heavy),
-        RequestType::AddTcpFrontend(RequestTcpFrontend::default()),
-        RequestType::RemoveHealthCheck("app".into()),
+        RequestType::AddUdpFrontend(RequestUdpFrontend::default()),
+        RequestType::RemoveHealthCheck("nobody".into()),
     ] {
         let refusal = orders(&state, &request).expect_err("refused").to_string();
         assert!(refusal.contains(' '), "{refusal}");
@@ -273,7 +272,7 @@ fn names_are_those_of_the_file() {
 }
 
 #[test]
-fn what_a_client_says_of_http2_by_habit_is_accepted() {
+fn what_a_client_says_of_http2_is_kept() {
     let RequestType::AddHttpListener(config) = listener() else { unreachable!() };
     let usual = HttpListenerConfig {
         h2_max_concurrent_streams: Some(100),
@@ -281,14 +280,21 @@ fn what_a_client_says_of_http2_by_habit_is_accepted() {
         h2_stream_idle_timeout_seconds: Some(30),
         ..config
     };
-    make(&mut State::default(), &RequestType::AddHttpListener(usual)).expect("accepted");
+    let mut state = State::default();
+    make(&mut state, &RequestType::AddHttpListener(usual)).expect("accepted");
+    let of = |state: &State| state.listeners.values().next().expect("added").h2.clone();
+    assert_eq!(of(&state).stream_idle_timeout_seconds, 30);
     let patch = UpdateHttpListenerConfig {
         address: at(8080),
-        back_timeout: Some(70),
         h2_stream_idle_timeout_seconds: Some(70),
+        h2_graceful_shutdown_deadline_seconds: Some(0),
+        h2_stream_shrink_ratio: Some(4),
         ..Default::default()
     };
-    make(&mut served(), &RequestType::UpdateHttpListener(patch.clone())).expect("accepted");
-    let other = UpdateHttpListenerConfig { back_timeout: None, ..patch };
+    let mut state = served();
+    make(&mut state, &RequestType::UpdateHttpListener(patch.clone())).expect("accepted");
+    assert_eq!(of(&state).stream_idle_timeout_seconds, 70);
+    assert_eq!(of(&state).graceful_shutdown_deadline_seconds, 0);
+    let other = UpdateHttpListenerConfig { h2_stream_shrink_ratio: Some(1), ..patch };
     assert!(make(&mut served(), &RequestType::UpdateHttpListener(other)).is_err());
 }

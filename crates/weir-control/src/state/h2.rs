@@ -1,6 +1,10 @@
 //! Bounds of HTTP/2 on a listener, declared once: for the state, the file and the protocol.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use crate::config::LONGEST_SECONDS;
 
 /// What is known of a bound.
 #[derive(Clone, Copy, Debug)]
@@ -95,4 +99,23 @@ bounds! {
     initial_connection_window: u32 = 1_048_576, 65_535..=0x7fff_ffff;
     /// Streams of a connection that may be open at once.
     max_concurrent_streams: u32 = 100, 1..=10_000;
+    /// Without effect: streams hold no memory that could shrink.
+    stream_shrink_ratio: u32 = 2, 2..=MOST;
+    /// Seconds that the client of a stream may keep it waiting; 0: see [`H2::stream_patience`].
+    stream_idle_timeout_seconds: u32 = 0, 0..=LONGEST_SECONDS;
+    /// Seconds that streams may go on on a connection whose end was announced; 0: any time.
+    graceful_shutdown_deadline_seconds: u32 = 5, 0..=LONGEST_SECONDS;
 }
+
+impl H2 {
+    /// How long the client of a stream may keep it waiting.
+    pub fn stream_patience(&self, back_timeout: Duration) -> Duration {
+        match self.stream_idle_timeout_seconds {
+            0 => back_timeout.max(IDLE_STREAM),
+            seconds => Duration::from_secs(seconds.into()),
+        }
+    }
+}
+
+/// What a stream may be idle for at least, when nothing is said of it.
+const IDLE_STREAM: Duration = Duration::from_secs(30);

@@ -6,6 +6,8 @@
 //! cluster.
 
 mod h2;
+mod health;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -13,12 +15,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-pub use weir_balance::{LoadBalancing, LoadMetric};
+pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use h2::{H2, H2Key};
+pub use health::{HealthCheck, Probe};
+pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };
@@ -27,7 +31,28 @@ pub use weir_route::{PathRule, Position};
 /// Full text of an answer template by status.
 pub type Answers = BTreeMap<u16, String>;
 
-/// An address the proxy accepts HTTP on.
+/// What the connections of a listener carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Carries {
+    /// HTTP, over TLS when the listener has it.
+    #[default]
+    Http,
+    /// Bytes that are passed on as they are.
+    Tcp,
+}
+
+/// PROXY protocol headers on connections of TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProxyMode {
+    /// Read from clients and dropped.
+    Expect,
+    /// Made and sent to backends.
+    Send,
+    /// Read from clients and sent on to backends.
+    Relay,
+}
+
+/// An address the proxy accepts connections on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Where it is bound; its identity.
@@ -54,10 +79,57 @@ pub struct Listener {
     pub answers: Answers,
     /// Whether connections are accepted.
     pub active: bool,
+    /// What its connections carry.
+    pub carries: Carries,
+    /// Connections begin with a PROXY protocol header.
+    pub expect_proxy: bool,
+    /// Most bytes of a ClientHello that connections of TCP are told apart by; `request_timeout` is
+    /// the longest wait for it.
+    pub hello_bytes: u32,
     /// Clients speak TLS.
     pub tls: Option<Box<ListenerTls>>,
     /// Bounds of HTTP/2.
     pub h2: Box<H2>,
+}
+
+impl Listener {
+    /// One of HTTP that accepts, with what holds when nothing else is said.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            public_address: None,
+            front_timeout: Duration::from_secs(60),
+            back_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(3),
+            request_timeout: Duration::from_secs(10),
+            sticky_name: "SOZUBALANCEID".to_owned(),
+            sozu_id_header: "Sozu-Id".to_owned(),
+            elide_x_real_ip: false,
+            send_x_real_ip: false,
+            answers: Answers::new(),
+            active: true,
+            carries: Carries::Http,
+            expect_proxy: false,
+            hello_bytes: HELLO_BYTES,
+            tls: None,
+            h2: Box::default(),
+        }
+    }
+}
+
+/// Bytes of a ClientHello that are looked at when nothing else is said.
+pub const HELLO_BYTES: u32 = 16_384;
+
+/// What a client is known by where a policy goes by a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Affinity {
+    /// Its address.
+    #[default]
+    SourceIp,
+    /// The value of this field; without it, its address.
+    Field(String),
+    /// The value of this cookie; without it, its address.
+    Cookie(String),
 }
 
 /// A group of backends that serve the same.
@@ -89,6 +161,16 @@ pub struct Cluster {
     pub http2: bool,
     /// Its backends speak TLS.
     pub tls: Option<Box<BackendTls>>,
+    /// PROXY protocol headers on its connections of TCP.
+    pub proxy: Option<ProxyMode>,
+    /// What clients are told apart by, for policies that go by a key.
+    pub affinity: Affinity,
+    /// How its backends are checked.
+    pub health: Option<Box<HealthCheck>>,
+    /// When its backends are ejected for the outcome of requests.
+    pub ejection: Option<EjectionRules>,
+    /// How long a backend that comes back takes to get its whole share.
+    pub slow_start: Duration,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -146,11 +228,12 @@ pub struct HeaderEdit {
 pub struct Frontend {
     /// The listener.
     pub address: SocketAddr,
-    /// Literal, `*.suffix`, `*`, or labels with `/regex/`; lower case.
+    /// Literal, `*.suffix`, `*`, or labels with `/regex/`; lower case. On a listener of TCP, the
+    /// server name that clients ask for in their ClientHello; `*` is for clients without one, too.
     pub hostname: String,
-    /// Path rule.
+    /// Path rule; on a listener of TCP, the one that everything fits.
     pub path: PathRule,
-    /// Method, or any.
+    /// Method, or any. On a listener of TCP, a protocol that clients offer by ALPN.
     pub method: Option<String>,
     /// Section of the routing table.
     pub position: Position,

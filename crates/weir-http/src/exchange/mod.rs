@@ -114,6 +114,11 @@ impl Exchange {
         }
     }
 
+    /// There are no heads: from now on bytes pass both ways.
+    pub fn handle_piped(&mut self) {
+        self.phase = Phase::Responding;
+    }
+
     /// The backend side failed. A retry is granted at most
     /// [`CONNECT_ATTEMPTS`] − 1 times; when there is nobody left to try, the answer says how the
     /// last one failed.

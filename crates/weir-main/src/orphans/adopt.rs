@@ -164,6 +164,9 @@ impl Supervisor {
         if let Rest::Orders(frames) = rest {
             worker.send_frames(&frames);
         }
+        for message in self.findings.messages() {
+            worker.send(&message);
+        }
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);
         place.start_at = Instant::FAR;

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel;
+use weir_control::channel::{self, Finding};
 use weir_control::packed::{FORMAT, pack, unpack};
 use weir_control::state::State;
 use weir_tls::TicketKey;
@@ -75,6 +75,9 @@ pub(super) struct Handover {
     pub(super) resize: Option<Resize>,
     pub(super) control: Option<HandedControl>,
     pub(super) ticket_keys: Vec<TicketKey>,
+    /// What health checks found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) findings: Vec<Finding>,
     pub(super) counts: BTreeMap<String, i32>,
     /// Number of the last question to workers.
     pub(super) asked: u64,
@@ -109,6 +112,7 @@ impl Handover {
             resize: main.resize.clone(),
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
+            findings: main.findings.all(),
             counts: main.counts.clone(),
             asked: main.asked,
         }

@@ -18,6 +18,7 @@ use weir_proto::Response;
 use weir_sys::{Channel, Epoll, Signals};
 
 use crate::control::ControlSocket;
+use crate::findings::Findings;
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
@@ -129,7 +130,7 @@ impl Prepared {
         logs: &'static Logs,
     ) -> io::Result<(Supervisor, crate::control::Asker)> {
         let now = weir_sys::now();
-        let Handover { plan, epoch, asked, counts, ticket_keys, asker, .. } = handover;
+        let Handover { plan, epoch, asked, counts, ticket_keys, findings, asker, .. } = handover;
         let Self { history, hash, cores, epoll, image } = self;
         let slots = (0..).zip(handover.slots);
         let slots = slots.map(|(number, slot)| Slot::resume(number, slot, &epoll, now));
@@ -152,6 +153,7 @@ impl Prepared {
             transaction: None,
             history,
             tickets: Tickets::resume(plan.tls.clone(), ticket_keys, now),
+            findings: Findings::new(findings, &plan.state),
             control: control.transpose()?,
             counts,
             asks: Vec::new(),

@@ -1,6 +1,5 @@
 //! Main, with a plan made of the arguments and a log on standard output.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
@@ -61,23 +60,7 @@ fn plan() -> Plan {
 
 fn listen(state: &mut State, address: &str) {
     let address = address.parse().expect("an address");
-    let second = Duration::from_secs(1);
-    let listener = Listener {
-        tls: None,
-        address,
-        public_address: None,
-        front_timeout: second,
-        back_timeout: second,
-        connect_timeout: second,
-        request_timeout: second,
-        sticky_name: "S".to_owned(),
-        sozu_id_header: "Id".to_owned(),
-        h2: Default::default(),
-        elide_x_real_ip: false,
-        send_x_real_ip: false,
-        answers: BTreeMap::new(),
-        active: true,
-    };
+    let listener = Listener::new(address);
     state.listeners.insert(address, listener);
 }
 

@@ -89,6 +89,7 @@ impl Worker<'_> {
                 ToWorker::Abort { .. }
                 | ToWorker::Orders(_)
                 | ToWorker::Ask { .. }
+                | ToWorker::Findings(_)
                 | ToWorker::TicketKeys(_)
                 | ToWorker::LogFilter(_)
                 | ToWorker::Passed(_),

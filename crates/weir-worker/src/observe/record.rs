@@ -10,7 +10,8 @@ use crate::tables::Tables;
 impl Observe {
     /// Counts an exchange that ended and writes its record.
     pub(crate) fn record(&mut self, session: &Session, active: &Active, tables: &Tables) {
-        self.counters.add(Counter::Requests, 1);
+        let counted = if active.raw { Counter::TcpRequests } else { Counter::Requests };
+        self.counters.add(counted, 1);
         self.counters.add(Counter::Exchanges, 1);
         self.counters.add(Counter::BytesIn, active.bytes_in);
         self.counters.add(Counter::BytesOut, active.bytes_out);
@@ -18,6 +19,7 @@ impl Observe {
             self.counters.add(Counter::RequestErrors, 1);
         }
         match active.status {
+            0 if active.raw => {}
             0 => self.counters.add(Counter::StatusNone, 1),
             status => self.counters.count_status(status),
         }
@@ -58,6 +60,9 @@ impl Observe {
 }
 
 fn protocol(session: &Session, active: &Active) -> Protocol {
+    if active.raw {
+        return Protocol::Tcp;
+    }
     match (session.tls.as_ref().map(|tls| tls.version), active.tunnel) {
         (None, false) => Protocol::Http,
         (None, true) => Protocol::WebSocket,

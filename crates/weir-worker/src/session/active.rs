@@ -7,7 +7,7 @@ use weir_balance::BackendKey;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::{RequestHead, Span, Version};
+use weir_http::message::{Framing, RequestHead, Span, Version};
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
@@ -82,8 +82,10 @@ pub(crate) struct Active {
     /// The backend was asked for WebSocket over HTTP/2; what answers the client's key, if it has
     /// one.
     pub(crate) websocket: Option<String>,
-    /// The exchange has become a byte pipe (101).
+    /// The exchange has become a byte pipe (101, or there are no heads).
     pub(crate) tunnel: bool,
+    /// There are no heads: bytes of TCP.
+    pub(crate) raw: bool,
     /// The client connection may serve another request.
     pub(crate) front_keep: bool,
     /// The backend connection may serve another request.
@@ -109,8 +111,13 @@ pub(crate) struct Rewritten {
 }
 
 impl Active {
-    /// An exchange for the head at the start of `buffer`'s unread bytes.
-    pub(crate) fn new(head: RequestHead, buffer: Buffer, started: Instant, id: RequestId) -> Self {
+    /// An exchange for the head at the start of `buffer`'s unread bytes, or for bytes without one.
+    pub(crate) fn new(
+        head: RequestHead,
+        buffer: Option<Buffer>,
+        started: Instant,
+        id: RequestId,
+    ) -> Self {
         let tried = Vec::with_capacity(CONNECT_ATTEMPTS.into());
         Self::with(tried, head, buffer, started, id)
     }
@@ -119,7 +126,7 @@ impl Active {
     pub(crate) fn reset(
         &mut self,
         head: RequestHead,
-        buffer: Buffer,
+        buffer: Option<Buffer>,
         started: Instant,
         id: RequestId,
     ) {
@@ -131,13 +138,15 @@ impl Active {
     fn with(
         tried: Vec<BackendKey>,
         head: RequestHead,
-        mut buffer: Buffer,
+        mut buffer: Option<Buffer>,
         at: Instant,
         id: RequestId,
     ) -> Self {
         // The head's spans count from the first unread byte: it goes to the start of the buffer.
-        buffer.compact(0);
-        buffer.unread.start = head.len.min(buffer.unread.end);
+        if let Some(buffer) = &mut buffer {
+            buffer.compact(0);
+            buffer.unread.start = head.len.min(buffer.unread.end);
+        }
         let pump = Pump::new(head.framing, head.framing.towards(Version::Http11));
         Self {
             exchange: Exchange::new(head.method),
@@ -150,7 +159,7 @@ impl Active {
             served_by: None,
             user_agent: Span::default(),
             tried,
-            request: Direction::new(pump, Some(buffer), head.len),
+            request: Direction::new(pump, buffer, head.len),
             response: Direction::idle(),
             head_sent: false,
             request_cut: false,
@@ -159,6 +168,7 @@ impl Active {
             unfinished: false,
             websocket: None,
             tunnel: false,
+            raw: false,
             front_keep: head.keep_alive,
             back_keep: false,
             set_sticky: false,
@@ -168,6 +178,24 @@ impl Active {
             bytes_out: 0,
             message: "",
             failed: false,
+        }
+    }
+
+    /// Makes it one without heads.
+    pub(super) fn become_raw(&mut self) {
+        self.raw = true;
+        // What is kept from requests before says nothing about bytes.
+        self.fresh = true;
+        self.request.pump = self.request_pump();
+        self.response.pump = self.request_pump();
+    }
+
+    /// What the request's bytes go through, from their start.
+    pub(super) fn request_pump(&self) -> Pump {
+        let framing = self.head.framing;
+        match self.raw {
+            true => Pump::new(Framing::UntilClose, Framing::UntilClose),
+            false => Pump::new(framing, framing.towards(Version::Http11)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use weir_base::{Instant, Key};
 use weir_control::state::H2;
@@ -10,7 +11,7 @@ use weir_http::h2::frame::PREFACE;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::{Code, Connection, Options, Ours, Role};
 
-use super::{Session, Stage, Step};
+use super::{Announced, Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::front::Front;
@@ -35,6 +36,7 @@ pub(crate) struct Born {
     pub(crate) listener: Key,
     pub(crate) settings: Rc<ListenerSettings>,
     pub(crate) tls: Option<Rc<TlsClient>>,
+    pub(crate) announced: Option<Rc<Announced>>,
 }
 
 impl Session {
@@ -52,7 +54,7 @@ impl Session {
         let connection = Multiplex::new(socket, machine, begun, WINDOW, key);
         let Some(key) = cx.multiplexes.insert(connection) else { return Step::Close };
         self.front = Front::Connection(key);
-        self.stage = Stage::Multiplex { busy: false };
+        self.stage = Stage::Multiplex { busy: false, until: Instant::FAR };
         cx.multiplexes.mark(key);
         Step::Again
     }
@@ -60,6 +62,7 @@ impl Session {
     /// `Multiplex`: reads frames, sends what waits.
     pub(super) fn carry(&mut self, cx: &mut Context) -> Step {
         let Front::Connection(key) = self.front else { return Step::Close };
+        let Stage::Multiplex { busy: was_busy, mut until } = self.stage else { return Step::Close };
         let draining = cx.draining();
         let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
         if connection.socket.is_broken() {
@@ -68,6 +71,8 @@ impl Session {
         if draining && !std::mem::replace(&mut connection.closing, true) {
             connection.machine.warn_of_end();
             connection.machine.go_away(Code::NoError);
+            until = self.last_instant(cx.now);
+            self.stage = Stage::Multiplex { busy: was_busy, until };
         }
         let wants = connection.socket.is_readable() || connection.holds();
         if self.starved {
@@ -83,10 +88,10 @@ impl Session {
         let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
         let busy = connection.is_busy();
         let over = connection.closing && !busy;
-        if !busy && !matches!(self.stage, Stage::Multiplex { busy: false }) {
+        if was_busy && !busy {
             self.active_at = cx.now;
         }
-        self.stage = Stage::Multiplex { busy };
+        self.stage = Stage::Multiplex { busy, until };
         match received {
             Received::Broken(fault) => {
                 cx.observe.client_error(self.client, &fault);
@@ -128,6 +133,7 @@ impl Session {
             listener: self.listener,
             settings: Rc::clone(&self.settings),
             tls: self.tls.clone(),
+            announced: self.announced.clone(),
         }
     }
 
@@ -152,6 +158,14 @@ impl Session {
             connection.machine.go_away(Code::NoError);
         }
         self.end_connection(cx)
+    }
+
+    /// When streams have had their time on a connection whose end is announced now.
+    fn last_instant(&self, now: Instant) -> Instant {
+        match self.settings.config.h2.graceful_shutdown_deadline_seconds {
+            0 => Instant::FAR,
+            seconds => now + Duration::from_secs(seconds.into()),
+        }
     }
 
     /// When a connection without streams has been idle for too long.

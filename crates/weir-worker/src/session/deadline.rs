@@ -34,11 +34,13 @@ impl Session {
         let config = &self.settings.config;
         match &self.stage {
             Stage::Idle if self.requests > 0 => self.since + config.front_timeout,
-            Stage::Handshake | Stage::Idle | Stage::Head(_) => self.since + config.request_timeout,
+            Stage::Announced | Stage::Hello | Stage::Handshake | Stage::Idle | Stage::Head(_) => {
+                self.since + config.request_timeout
+            }
             Stage::Exchange(active) => self.patience(active).0,
             Stage::Answering(_) => self.active_at + config.front_timeout,
             Stage::Lingering => self.since + LINGER,
-            Stage::Multiplex { busy } => self.connection_deadline(*busy),
+            Stage::Multiplex { busy, until } => self.connection_deadline(*busy).min(*until),
         }
     }
 
@@ -46,7 +48,8 @@ impl Session {
     #[must_use]
     pub(crate) fn expire(&mut self, cx: &mut Context) -> bool {
         let step = match &self.stage {
-            Stage::Handshake => {
+            Stage::Hello => self.hello_timed_out(cx),
+            Stage::Announced | Stage::Handshake => {
                 cx.observe.deadline_passed(self, "request_timeout");
                 Step::Close
             }
@@ -68,6 +71,15 @@ impl Session {
         step != Step::Close && self.drive(cx)
     }
 
+    /// How long the client may keep an exchange waiting.
+    fn front_patience(&self) -> Duration {
+        let config = &self.settings.config;
+        match &self.front {
+            Front::Stream(_) => config.h2.stream_patience(config.back_timeout),
+            _ => config.front_timeout,
+        }
+    }
+
     /// The nearest of the deadlines that apply to an exchange.
     fn patience(&self, active: &Active) -> (Instant, Late) {
         let config = &self.settings.config;
@@ -77,9 +89,9 @@ impl Session {
         }
         if active.tunnel {
             let last = times.front.max(times.back);
-            return (last + config.front_timeout.min(config.back_timeout), Late::Back);
+            return (last + self.front_patience().min(config.back_timeout), Late::Back);
         }
-        let front = times.front + config.front_timeout;
+        let front = times.front + self.front_patience();
         let back = times.back + config.back_timeout;
         let uploading = !active.request.pump.is_decoded() && !active.request_cut;
         let blocked = active.response.is_blocked() || !self.is_flushed();
@@ -90,7 +102,7 @@ impl Session {
             }
         };
         if uploading && !active.request.is_blocked() {
-            consider(front, Late::Front);
+            consider(front, Late::Body);
             consider(body_deadline(active, config.front_timeout), Late::Body);
         }
         if blocked || active.exchange.phase() == Phase::Waiting {

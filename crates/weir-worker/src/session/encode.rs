@@ -15,7 +15,7 @@ use crate::tables::{ListenerSettings, Route};
 /// The request head as the backend gets it.
 pub(super) fn request(
     active: &Active,
-    (front, client): (&Front, SocketAddr),
+    (front, client, public): (&Front, SocketAddr, SocketAddr),
     tls: Option<&TlsClient>,
     settings: &ListenerSettings,
     cx: &mut Context,
@@ -32,7 +32,7 @@ pub(super) fn request(
     let rewritten = active.rewritten.as_ref().map(|rewritten| &rewritten.host[..]);
     let context = RequestContext {
         client,
-        public: settings.config.public_address.unwrap_or(settings.config.address),
+        public,
         https: tls.is_some(),
         id: &active.id,
         options: &settings.forward,

@@ -40,10 +40,11 @@ impl Session {
     }
 
     fn turn(&mut self, cx: &mut Context) -> Result<Met, Met> {
-        if self.front.end(&mut cx.multiplexes).is_broken() {
+        let Stage::Exchange(active) = &self.stage else { return Ok(Met::Nothing) };
+        // When both sides of a pipe have ended, what the client sent last is still to be read.
+        if self.front.end(&mut cx.multiplexes).is_broken() && !active.front_shut {
             return Err(Met::Front(FrontFailure::Gone));
         }
-        let Stage::Exchange(active) = &self.stage else { return Ok(Met::Nothing) };
         if active.exchange.phase() == Phase::Connecting && !self.connected(cx)? {
             return Ok(Met::Nothing);
         }
@@ -85,6 +86,8 @@ impl Session {
         }
         let result = if active.head_sent {
             Ok(())
+        } else if active.raw {
+            self.open_pipe(cx)
         } else {
             self.open_stream(cx)?;
             self.send_request(cx)

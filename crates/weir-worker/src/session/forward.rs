@@ -1,13 +1,14 @@
 //! Towards a backend: choosing it, connecting, sending the request head.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use weir_balance::BackendKey;
-use weir_base::Key;
+use weir_base::{Key, stable_hash};
+use weir_control::state::Affinity;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
-use weir_http::message::{Method, Version};
+use weir_http::message::{Field, Fields, Method, Version};
 use weir_http::policy;
 
 use super::active::Upstreamed;
@@ -31,16 +32,14 @@ impl Session {
     /// Sends the request again from its start, on a fresh connection.
     pub(super) fn retry(&mut self, cx: &mut Context) -> Step {
         let Some(mut active) = self.take_active() else { return Step::Close };
-        let framing = active.head.framing;
-        let to = framing.towards(Version::Http11);
-        active.request.rewind(Pump::new(framing, to), &mut cx.buffers);
+        active.request.rewind(active.request_pump(), &mut cx.buffers);
         active.request_cut = false;
         active.head_sent = false;
         active.fresh = true;
         self.engage(active, cx)
     }
 
-    fn engage(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
+    pub(super) fn engage(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
         let connected = self.connect(&mut active, cx);
         self.stage = Stage::Exchange(active);
         match connected {
@@ -129,7 +128,7 @@ impl Session {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));
         let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let Some(settings) = settings else { return Ok(Peer::clear(address, false)) };
-        let streams = settings.config.http2;
+        let streams = settings.config.http2 && !active.raw;
         let buffers = if settings.tls.is_some() { PER_TLS } else { 0 }
             + if streams { per_stream(&cx.buffers) } else { 0 };
         if !self.reserve_for_backend(buffers, cx) {
@@ -154,11 +153,12 @@ impl Session {
 
     /// Writes the request head on a connection that is ready, and what is there of the body.
     pub(super) fn send_request(&mut self, cx: &mut Context) -> Result<(), Stop> {
+        let public = self.public_address();
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
         cx.parse_again(self.key, self.requests, active.head_bytes());
         encode::request(
             active,
-            (&self.front, self.client),
+            (&self.front, self.client, public),
             self.tls.as_deref(),
             &self.settings,
             cx,
@@ -182,12 +182,14 @@ impl Session {
         active: &mut Active,
         cx: &mut Context,
     ) -> Result<(BackendKey, SocketAddr), BackFailure> {
-        cx.parse_again(self.key, self.requests, active.head_bytes());
         let key = active.cluster.ok_or(BackFailure::NoBackend)?;
+        if !active.raw {
+            cx.parse_again(self.key, self.requests, active.head_bytes());
+        }
         let cluster = cx.tables.clusters.get_mut(key).ok_or(BackFailure::NoBackend)?;
         let rng = &mut cx.rng;
         let mut random = || rng.u64(..);
-        let sticky = cluster.settings.config.sticky_session;
+        let sticky = cluster.settings.config.sticky_session && !active.raw;
         let name = self.settings.config.sticky_name.as_bytes();
         let wanted = sticky
             .then(|| policy::sticky_cookie(&cx.request_fields, active.head_bytes(), name))
@@ -196,10 +198,34 @@ impl Session {
             Some(pick) if !active.tried.contains(&pick.key) => Some(pick),
             _ => {
                 active.set_sticky = sticky;
-                cluster.group.pick(cx.now, &mut random, &active.tried)
+                let affinity = &cluster.settings.config.affinity;
+                let hash = affinity_hash(affinity, self.client, active, &cx.request_fields);
+                cluster.group.pick_by_hash(cx.now, hash, &mut random, &active.tried)
             }
         };
         let pick = pick.ok_or(BackFailure::NoBackend)?;
         Ok((pick.key, pick.address))
+    }
+}
+
+/// The same in every process.
+const AFFINITY_SEED: u64 = 0x7765_6972_0000_0001;
+
+/// What a client is known by where a policy goes by a key.
+fn affinity_hash(affinity: &Affinity, client: SocketAddr, active: &Active, fields: &Fields) -> u64 {
+    let head = active.head_bytes();
+    let told = match affinity {
+        _ if active.raw => None,
+        Affinity::SourceIp => None,
+        Affinity::Field(name) => {
+            let named = |field: &&Field| field.name.of(head).eq_ignore_ascii_case(name.as_bytes());
+            fields.as_slice().iter().find(named).map(|field| field.value.of(head))
+        }
+        Affinity::Cookie(name) => policy::sticky_cookie(fields, head, name.as_bytes()),
+    };
+    match (told, client.ip()) {
+        (Some(value), _) => stable_hash(value, AFFINITY_SEED),
+        (None, IpAddr::V4(ip)) => stable_hash(&ip.to_ipv6_mapped().octets(), AFFINITY_SEED),
+        (None, IpAddr::V6(ip)) => stable_hash(&ip.octets(), AFFINITY_SEED),
     }
 }

@@ -125,7 +125,7 @@ impl Session {
             return Step::Close;
         }
         let buffer = cx.buffers.take();
-        let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
+        let active = cx.new_active(RequestHead::UNREADABLE, Some(buffer), self.since);
         let error = RequestError::ClearOnTls;
         cx.observe.client_error(self.client, &error);
         self.answer(active, Answer::refusal(error.status(), &error), cx)

@@ -88,7 +88,7 @@ impl Session {
         let buffer = self.take_head_buffer();
         self.requests += 1;
         cx.parsed_for(self.key, self.requests);
-        let mut active = cx.new_active(head, buffer, self.since);
+        let mut active = cx.new_active(head, Some(buffer), self.since);
         active.times.received = cx.now;
         active.user_agent = observe::user_agent(&cx.request_fields);
         self.route(active, cx)
@@ -98,7 +98,7 @@ impl Session {
     fn refuse(&mut self, error: &RequestError, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
         cx.observe.client_error(self.client, error);
-        let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
+        let active = cx.new_active(RequestHead::UNREADABLE, Some(buffer), self.since);
         self.answer(active, super::answer::Answer::refusal(error.status(), error), cx)
     }
 
@@ -111,7 +111,7 @@ impl Session {
             Stage::Head(buffer) => buffer,
             _ => cx.buffers.take(),
         };
-        let active = cx.new_active(RequestHead::UNREADABLE, buffer, self.since);
+        let active = cx.new_active(RequestHead::UNREADABLE, Some(buffer), self.since);
         self.answer(active, super::answer::Answer::timeout(408, "client_timeout"), cx)
     }
 

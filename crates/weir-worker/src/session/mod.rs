@@ -7,7 +7,9 @@
 //!                     └──▶ Answering ◀─┘             └──▶ Lingering ──▶ closed
 //! ```
 //!
-//! On a listener of TLS, `Handshake` comes before the first `Idle`.
+//! On a listener of TLS, `Handshake` comes before the first `Idle`. On one of TCP, `Hello` comes
+//! instead of it, and leads to an `Exchange` without heads. `Announced` comes before any of them
+//! where a PROXY protocol header does.
 //!
 //! Must not know: how state is stored, what other sessions do. Everything shared by a worker's
 //! sessions is in [`Context`].
@@ -17,6 +19,7 @@
 //! deadline.
 
 mod active;
+mod announced;
 mod answer;
 mod back;
 mod connection;
@@ -31,6 +34,7 @@ mod head;
 mod limit;
 mod linger;
 mod passage;
+mod raw;
 mod reserve;
 mod response;
 mod route;
@@ -49,15 +53,21 @@ use crate::front::Front;
 use crate::tables::ListenerSettings;
 
 pub(crate) use active::{Active, Upstreamed};
+pub(crate) use announced::Announced;
 pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
+pub(crate) use raw::protocol_token;
 
 /// Requests of one client served in one turn when they come pipelined.
 const STEPS: usize = 32;
 
 /// What a session is doing.
 pub(crate) enum Stage {
+    /// Waiting for a PROXY protocol header.
+    Announced,
+    /// Finding out which server the client of a listener of TCP wants.
+    Hello,
     /// Agreeing on keys.
     Handshake,
     /// Waiting for the first byte of a request.
@@ -72,6 +82,8 @@ pub(crate) enum Stage {
     Multiplex {
         /// Some are open.
         busy: bool,
+        /// When those that are open are cut.
+        until: Instant,
     },
     /// Our side is closed; what the client still sends is read and dropped, so that the kernel
     /// does not reset the connection before the client has read the answer.
@@ -120,6 +132,8 @@ pub(crate) struct Session {
     pub(crate) reservation: Reservation,
     /// What the handshake agreed on.
     pub(crate) tls: Option<Rc<TlsClient>>,
+    /// The PROXY protocol header that came before everything else.
+    pub(crate) announced: Option<Rc<Announced>>,
 }
 
 impl Session {
@@ -146,6 +160,8 @@ impl Session {
     fn step(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
+                Stage::Announced => self.read_announcement(cx),
+                Stage::Hello => self.look_at_hello(cx),
                 Stage::Handshake => self.shake_hands(cx),
                 Stage::Multiplex { .. } => self.carry(cx),
                 Stage::Idle => self.wait_for_request(cx),
@@ -173,6 +189,7 @@ impl Session {
                     socket.say_goodbye(&mut cx.buffers);
                 }
             }
+            Stage::Announced | Stage::Hello => {}
             Stage::Handshake | Stage::Lingering | Stage::Multiplex { .. } => {}
             Stage::Head(buffer) => self.drop_buffer(Some(buffer), cx),
             Stage::Exchange(active) => self.abandon(active, cx),

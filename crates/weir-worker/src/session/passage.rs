@@ -12,7 +12,7 @@ use weir_sys::TcpStream;
 
 use super::active::{Times, Upstreamed};
 use super::direction::Direction;
-use super::{Active, Session, Stage};
+use super::{Active, Session, Stage, raw};
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::front::Front;
@@ -23,7 +23,8 @@ impl Session {
     /// It is between two requests, or a pipe at rest, and can be passed on.
     pub(crate) fn can_pass(&self, cx: &mut Context) -> bool {
         match &self.stage {
-            Stage::Idle => self.front.can_pass(),
+            // Whom a PROXY protocol header named would be forgotten.
+            Stage::Idle => self.front.can_pass() && self.announced.is_none(),
             Stage::Exchange(active) if active.tunnel && self.front.can_pass() => {
                 let whole = active.request.unsent().is_some() && active.response.unsent().is_some();
                 let back = active.back.filter(|back| back.stream.is_none());
@@ -70,8 +71,7 @@ impl Session {
         let group = cx.tables.clusters.get(cluster).map(|cluster| &cluster.group);
         let backend = group.and_then(|group| group.key_of(&pipe.backend));
         let backend = backend.ok_or("its backend is gone")?;
-        let parsed = parse_request(&pipe.head, &cx.head_limits, &mut cx.request_fields);
-        let Ok(Some(head)) = parsed else { return Err("its request cannot be read") };
+        let head = read_again(&pipe, cx)?;
         let room = cx.buffers.size();
         if pipe.head.len() + pipe.to_back.len() > room || pipe.to_front.len() > room {
             return Err("it has more in flight than a buffer takes");
@@ -94,11 +94,13 @@ impl Session {
         let whole = [&pipe.head[..], &pipe.to_back].concat();
         let (front, back) = (filled(&whole, cx), filled(&pipe.to_front, cx));
         let now = cx.now;
-        let mut active = cx.new_active(head, front, now.before(pipe.age));
+        let mut active = cx.new_active(head, Some(front), now.before(pipe.age));
         active.id = RequestId::of_text(pipe.id);
-        active.user_agent = observe::user_agent(&cx.request_fields);
-        active.request.pump = raw();
-        active.response = Direction::new(raw(), Some(back), 0);
+        if head.is_readable() {
+            active.user_agent = observe::user_agent(&cx.request_fields);
+        }
+        active.request.pump = verbatim();
+        active.response = Direction::new(verbatim(), Some(back), 0);
         active.exchange = Exchange::new(head.method);
         active.exchange.handle_connected(false);
         active.exchange.handle_response(SWITCHED);
@@ -115,6 +117,12 @@ impl Session {
         // What waits here has its turn at once.
         active.unfinished = true;
         let listener = cx.tables.listeners.get(self.listener);
+        if pipe.head.is_empty() {
+            active.raw = true;
+            active.status = 0;
+            active.route = listener.and_then(|listener| raw::lookup(listener, b"", b""));
+            return active;
+        }
         let bytes = active.head_bytes();
         let request = Request {
             host: head.target.host.of(bytes),
@@ -129,7 +137,16 @@ impl Session {
 
 const SWITCHED: u16 = 101;
 
-fn raw() -> Pump {
+/// The head that a pipe began with; bytes of TCP have none.
+fn read_again(pipe: &PassedPipe, cx: &mut Context) -> Result<RequestHead, &'static str> {
+    if pipe.head.is_empty() {
+        return Ok(RequestHead::UNREADABLE);
+    }
+    let parsed = parse_request(&pipe.head, &cx.head_limits, &mut cx.request_fields);
+    parsed.ok().flatten().ok_or("its request cannot be read")
+}
+
+fn verbatim() -> Pump {
     Pump::new(Framing::UntilClose, Framing::UntilClose)
 }
 

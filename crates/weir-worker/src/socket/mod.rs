@@ -116,6 +116,31 @@ impl Socket {
         self.receive(room)
     }
 
+    /// Looks at what has come, without TLS; it stays. The socket is readable again when more comes
+    /// or with [`Socket::found`].
+    pub(crate) fn peek(&mut self, room: &mut [u8]) -> Read {
+        if !self.readable {
+            return Read::Blocked;
+        }
+        self.readable = self.closing;
+        match self.stream.peek(room) {
+            Ok(0) => Read::Closed,
+            Ok(n) => Read::Data(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Blocked,
+            Err(error) => Read::Failed(error),
+        }
+    }
+
+    /// What was looked at was found, and can be read.
+    pub(crate) fn found(&mut self) {
+        self.readable = true;
+    }
+
+    /// Takes what was looked at from the kernel.
+    pub(crate) fn take_raw(&mut self, room: &mut [u8]) -> Read {
+        self.receive(room)
+    }
+
     /// Reads from the kernel.
     fn receive(&mut self, room: &mut [u8]) -> Read {
         if !self.readable {

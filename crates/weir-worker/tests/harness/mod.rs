@@ -72,22 +72,7 @@ pub fn settings(limits: Limits) -> Settings {
 }
 
 pub fn listener(address: SocketAddr) -> Listener {
-    Listener {
-        tls: None,
-        address,
-        public_address: None,
-        front_timeout: Duration::from_secs(60),
-        back_timeout: Duration::from_secs(30),
-        connect_timeout: Duration::from_secs(3),
-        request_timeout: Duration::from_secs(10),
-        sticky_name: "SOZUBALANCEID".into(),
-        sozu_id_header: "Sozu-Id".into(),
-        h2: Default::default(),
-        elide_x_real_ip: false,
-        send_x_real_ip: false,
-        answers: Default::default(),
-        active: true,
-    }
+    Listener::new(address)
 }
 
 pub fn cluster() -> Cluster {
@@ -288,6 +273,12 @@ impl Proxy {
         }
     }
 
+    /// What the worker has said, if it has.
+    pub fn poll(&mut self) -> Option<ToMain> {
+        let frame = self.channel.recv().expect("the worker lives")?;
+        Some(decode(&frame).expect("a message"))
+    }
+
     pub fn connect(&self) -> Peer {
         Peer::new(TcpStream::connect(self.address).expect("connect"))
     }
@@ -446,14 +437,17 @@ impl Backside {
     pub fn accept_any(sides: &[&Self]) -> (usize, Peer) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            for (index, side) in sides.iter().enumerate() {
-                if let Some(peer) = side.try_accept() {
-                    return (index, peer);
-                }
+            if let Some(found) = Self::poll_any(sides) {
+                return found;
             }
             assert!(Instant::now() < deadline, "the proxy does not connect");
             std::thread::yield_now();
         }
+    }
+
+    /// A connection of the proxy to any of these, if there is one, and to which.
+    pub fn poll_any(sides: &[&Self]) -> Option<(usize, Peer)> {
+        sides.iter().enumerate().find_map(|(index, side)| Some((index, side.try_accept()?)))
     }
 
     fn try_accept(&self) -> Option<Peer> {

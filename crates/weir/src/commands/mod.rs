@@ -20,6 +20,7 @@ mod connection_limit;
 mod explain;
 mod files;
 mod frontend;
+mod frontend_stream;
 mod health_check;
 mod hsts;
 mod listener;

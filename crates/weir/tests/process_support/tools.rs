@@ -1,7 +1,7 @@
 //! Programs of other people that are clients or backends of the proxy.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A tool that a test needs, by the name of its command, and the package that has it.
@@ -13,12 +13,32 @@ pub(crate) fn tool(name: &str, package: &str) -> Option<Command> {
     if std::env::split_paths(&path).any(|directory| directory.join(name).is_file()) {
         return Some(Command::new(name));
     }
-    let required = ["CI", "WEIR_REAL_CLIENTS"].iter().any(|key| std::env::var_os(key).is_some());
-    assert!(!required, "{name} is missing: install it with `apt-get install {package}`");
-    // Written past the capture of the test harness, which shows nothing of tests that pass.
-    let line = format!("skipped: {name} is missing; `apt-get install {package}` installs it\n");
-    std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
+    skip(name, &format!("apt-get install {package}"));
     None
+}
+
+/// Python with a module from its package registry; as [`tool`] when it is missing.
+pub(crate) fn python(module: &str) -> Option<Command> {
+    let mut found = tool("python3", "python3")?;
+    let import = found.arg("-c").arg(format!("import {module}")).output().expect("it starts");
+    if import.status.success() {
+        return Some(Command::new("python3"));
+    }
+    skip(&format!("Python's {module}"), "pip install -r .ci/requirements.txt");
+    None
+}
+
+fn skip(missing: &str, remedy: &str) {
+    let required = ["CI", "WEIR_REAL_CLIENTS"].iter().any(|key| std::env::var_os(key).is_some());
+    assert!(!required, "{missing} is missing: install it with `{remedy}`");
+    // Written past the capture of the test harness, which shows nothing of tests that pass.
+    let line = format!("skipped: {missing} is missing; `{remedy}` installs it\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
+}
+
+/// A script for such a program.
+pub(crate) fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/process_clients").join(name)
 }
 
 /// Runs it to its end.

@@ -10,11 +10,13 @@ use proptest::sample::select;
 use super::super::of_state;
 use super::make;
 use crate::change::{diff, state_hash};
+use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend, H2,
-    HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
-    Position, Redirect, RedirectScheme, State, TlsVersion,
+    Affinity, Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition,
+    EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener,
+    ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyMode, Redirect,
+    RedirectScheme, State, TlsVersion,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -119,6 +121,28 @@ fn certificate() -> impl Strategy<Value = Certificate> {
 }
 
 fn listener() -> impl Strategy<Value = Listener> {
+    prop_oneof![2 => http_listener(), 1 => tcp_listener()]
+}
+
+fn tcp_listener() -> impl Strategy<Value = Listener> {
+    let timeouts = (1..99_u64, 1..99_u64, 1..99_u64, 1..99_u64);
+    let flags = (any::<bool>(), any::<bool>());
+    (1..4_u16, option::of(1..9_u16), timeouts, flags, 1024..65_537_u32).prop_map(
+        |(port, public, (front, back, connect, hello), (expects, active), hello_bytes)| Listener {
+            public_address: public.map(address),
+            front_timeout: Duration::from_secs(front),
+            back_timeout: Duration::from_secs(back),
+            connect_timeout: Duration::from_secs(connect),
+            request_timeout: Duration::from_secs(hello),
+            expect_proxy: expects && public.is_none(),
+            hello_bytes,
+            active,
+            ..Listener::of_tcp(address(port))
+        },
+    )
+}
+
+fn http_listener() -> impl Strategy<Value = Listener> {
     let timeouts = (1..99_u64, 1..99_u64, 1..99_u64, 1..99_u64);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let tls = option::of(listener_tls());
@@ -129,6 +153,7 @@ fn listener() -> impl Strategy<Value = Listener> {
                 tls: tls.map(Box::new),
                 address: address(port),
                 public_address: public.map(address),
+                expect_proxy: send && public.is_none(),
                 front_timeout: Duration::from_secs(front),
                 back_timeout: Duration::from_secs(back),
                 connect_timeout: Duration::from_secs(connect),
@@ -139,20 +164,49 @@ fn listener() -> impl Strategy<Value = Listener> {
                 send_x_real_ip: send,
                 answers,
                 active,
+                ..Listener::new(address(port))
             }
         },
     )
 }
 
+fn health() -> impl Strategy<Value = HealthCheck> {
+    let http =
+        |statuses: &[(u16, u16)]| Probe::Http { uri: "/up".into(), statuses: statuses.to_vec() };
+    let probes = vec![
+        http(&[]),
+        http(&[(204, 204)]),
+        http(&[(200, 299), (404, 404)]),
+        Probe::Grpc { service: "shop".into() },
+        Probe::Tcp,
+    ];
+    let numbers = (1..99_u64, 1..99_u64, 1..9_u32, 1..9_u32);
+    (select(probes), option::of(1..9_u16), numbers).prop_map(|(probe, port, numbers)| {
+        let (interval, timeout, rise, fall) = numbers;
+        let (interval, timeout) = (Duration::from_secs(interval), Duration::from_secs(timeout));
+        HealthCheck { probe, port, interval, timeout, rise, fall }
+    })
+}
+
+fn ejection() -> impl Strategy<Value = EjectionRules> {
+    (1..9_u32, 1..9_u64, 0..=100_u8).prop_map(|(consecutive, base, most_percent)| EjectionRules {
+        consecutive,
+        base: Duration::from_secs(base),
+        most_percent,
+    })
+}
+
 fn cluster() -> impl Strategy<Value = Cluster> {
-    use LoadBalancing::{LeastLoaded, PowerOfTwo, Random, RoundRobin};
-    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo]);
+    use LoadBalancing::{LeastLoaded, Maglev, PowerOfTwo, Random, Rendezvous, RoundRobin};
+    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo, Rendezvous, Maglev]);
     let metric =
         select(vec![LoadMetric::Connections, LoadMetric::Requests, LoadMetric::ConnectionTime]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let numbers = (option::of(1..9_u16), option::of(1..9_u64), option::of(1..9_u32));
-    let tls = option::of(backend_tls());
-    (0..3_u8, balancing, metric, flags, numbers, answers(), tls).prop_map(
+    let modes = vec![ProxyMode::Expect, ProxyMode::Send, ProxyMode::Relay];
+    let used = (option::of(health()), option::of(ejection()), 0..99_u64);
+    let beyond = (option::of(backend_tls()), option::of(select(modes)), used);
+    (0..3_u8, balancing, metric, flags, numbers, answers(), beyond).prop_map(
         |(
             id,
             load_balancing,
@@ -160,9 +214,18 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             (sticky, redirect, auth),
             (port, limit, retry),
             answers,
-            tls,
+            (tls, proxy, (health, ejection, slow)),
         )| {
             Cluster {
+                proxy,
+                affinity: match id {
+                    0 => Affinity::SourceIp,
+                    1 => Affinity::Field("x-tenant".into()),
+                    _ => Affinity::Cookie("tenant".into()),
+                },
+                health: health.map(Box::new),
+                ejection,
+                slow_start: Duration::from_secs(slow),
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
@@ -234,6 +297,15 @@ fn frontend() -> impl Strategy<Value = Frontend> {
     )
 }
 
+/// As a frontend of a listener of TCP can be; `None` when its cluster is not for TCP.
+fn of_tcp(state: &State, frontend: Frontend) -> Option<Frontend> {
+    let server = if frontend.hostname.contains('/') { "*" } else { &frontend.hostname };
+    let id = FrontendId::of_tcp(frontend.address, server, frontend.method.as_deref());
+    let cluster = frontend.cluster?;
+    let good = state.clusters.get(&cluster).is_none_or(|known| check::for_tcp(known).is_ok());
+    good.then(|| Frontend::of_tcp(id, &cluster, frontend.tags))
+}
+
 fn backend() -> impl Strategy<Value = Backend> {
     let flags = (any::<u8>(), any::<bool>(), any::<bool>());
     (0..4_u8, 0..4_u8, 1..9_u16, flags).prop_map(|(cluster, id, port, (weight, named, backup))| {
@@ -261,6 +333,10 @@ fn state() -> impl Strategy<Value = State> {
             };
             for mut frontend in frontends {
                 let Some(listener) = state.listeners.get(&frontend.address) else { continue };
+                if listener.is_tcp() {
+                    of_tcp(&state, frontend).map(|frontend| state.frontends.put(frontend));
+                    continue;
+                }
                 frontend.hsts = frontend.hsts.filter(|_| listener.tls.is_some());
                 state.frontends.put(frontend);
             }
