@@ -274,10 +274,7 @@ impl Supervisor {
     /// another.
     fn pass_on(&mut self, index: usize, passed: Passed) {
         let leaving = &mut self.leaving[index];
-        // With a pipe comes the connection to its backend.
-        let count = 1 + usize::from(passed.pipe.is_some());
-        let take = || leaving.worker.take_descriptor();
-        let connection: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
+        let connection = leaving.worker.take_connection(&passed);
         let (slot, turn) = (leaving.slot, leaving.account.passed);
         match self.taker(slot, turn) {
             Some(taker) => {
