@@ -127,6 +127,11 @@ impl Session {
 
     /// Passes a connection on to a backend.
     fn pipe(&mut self, route: Rc<Route>, cx: &mut Context) -> Step {
+        cx.desk.set_route(route.hash);
+        if cx.refuses_request(self.client.ip(), route.hash) {
+            cx.observe.refused();
+            return Step::Close;
+        }
         if !self.reserve(cx) {
             let count = self.own_buffers();
             cx.starve(self, count);
