@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const IDLE: usize = 1_000;
 /// Connections with streams, and streams of each.
 const BUSY: usize = 10;
 const STREAMS: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The last frame of a stream has been sent.
 const END_STREAM: u8 = 1;
 
@@ -29,10 +31,11 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     let place = Place::new()?;
     let _backend = Running::start(Server::Backend, &place)?;
     let listener = TcpListener::bind(silent())?;
-    thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
+    let (tell, come) = mpsc::channel();
+    thread::spawn(move || listener.incoming().flatten().try_for_each(|stream| tell.send(stream)));
     let (mut idle, mut busy): (PerProxy, PerProxy) = ([f64::NAN; 4], [f64::NAN; 4]);
     for (at, server) in Server::PROXIES.into_iter().enumerate() {
-        match of(server, &place) {
+        match of(server, &place, &come) {
             Ok(kib) => [idle[at], busy[at]] = kib,
             Err(error) => report.problem(format!("{}, memory: {error}", server.name())),
         }
@@ -45,7 +48,7 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn of(server: Server, place: &Place) -> Result<[f64; 2]> {
+fn of(server: Server, place: &Place, come: &Receiver<TcpStream>) -> Result<[f64; 2]> {
     let proxy = Running::start(server, place)?;
     let mut kept = Vec::new();
     for _ in 0..WARM {
@@ -63,8 +66,9 @@ fn of(server: Server, place: &Place) -> Result<[f64; 2]> {
         }
         kept.push(stream);
     }
-    // What is to happen is that nothing does.
-    thread::sleep(Duration::from_secs(2));
+    for _ in 0..BUSY * STREAMS as usize {
+        kept.push(come.recv_timeout(PATIENCE)?);
+    }
     let busy = proxy.private()?;
     let kib = |bytes: f64, count: usize| bytes / 1024.0 / count as f64;
     Ok([kib(idle - warm, IDLE), kib(busy - idle, BUSY)])
@@ -88,7 +92,7 @@ fn asked(address: SocketAddr) -> Result<TcpStream> {
 /// A connection that has sent the preface and empty SETTINGS.
 fn greeted(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")?;
     Ok(stream)
 }
