@@ -9,6 +9,7 @@ mod coverage;
 mod diff;
 mod first;
 mod hash;
+mod names;
 mod plan;
 mod shown;
 mod warnings;
@@ -18,7 +19,8 @@ use std::net::SocketAddr;
 pub(crate) use coverage::Coverage;
 pub use diff::diff;
 pub use hash::{StateHash, object_hash, state_hash};
-pub use plan::{certificate_name, frontend_name, plan, plan_by_object};
+pub use names::{certificate_name, frontend_name, tcp_frontend_name};
+pub use plan::{plan, plan_by_object};
 pub use warnings::warnings;
 
 use serde::{Deserialize, Serialize};

@@ -5,21 +5,24 @@ use serde_json::{Map, Value};
 use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
 use super::first::first_of_each;
+use super::names::{Names, certificate_name};
 use super::{Undo, shown};
 use crate::order::Object;
-use crate::state::{CertificateId, Frontend, FrontendId, PathRule, Position, State};
+use crate::state::{Frontend, FrontendId, Listener, Position, State};
 
 /// The net effect of changes that were just made to `state`; objects that are as before are left
 /// out.
 pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
-    let changes = first_of_each(undo).filter_map(|step| compare_object(state, step));
+    let names = Names::new(state, undo);
+    let changes = first_of_each(undo).filter_map(|step| compare_object(state, &names, step));
     changes.collect()
 }
 
 /// As [`plan`], with the object that each change is of.
 pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChange)> {
+    let names = Names::new(state, undo);
     let changes = first_of_each(undo).filter_map(|step| {
-        let change = compare_object(state, step)?;
+        let change = compare_object(state, &names, step)?;
         let object = match step {
             Undo::Listener(address, _) => Object::Listener(*address),
             Undo::Cluster(id, _) => Object::Cluster(id.clone()),
@@ -32,16 +35,22 @@ pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChang
     changes.collect()
 }
 
-fn compare_object(state: &State, first: &Undo) -> Option<PlannedChange> {
+fn compare_object(state: &State, names: &Names<'_>, first: &Undo) -> Option<PlannedChange> {
     match first {
         Undo::Listener(address, before) => {
             let after = state.listeners.get(address);
-            compare("listener", address.to_string(), before.as_ref(), after)
+            let change = compare("listener", address.to_string(), before.as_ref(), after);
+            change.map(|change| match after.is_some_and(Listener::is_tcp) {
+                true => named_as_tcp(change),
+                false => change,
+            })
         }
         Undo::Cluster(id, before) => {
             compare("cluster", id.clone(), before.as_ref(), state.clusters.get(id))
         }
-        Undo::Frontend(id, before) => compare_frontend(state, id, before.as_ref()),
+        Undo::Frontend(id, before) => {
+            compare_frontend(state, id, names.of_frontend(id), before.as_ref())
+        }
         Undo::Backend(id, before) => {
             let name = format!("{}/{}", id.cluster, id.id);
             let before = before.as_ref().map(|(_, backend)| backend);
@@ -56,36 +65,27 @@ fn compare_object(state: &State, first: &Undo) -> Option<PlannedChange> {
     }
 }
 
-/// How a frontend is named: `GET example.org/path (PREFIX) on 127.0.0.1:80`.
-pub fn frontend_name(id: &FrontendId) -> String {
-    let method = id.method.as_ref().map(|method| format!("{method} ")).unwrap_or_default();
-    let (kind, path) = match &id.path {
-        PathRule::Prefix(path) => ("PREFIX", path),
-        PathRule::Equals(path) => ("EQUALS", path),
-        PathRule::Regex(path) => ("REGEX", path),
-    };
-    let list = match id.position {
-        Position::Pre => ", PRE",
-        Position::Post => ", POST",
-        Position::Tree => "",
-    };
-    format!("{method}{}{path} ({kind}{list}) on {}", id.hostname, id.address)
-}
-
-/// How a certificate is named: `example.org (1b4f0e9851971998) on 127.0.0.1:443`.
-pub fn certificate_name(id: &CertificateId, names: &[String]) -> String {
-    let first = names.first().map_or("", String::as_str);
-    let more = if names.len() > 1 { ", …" } else { "" };
-    format!("{first}{more} ({:.16}) on {}", id.fingerprint.to_string(), id.address)
+/// Keys of a listener of TCP have names of their own.
+fn named_as_tcp(mut change: PlannedChange) -> PlannedChange {
+    for changed in &mut change.keys {
+        let name = match &*changed.key {
+            "request_timeout" => "sni_preread_timeout",
+            "hello_bytes" => "sni_preread_max_bytes",
+            _ => continue,
+        };
+        changed.key = name.to_owned();
+    }
+    change
 }
 
 /// In a list, a frontend that was declared again stands behind those that it stood before.
 fn compare_frontend(
     state: &State,
     id: &FrontendId,
+    name: String,
     before: Option<&(u64, Frontend)>,
 ) -> Option<PlannedChange> {
-    let (name, after) = (frontend_name(id), state.frontends.get(id));
+    let after = state.frontends.get(id);
     let plain = compare("frontend", name.clone(), before.map(|(_, frontend)| frontend), after);
     let (Some((old, _)), Some(new)) = (before, state.frontends.place(id)) else { return plain };
     if *old == new || id.position == Position::Tree {

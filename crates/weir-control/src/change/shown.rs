@@ -25,6 +25,10 @@ fn shown(key: &str, value: &Value) -> Value {
         Value::Object(fields) if fields.len() == 1 && fields.contains_key("secret") => {
             Value::String("secret".to_owned())
         }
+        Value::Object(fields) if fields.len() == 2 && fields.contains_key("nanos") => {
+            let seconds = fields.get("secs").and_then(Value::as_u64).unwrap_or_default();
+            Value::String(format!("{seconds} s"))
+        }
         Value::Object(fields) => Value::Object(fields.iter().map(member).collect::<Map<_, _>>()),
         Value::Array(items) if CERTIFICATES.contains(&key) => named("certificate", items),
         Value::Array(items) if key == REVOKED => named("revocation list", items),

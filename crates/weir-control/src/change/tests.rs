@@ -6,6 +6,8 @@ use crate::state::{BackendTls, Hsts, Identity, ListenerTls, Redirect, RedirectSc
 use weir_tls::certificate::{ReadCertificate, read_certificate};
 use weir_tls::{Der, Secret};
 
+mod tcp;
+
 fn identity(number: u8) -> Identity {
     Identity { chain: vec![Der::from(&[number; 9][..])], key: Secret::from(&b"hushhush"[..]) }
 }

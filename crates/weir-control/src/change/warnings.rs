@@ -5,8 +5,10 @@
 
 use weir_tls::certificate::describe;
 
-use super::{Coverage, Undo, certificate_name, frontend_name};
-use crate::state::{Certificate, Frontend, FrontendId, PathRule, Position, State};
+use super::{Coverage, Undo, certificate_name, frontend_name, tcp_frontend_name};
+use crate::state::{
+    Certificate, Cluster, Frontend, FrontendId, PathRule, Position, ProxyMode, State,
+};
 
 /// A sentence for each; `now` is in seconds since 1970.
 pub fn warnings(state: &State, undo: &[Undo], now: i64) -> Vec<String> {
@@ -23,7 +25,12 @@ pub fn warnings(state: &State, undo: &[Undo], now: i64) -> Vec<String> {
     let uncovered = changed.iter().filter_map(|frontend| coverage.remark(state, frontend));
     let mut all: Vec<_> = uncovered.collect();
     all.extend(certificates.filter_map(|certificate| validity(certificate, now)));
-    all.extend(changed.iter().flat_map(|frontend| of(state, frontend)));
+    for frontend in changed {
+        match state.is_tcp(frontend.address) {
+            true => all.extend(of_tcp(state, frontend)),
+            false => all.extend(of(state, frontend)),
+        }
+    }
     all.sort();
     all.dedup();
     all
@@ -40,12 +47,10 @@ fn of(state: &State, frontend: &Frontend) -> Vec<String> {
     let id = frontend.id();
     let name = frontend_name(&id);
     let mut all = Vec::new();
-    if let Some(cluster) = &frontend.cluster {
-        if !state.clusters.contains_key(cluster) {
-            all.push(format!("{name} leads to cluster {cluster}, which is not there: 503"));
-        } else if state.backends_of(cluster).is_empty() {
-            all.push(format!("{name} leads to cluster {cluster}, which has no backend: 503"));
-        }
+    all.extend(nowhere(state, frontend).map(|what| format!("{name} {what}: 503")));
+    let cluster = frontend.cluster.as_ref().and_then(|id| state.clusters.get(id));
+    if let Some(Cluster { id, proxy: Some(_), .. }) = cluster {
+        all.push(format!("{name} leads to cluster {id}, whose PROXY protocol is only for TCP"));
     }
     let everything = everything(&id);
     if id == everything {
@@ -55,6 +60,37 @@ fn of(state: &State, frontend: &Frontend) -> Vec<String> {
     } else if state.frontends.get(&everything).is_some() {
         let winner = frontend_name(&everything);
         all.push(format!("{name} is never reached: {winner} takes every request of its listener"));
+    }
+    all
+}
+
+/// That it leads to a cluster that cannot serve.
+fn nowhere(state: &State, frontend: &Frontend) -> Option<String> {
+    let cluster = frontend.cluster.as_ref()?;
+    let lacks = match state.clusters.contains_key(cluster) {
+        false => "is not there",
+        true if state.backends_of(cluster).is_empty() => "has no backend",
+        true => return None,
+    };
+    Some(format!("leads to cluster {cluster}, which {lacks}"))
+}
+
+fn of_tcp(state: &State, frontend: &Frontend) -> Vec<String> {
+    let name = tcp_frontend_name(&frontend.id());
+    let mut all = Vec::new();
+    all.extend(
+        nowhere(state, frontend).map(|what| format!("{name} {what}: connections are closed")),
+    );
+    let cluster = frontend.cluster.as_ref().and_then(|id| state.clusters.get(id));
+    let Some(cluster) = cluster else { return all };
+    let expects = matches!(cluster.proxy, Some(ProxyMode::Expect | ProxyMode::Relay));
+    let listener = state.listeners.get(&frontend.address);
+    if listener.is_some_and(|listener| listener.expect_proxy != expects) {
+        let (cluster, does) = (&cluster.id, if expects { "expects" } else { "does not expect" });
+        all.push(format!(
+            "{name} leads to cluster {cluster}, which {does} PROXY protocol headers, unlike the \
+             listener"
+        ));
     }
     all
 }

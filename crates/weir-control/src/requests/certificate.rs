@@ -59,10 +59,11 @@ fn https_listener(state: &State, wanted: &SocketAddress) -> Result<SocketAddr, R
     let address = address(wanted)?;
     match state.listeners.get(&address) {
         None => Err(format!("there is no listener on {address}: add it first").into()),
-        Some(listener) if Kind::of(listener) == Kind::Http => {
-            Err(format!("{}: {address} speaks HTTP", check::HTTPS_FOR_CERTIFICATES).into())
+        Some(listener) if Kind::of(listener) == Kind::Https => Ok(address),
+        Some(listener) => {
+            let (what, is) = (check::HTTPS_FOR_CERTIFICATES, Kind::of(listener).name());
+            Err(format!("{what}: {address} speaks {is}").into())
         }
-        Some(_) => Ok(address),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use weir_proto::{
     AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
-    LoadBalancingParams, LoadMetric as Metric, RemoveBackend,
+    LoadBalancingParams, LoadMetric as Metric, ProxyProtocolConfig, RemoveBackend,
 };
 
 use weir_tls::certificate::{certificate_pem, key_pem};
@@ -11,7 +11,8 @@ use super::{Keys, Refusal, address, certificate, https, port};
 use crate::check;
 use crate::order::Order;
 use crate::state::{
-    Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing, LoadMetric, State,
+    Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing, LoadMetric,
+    ProxyMode, State,
 };
 
 /// Weight of a backend that is given none.
@@ -46,9 +47,28 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
-        proxy: None,
+        proxy: proxy(config.proxy_protocol)?,
     };
+    if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
+        check::for_tcp(&cluster)?;
+    }
     Ok(vec![Order::Cluster(cluster)])
+}
+
+/// Clients of TCP come to the cluster.
+fn leads_tcp(state: &State, cluster: &str) -> bool {
+    let mut frontends = state.frontends.iter().filter(|f| f.cluster.as_deref() == Some(cluster));
+    frontends.any(|frontend| state.is_tcp(frontend.address))
+}
+
+fn proxy(number: Option<i32>) -> Result<Option<ProxyMode>, Refusal> {
+    Ok(match number.map(ProxyProtocolConfig::try_from) {
+        None => None,
+        Some(Ok(ProxyProtocolConfig::ExpectHeader)) => Some(ProxyMode::Expect),
+        Some(Ok(ProxyProtocolConfig::SendHeader)) => Some(ProxyMode::Send),
+        Some(Ok(ProxyProtocolConfig::RelayHeader)) => Some(ProxyMode::Relay),
+        Some(Err(_)) => return Err("the mode of the PROXY protocol has no known number".into()),
+    })
 }
 
 fn tls_of(state: &State, cluster: &str, config: &ClusterTls) -> Result<Box<BackendTls>, Refusal> {
@@ -103,7 +123,6 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
-        (config.proxy_protocol.is_some(), "the PROXY protocol"),
         (config.health_check.is_some(), "active health checks"),
         (config.udp.is_some(), "UDP"),
         (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
@@ -207,10 +226,16 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         LoadMetric::Requests => Metric::Requests,
         LoadMetric::ConnectionTime => Metric::ConnectionTime,
     };
+    let proxy = cluster.proxy.map(|mode| match mode {
+        ProxyMode::Expect => ProxyProtocolConfig::ExpectHeader,
+        ProxyMode::Send => ProxyProtocolConfig::SendHeader,
+        ProxyMode::Relay => ProxyProtocolConfig::RelayHeader,
+    });
     Config {
         cluster_id: cluster.id.clone(),
         sticky_session: cluster.sticky_session,
         https_redirect: cluster.https_redirect,
+        proxy_protocol: proxy.map(Into::into),
         load_balancing: load_balancing.into(),
         load_metric: Some(load_metric.into()),
         answers: answers.collect(),

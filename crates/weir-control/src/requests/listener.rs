@@ -8,16 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use weir_proto::{
-    CustomHttpAnswers, ForwardedHeaders, HttpListenerConfig as Config, ListenerType,
+    CustomHttpAnswers, ForwardedHeaders, HttpListenerConfig as Config, ListenerType, SocketAddress,
     UpdateHttpListenerConfig as Patch,
 };
 
 use super::cluster::{answers, checked};
-use super::{Kind, Refusal, address};
+use super::{Kind, Refusal, UDP, address};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
-use crate::state::{Answers, Carries, H2, HELLO_BYTES, Listener, State};
+use crate::state::{Answers, H2, Listener, State};
 
 /// The field of the request's id, of a listener that names none.
 const ID_HEADER: &str = "Sozu-Id";
@@ -28,7 +28,9 @@ pub(super) fn kind(proxy: i32, interface: Option<&String>) -> Result<Kind, Refus
     match ListenerType::try_from(proxy) {
         Ok(ListenerType::Http) => Ok(Kind::Http),
         Ok(ListenerType::Https) => Ok(Kind::Https),
-        _ => Err("only HTTP and HTTPS listeners are served by this version".into()),
+        Ok(ListenerType::Tcp) => Ok(Kind::Tcp),
+        Ok(ListenerType::Udp) => Err(UDP.into()),
+        Err(_) => Err("the protocol of the listener has no known number".into()),
     }
 }
 
@@ -45,12 +47,9 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
 
 /// The listener that a request describes, without TLS.
 pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refusal> {
-    let address = address(&config.address)?;
-    if state.listeners.contains_key(&address) {
-        return Err(format!("there is a listener on {address} already: update it").into());
-    }
+    let address = unknown(state, &config.address)?;
     no_interface(config.interface.as_ref())?;
-    refuse_what_is_missing(config.expect_proxy, config.forwarded_headers)?;
+    forwards_both(config.forwarded_headers)?;
     let mut h2 = Box::default();
     h2_bounds(config, &mut h2)?;
     check::token("sticky_name", &config.sticky_name)?;
@@ -58,8 +57,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
     check::id_field_name("sozu_id_header", id_header)?;
     let mut all = custom(config.http_answers.as_ref())?;
     all.extend(answers(&config.answers, None)?);
-    Ok(Listener {
-        address,
+    let listener = Listener {
         public_address: config.public_address.map(|a| super::address(&a)).transpose()?,
         front_timeout: seconds("front_timeout", config.front_timeout)?,
         back_timeout: seconds("back_timeout", config.back_timeout)?,
@@ -72,12 +70,21 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         answers: all,
         // A request of its own activates it.
         active: false,
-        carries: Carries::Http,
-        expect_proxy: false,
-        hello_bytes: HELLO_BYTES,
-        tls: None,
+        expect_proxy: config.expect_proxy,
         h2,
-    })
+        ..Listener::new(address)
+    };
+    check::proxied(&listener)?;
+    Ok(listener)
+}
+
+/// An address that has no listener yet.
+pub(super) fn unknown(state: &State, wanted: &SocketAddress) -> Result<SocketAddr, Refusal> {
+    let address = address(wanted)?;
+    match state.listeners.contains_key(&address) {
+        true => Err(format!("there is a listener on {address} already: update it").into()),
+        false => Ok(address),
+    }
 }
 
 pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal> {
@@ -87,11 +94,13 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
 /// The listener that a patch leads to, without what it says of TLS.
 pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listener, Refusal> {
     let mut listener = known(state, address(&patch.address)?, kind)?.clone();
-    refuse_what_is_missing(patch.expect_proxy.unwrap_or_default(), patch.forwarded_headers)?;
+    forwards_both(patch.forwarded_headers)?;
     h2_bounds(patch, &mut listener.h2)?;
     if let Some(public) = &patch.public_address {
         listener.public_address = Some(super::address(public)?);
     }
+    listener.expect_proxy = patch.expect_proxy.unwrap_or(listener.expect_proxy);
+    check::proxied(&listener)?;
     let timeouts = [
         ("front_timeout", patch.front_timeout, &mut listener.front_timeout),
         ("back_timeout", patch.back_timeout, &mut listener.back_timeout),
@@ -137,7 +146,8 @@ pub(super) fn activate(
     Ok(vec![Order::Listener(listener)])
 }
 
-fn known(state: &State, address: SocketAddr, kind: Kind) -> Result<&Listener, Refusal> {
+/// The listener of this kind at an address.
+pub(super) fn known(state: &State, address: SocketAddr, kind: Kind) -> Result<&Listener, Refusal> {
     match state.listeners.get(&address) {
         None => Err(format!("there is no listener on {address}").into()),
         Some(listener) if Kind::of(listener) != kind => {
@@ -148,10 +158,7 @@ fn known(state: &State, address: SocketAddr, kind: Kind) -> Result<&Listener, Re
     }
 }
 
-fn refuse_what_is_missing(expect_proxy: bool, forwarded: Option<i32>) -> Result<(), Refusal> {
-    if expect_proxy {
-        return Err("the PROXY protocol is not read by this version: leave expect_proxy out".into());
-    }
+fn forwards_both(forwarded: Option<i32>) -> Result<(), Refusal> {
     if forwarded.is_some_and(|choice| choice != i32::from(ForwardedHeaders::Both)) {
         return Err("a listener always adds both X-Forwarded-* and Forwarded: edit the fields of \
                     a frontend to remove one"
@@ -194,12 +201,17 @@ pub(super) fn with_h2<M: Serialize + DeserializeOwned>(message: M, bounds: &H2) 
     serde_json::from_value(Value::Object(fields)).unwrap_or(message)
 }
 
-fn seconds(name: &str, seconds: u32) -> Result<Duration, Refusal> {
+pub(super) fn seconds(name: &str, seconds: u32) -> Result<Duration, Refusal> {
     if (1..=LONGEST_SECONDS).contains(&seconds.into()) {
         return Ok(Duration::from_secs(seconds.into()));
     }
     Err(format!("`{name}` is a number of seconds from 1 to {LONGEST_SECONDS}, not {seconds}")
         .into())
+}
+
+/// A duration as the protocol has it.
+pub(super) fn as_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn custom(answers: Option<&CustomHttpAnswers>) -> Result<Answers, Refusal> {
@@ -223,17 +235,16 @@ fn custom(answers: Option<&CustomHttpAnswers>) -> Result<Answers, Refusal> {
 
 /// A listener as the protocol shows it; it is activated by a request of its own.
 pub(super) fn config(listener: &Listener) -> Config {
-    let seconds = |timeout: Duration| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
     let answers = listener.answers.iter().map(|(status, text)| (status.to_string(), text.clone()));
     let message = Config {
         address: listener.address.into(),
         public_address: listener.public_address.map(Into::into),
-        expect_proxy: false,
+        expect_proxy: listener.expect_proxy,
         sticky_name: listener.sticky_name.clone(),
-        front_timeout: seconds(listener.front_timeout),
-        back_timeout: seconds(listener.back_timeout),
-        connect_timeout: seconds(listener.connect_timeout),
-        request_timeout: seconds(listener.request_timeout),
+        front_timeout: as_seconds(listener.front_timeout),
+        back_timeout: as_seconds(listener.back_timeout),
+        connect_timeout: as_seconds(listener.connect_timeout),
+        request_timeout: as_seconds(listener.request_timeout),
         active: false,
         sozu_id_header: Some(listener.sozu_id_header.clone()),
         answers: answers.collect::<BTreeMap<_, _>>(),

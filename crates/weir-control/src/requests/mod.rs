@@ -10,6 +10,8 @@ mod frontend;
 mod https;
 mod listener;
 pub mod query;
+mod tcp_frontend;
+mod tcp_listener;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,7 @@ use weir_proto::{ActivateListener, ListenerType, SocketAddress};
 
 use crate::check::Problem;
 use crate::order::Order;
-use crate::state::{ClientAuth, Listener, State};
+use crate::state::{Carries, ClientAuth, Listener, State};
 
 /// Why a request changes nothing: a sentence for whoever asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +69,8 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::UpdateHttpsListener(patch) | R::UpdateHttpsListenerWithClientAuth(patch) => {
             https::update(state, patch)?
         }
+        R::AddTcpListener(config) => tcp_listener::add(state, config)?,
+        R::UpdateTcpListener(patch) => tcp_listener::update(state, patch)?,
         R::RemoveListener(which) => {
             let kind = listener::kind(which.proxy, which.interface.as_ref())?;
             listener::remove(state, address(&which.address)?, kind)?
@@ -87,6 +91,8 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::RemoveHttpFrontend(config) => frontend::remove(state, config, Kind::Http)?,
         R::AddHttpsFrontend(config) => frontend::add(state, config, Kind::Https)?,
         R::RemoveHttpsFrontend(config) => frontend::remove(state, config, Kind::Https)?,
+        R::AddTcpFrontend(config) => tcp_frontend::add(state, config)?,
+        R::RemoveTcpFrontend(config) => tcp_frontend::remove(state, config)?,
         R::AddCertificate(wanted) => certificate::add(state, wanted)?,
         R::ReplaceCertificate(wanted) => certificate::replace(state, wanted)?,
         R::RemoveCertificate(wanted) => certificate::remove(state, wanted)?,
@@ -95,18 +101,17 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
     Ok(Some(orders))
 }
 
+/// Of everything about listeners of UDP.
+const UDP: &str = "UDP is not proxied by this version: use HTTP and TCP listeners";
+
 /// What Weir lacks to change its state as a request asks.
 fn missing(request: &RequestType) -> Option<&'static str> {
     use RequestType as R;
     Some(match request {
-        R::AddTcpListener(_)
-        | R::UpdateTcpListener(_)
-        | R::AddTcpFrontend(_)
-        | R::RemoveTcpFrontend(_) => "TCP is not proxied by this version: use HTTP listeners",
         R::AddUdpListener(_)
         | R::UpdateUdpListener(_)
         | R::AddUdpFrontend(_)
-        | R::RemoveUdpFrontend(_) => "UDP is not proxied by this version: use HTTP listeners",
+        | R::RemoveUdpFrontend(_) => UDP,
         R::AddHttpFrontendWithHeaderPredicates(_)
         | R::AddHttpsFrontendWithHeaderPredicates(_)
         | R::RemoveHttpFrontendWithHeaderPredicates(_)
@@ -129,7 +134,8 @@ fn missing(request: &RequestType) -> Option<&'static str> {
 /// files have them.
 pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
     let of = |kind| state.listeners.values().filter(move |l| Kind::of(l) == kind);
-    let listeners = of(Kind::Http).chain(of(Kind::Https)).flat_map(|listener| {
+    let of_all = of(Kind::Http).chain(of(Kind::Https)).chain(of(Kind::Tcp));
+    let listeners = of_all.flat_map(|listener| {
         let activation = listener.active.then(|| {
             RequestType::ActivateListener(ActivateListener {
                 address: listener.address.into(),
@@ -142,21 +148,24 @@ pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
     });
     let clusters = state.clusters.values();
     let clusters = clusters.map(|c| RequestType::AddCluster(cluster::config(c, Keys::Shown)));
-    let frontends = |kind| {
-        let of_kind = state.frontends.iter().filter(move |f| Kind::at(state, f.address) == kind);
-        of_kind.map(frontend::config)
-    };
-    let http = frontends(Kind::Http).map(RequestType::AddHttpFrontend);
+    let frontends =
+        |kind| state.frontends.iter().filter(move |f| Kind::at(state, f.address) == kind);
+    let http = frontends(Kind::Http).map(|f| RequestType::AddHttpFrontend(frontend::config(f)));
     let certificates = state.certificates.values();
     let certificates = certificates.map(|c| RequestType::AddCertificate(certificate::config(c)));
-    let https = frontends(Kind::Https).map(RequestType::AddHttpsFrontend);
+    let https = frontends(Kind::Https).map(|f| RequestType::AddHttpsFrontend(frontend::config(f)));
+    let tcp = frontends(Kind::Tcp).map(|f| RequestType::AddTcpFrontend(tcp_frontend::config(f)));
     let backends =
         state.backends.iter().map(|b| RequestType::AddBackend(cluster::backend_config(b)));
-    listeners.chain(clusters).chain(http).chain(certificates).chain(https).chain(backends)
+    let frontends = http.chain(certificates).chain(https).chain(tcp);
+    listeners.chain(clusters).chain(frontends).chain(backends)
 }
 
 /// The request that adds a listener.
 fn addition(listener: &Listener) -> RequestType {
+    if listener.is_tcp() {
+        return RequestType::AddTcpListener(tcp_listener::config(listener));
+    }
     let Some(tls) = &listener.tls else {
         return RequestType::AddHttpListener(listener::config(listener));
     };
@@ -174,11 +183,16 @@ fn addition(listener: &Listener) -> RequestType {
 enum Kind {
     Http,
     Https,
+    Tcp,
 }
 
 impl Kind {
     fn of(listener: &Listener) -> Self {
-        if listener.tls.is_some() { Self::Https } else { Self::Http }
+        match listener.carries {
+            Carries::Tcp => Self::Tcp,
+            Carries::Http if listener.tls.is_some() => Self::Https,
+            Carries::Http => Self::Http,
+        }
     }
 
     /// Of the listener at an address, or of none.
@@ -190,6 +204,7 @@ impl Kind {
         match self {
             Self::Http => "HTTP",
             Self::Https => "HTTPS",
+            Self::Tcp => "TCP",
         }
     }
 
@@ -197,6 +212,7 @@ impl Kind {
         match self {
             Self::Http => ListenerType::Http,
             Self::Https => ListenerType::Https,
+            Self::Tcp => ListenerType::Tcp,
         }
     }
 }

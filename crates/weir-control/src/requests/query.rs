@@ -6,10 +6,12 @@ use weir_proto::{
     AddBackend, CertificateSummary, CertificatesByAddress, CertificatesWithFingerprints,
     ClusterHashes, ClusterInformation, ClusterInformations, FrontendFilters, HttpListenerConfig,
     HttpsListenerConfig, ListOfCertificatesByAddress, ListedFrontends, ListenersList,
-    QueryCertificatesFilters, QueryClusterByDomain, RequestHttpFrontend,
+    QueryCertificatesFilters, QueryClusterByDomain, TcpListenerConfig,
 };
 
-use super::{Keys, Kind, certificate, cluster, frontend, https, listener};
+use super::{
+    Keys, Kind, certificate, cluster, frontend, https, listener, tcp_frontend, tcp_listener,
+};
 use crate::change::object_hash;
 use crate::channel::FoundCertificates;
 use crate::state::{Backend, Certificate, Frontend, PathRule, State};
@@ -22,24 +24,16 @@ pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
         let cluster = filters.cluster_id.is_none() || filters.cluster_id == frontend.cluster;
         domain && cluster
     };
-    let of = |asked: bool, kind| match asked || all {
-        true => by_kind(state, state.frontends.iter().filter(wanted), kind),
-        false => Vec::new(),
+    let of = |asked: bool, kind| {
+        let frontends = state.frontends.iter().filter(move |_| asked || all).filter(wanted);
+        frontends.filter(move |frontend| Kind::at(state, frontend.address) == kind)
     };
     ListedFrontends {
-        http_frontends: of(filters.http, Kind::Http),
-        https_frontends: of(filters.https, Kind::Https),
+        http_frontends: of(filters.http, Kind::Http).map(frontend::config).collect(),
+        https_frontends: of(filters.https, Kind::Https).map(frontend::config).collect(),
+        tcp_frontends: of(filters.tcp, Kind::Tcp).map(tcp_frontend::config).collect(),
         ..ListedFrontends::default()
     }
-}
-
-fn by_kind<'a>(
-    state: &State,
-    frontends: impl Iterator<Item = &'a Frontend>,
-    kind: Kind,
-) -> Vec<RequestHttpFrontend> {
-    let of_kind = frontends.filter(|frontend| Kind::at(state, frontend.address) == kind);
-    of_kind.map(frontend::config).collect()
 }
 
 /// Every listener by its address, without private keys.
@@ -48,6 +42,10 @@ pub fn listeners(state: &State) -> ListenersList {
     for listener in state.listeners.values() {
         let (address, active) = (listener.address.to_string(), listener.active);
         match &listener.tls {
+            None if listener.is_tcp() => {
+                let config = tcp_listener::config(listener);
+                list.tcp_listeners.insert(address, TcpListenerConfig { active, ..config });
+            }
             None => {
                 let config = listener::config(listener);
                 list.http_listeners.insert(address, HttpListenerConfig { active, ..config });
@@ -96,8 +94,9 @@ pub fn certificates_found(found: &[FoundCertificates]) -> ListOfCertificatesByAd
 pub fn cluster_by_id(state: &State, id: &str) -> ClusterInformations {
     let information = ClusterInformation {
         configuration: state.clusters.get(id).map(|c| cluster::config(c, Keys::LeftOut)),
-        http_frontends: frontends_to(state, id, Kind::Http),
-        https_frontends: frontends_to(state, id, Kind::Https),
+        http_frontends: frontends_to(state, id, Kind::Http).map(frontend::config).collect(),
+        https_frontends: frontends_to(state, id, Kind::Https).map(frontend::config).collect(),
+        tcp_frontends: frontends_to(state, id, Kind::Tcp).map(tcp_frontend::config).collect(),
         backends: backends(state, id),
         ..ClusterInformation::default()
     };
@@ -139,9 +138,13 @@ pub fn cluster_hashes(state: &State) -> ClusterHashes {
     ClusterHashes { map }
 }
 
-fn frontends_to(state: &State, id: &str, kind: Kind) -> Vec<RequestHttpFrontend> {
-    let frontends = state.frontends.iter().filter(|f| f.cluster.as_deref() == Some(id));
-    by_kind(state, frontends, kind)
+fn frontends_to<'a>(
+    state: &'a State,
+    id: &'a str,
+    kind: Kind,
+) -> impl Iterator<Item = &'a Frontend> {
+    let frontends = state.frontends.iter().filter(move |f| f.cluster.as_deref() == Some(id));
+    frontends.filter(move |frontend| Kind::at(state, frontend.address) == kind)
 }
 
 fn backends(state: &State, id: &str) -> Vec<AddBackend> {

@@ -1,12 +1,13 @@
 use weir_proto::{
     AddBackend, Cluster, FrontendFilters, HttpListenerConfig, PathRule, PathRuleKind,
-    RemoveBackend, RequestHttpFrontend, RequestTcpFrontend, RulePosition, UpdateHttpListenerConfig,
+    RemoveBackend, RequestHttpFrontend, RequestUdpFrontend, RulePosition, UpdateHttpListenerConfig,
 };
 
 use super::query;
 use super::*;
 
 mod round_trip;
+mod tcp;
 mod tls;
 
 fn at(port: u16) -> SocketAddress {
@@ -140,7 +141,7 @@ fn what_cannot_be_carried_out_is_refused_with_a_sentence() {
         RequestType::AddCluster(hrw),
         RequestType::AddCluster(Cluster::default()),
         RequestType::AddBackend(heavy),
-        RequestType::AddTcpFrontend(RequestTcpFrontend::default()),
+        RequestType::AddUdpFrontend(RequestUdpFrontend::default()),
         RequestType::RemoveHealthCheck("app".into()),
     ] {
         let refusal = orders(&state, &request).expect_err("refused").to_string();

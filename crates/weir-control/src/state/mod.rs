@@ -6,6 +6,7 @@
 //! cluster.
 
 mod h2;
+mod tcp;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use weir_route::Rule;
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use h2::{H2, H2Key};
+pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };

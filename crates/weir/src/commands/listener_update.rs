@@ -291,6 +291,7 @@ impl Ask for UpdateTcp {
             front_timeout: self.common.front_timeout,
             back_timeout: self.common.back_timeout,
             connect_timeout: self.connections.connect_timeout,
+            ..UpdateTcpListenerConfig::default()
         }))
     }
 }

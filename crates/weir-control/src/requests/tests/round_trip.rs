@@ -10,11 +10,12 @@ use proptest::sample::select;
 use super::super::of_state;
 use super::make;
 use crate::change::{diff, state_hash};
+use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend, H2,
-    HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
-    Position, Redirect, RedirectScheme, State, TlsVersion,
+    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend,
+    FrontendId, H2, HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric,
+    PathRule, Position, ProxyMode, Redirect, RedirectScheme, State, TlsVersion,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -119,6 +120,28 @@ fn certificate() -> impl Strategy<Value = Certificate> {
 }
 
 fn listener() -> impl Strategy<Value = Listener> {
+    prop_oneof![2 => http_listener(), 1 => tcp_listener()]
+}
+
+fn tcp_listener() -> impl Strategy<Value = Listener> {
+    let timeouts = (1..99_u64, 1..99_u64, 1..99_u64, 1..99_u64);
+    let flags = (any::<bool>(), any::<bool>());
+    (1..4_u16, option::of(1..9_u16), timeouts, flags, 1024..65_537_u32).prop_map(
+        |(port, public, (front, back, connect, hello), (expects, active), hello_bytes)| Listener {
+            public_address: public.map(address),
+            front_timeout: Duration::from_secs(front),
+            back_timeout: Duration::from_secs(back),
+            connect_timeout: Duration::from_secs(connect),
+            request_timeout: Duration::from_secs(hello),
+            expect_proxy: expects && public.is_none(),
+            hello_bytes,
+            active,
+            ..Listener::of_tcp(address(port))
+        },
+    )
+}
+
+fn http_listener() -> impl Strategy<Value = Listener> {
     let timeouts = (1..99_u64, 1..99_u64, 1..99_u64, 1..99_u64);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let tls = option::of(listener_tls());
@@ -129,6 +152,7 @@ fn listener() -> impl Strategy<Value = Listener> {
                 tls: tls.map(Box::new),
                 address: address(port),
                 public_address: public.map(address),
+                expect_proxy: send && public.is_none(),
                 front_timeout: Duration::from_secs(front),
                 back_timeout: Duration::from_secs(back),
                 connect_timeout: Duration::from_secs(connect),
@@ -152,8 +176,9 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         select(vec![LoadMetric::Connections, LoadMetric::Requests, LoadMetric::ConnectionTime]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let numbers = (option::of(1..9_u16), option::of(1..9_u64), option::of(1..9_u32));
-    let tls = option::of(backend_tls());
-    (0..3_u8, balancing, metric, flags, numbers, answers(), tls).prop_map(
+    let modes = vec![ProxyMode::Expect, ProxyMode::Send, ProxyMode::Relay];
+    let beyond = (option::of(backend_tls()), option::of(select(modes)));
+    (0..3_u8, balancing, metric, flags, numbers, answers(), beyond).prop_map(
         |(
             id,
             load_balancing,
@@ -161,10 +186,10 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             (sticky, redirect, auth),
             (port, limit, retry),
             answers,
-            tls,
+            (tls, proxy),
         )| {
             Cluster {
-                proxy: None,
+                proxy,
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
@@ -236,6 +261,15 @@ fn frontend() -> impl Strategy<Value = Frontend> {
     )
 }
 
+/// As a frontend of a listener of TCP can be; `None` when its cluster is not for TCP.
+fn of_tcp(state: &State, frontend: Frontend) -> Option<Frontend> {
+    let server = if frontend.hostname.contains('/') { "*" } else { &frontend.hostname };
+    let id = FrontendId::of_tcp(frontend.address, server, frontend.method.as_deref());
+    let cluster = frontend.cluster?;
+    let good = state.clusters.get(&cluster).is_none_or(|known| check::for_tcp(known).is_ok());
+    good.then(|| Frontend::of_tcp(id, &cluster, frontend.tags))
+}
+
 fn backend() -> impl Strategy<Value = Backend> {
     let flags = (any::<u8>(), any::<bool>(), any::<bool>());
     (0..4_u8, 0..4_u8, 1..9_u16, flags).prop_map(|(cluster, id, port, (weight, named, backup))| {
@@ -263,6 +297,10 @@ fn state() -> impl Strategy<Value = State> {
             };
             for mut frontend in frontends {
                 let Some(listener) = state.listeners.get(&frontend.address) else { continue };
+                if listener.is_tcp() {
+                    of_tcp(&state, frontend).map(|frontend| state.frontends.put(frontend));
+                    continue;
+                }
                 frontend.hsts = frontend.hsts.filter(|_| listener.tls.is_some());
                 state.frontends.put(frontend);
             }

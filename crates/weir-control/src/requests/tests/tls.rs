@@ -165,7 +165,7 @@ fn listeners_that_cannot_be_served_are_refused() {
         }),
         https(|config| config.client_auth = Some(2)),
         https(|config| config.client_ca_crls = vec![MADE.authority.clone()]),
-        https(|config| config.expect_proxy = true),
+        https(|config| (config.expect_proxy, config.public_address) = (true, Some(at(1)))),
     ];
     let refusals = refused.map(|request| make(&mut served(), &request).expect_err("refused"));
     insta::assert_snapshot!(refusals.join("\n"));
