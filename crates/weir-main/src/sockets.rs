@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 use weir_control::state::State;
-use weir_sys::{TcpListener, inherited};
+use weir_sys::{TcpListener, Transport, inherited};
 
 use crate::Error;
 use crate::orphans::Adoption;
@@ -166,7 +166,7 @@ impl Group {
 
 /// Another proxy of the same user would share the address silently.
 fn require_free(address: SocketAddr) -> Result<(), Error> {
-    match weir_sys::is_bound(address) {
+    match weir_sys::is_bound(Transport::Tcp, address) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Error::AddressInUse { address }),
         Err(source) => Err(Error::bind(address, source)),
