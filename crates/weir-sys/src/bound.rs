@@ -5,18 +5,9 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::getsockname;
+use weir_base::{Endpoint, Transport};
 
 use crate::{TcpListener, UdpSocket, tcp, udp};
-
-/// What carries the bytes of clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// Connections.
-    #[default]
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
 
 /// A bound socket of either kind.
 #[derive(Debug)]
@@ -27,10 +18,10 @@ impl BoundSocket {
     ///
     /// # Errors
     /// Of `socket`, `bind` or `listen`.
-    pub fn bind(transport: Transport, address: SocketAddr, backlog: i32) -> io::Result<Self> {
-        Ok(Self(match transport {
-            Transport::Tcp => TcpListener::bind(address, backlog)?.into(),
-            Transport::Udp => UdpSocket::bind(address)?.into(),
+    pub fn bind(at: Endpoint, backlog: i32) -> io::Result<Self> {
+        Ok(Self(match at.transport {
+            Transport::Tcp => TcpListener::bind(at.address, backlog)?.into(),
+            Transport::Udp => UdpSocket::bind(at.address)?.into(),
         }))
     }
 
@@ -70,14 +61,14 @@ impl AsFd for BoundSocket {
     }
 }
 
-/// Whether somebody is bound to `address` already, in a way that `SO_REUSEPORT` would hide.
+/// Whether somebody is bound there already, in a way that `SO_REUSEPORT` would hide.
 ///
 /// # Errors
 /// Of `socket` or `bind`, other than "address in use".
-pub fn is_bound(transport: Transport, address: SocketAddr) -> io::Result<bool> {
-    match transport {
-        Transport::Tcp => tcp::is_bound(address),
-        Transport::Udp => udp::is_bound(address),
+pub fn is_bound(at: Endpoint) -> io::Result<bool> {
+    match at.transport {
+        Transport::Tcp => tcp::is_bound(at.address),
+        Transport::Udp => udp::is_bound(at.address),
     }
 }
 
@@ -88,12 +79,12 @@ mod tests {
     #[test]
     fn connections_and_datagrams_can_have_one_address() {
         let any = "127.0.0.1:0".parse().expect("an address");
-        let tcp = BoundSocket::bind(Transport::Tcp, any, 16).expect("bound");
+        let tcp = BoundSocket::bind(Endpoint::tcp(any), 16).expect("bound");
         let address = tcp.local_addr().expect("bound");
-        assert!(is_bound(Transport::Tcp, address).expect("known"));
-        let udp = BoundSocket::bind(Transport::Udp, address, 16).expect("bound as well");
+        assert!(is_bound(Endpoint::tcp(address)).expect("known"));
+        let udp = BoundSocket::bind(Endpoint::udp(address), 16).expect("bound as well");
         assert_eq!(udp.local_addr().expect("bound"), address);
-        assert!(is_bound(Transport::Udp, address).expect("known"));
+        assert!(is_bound(Endpoint::udp(address)).expect("known"));
         let same = udp.try_clone().expect("cloned").identity().expect("known");
         assert_eq!(udp.identity().expect("known"), same);
         assert_ne!(tcp.identity().expect("known"), same);

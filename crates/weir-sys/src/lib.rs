@@ -22,7 +22,7 @@ mod tcp;
 mod testing;
 mod udp;
 
-pub use bound::{BoundSocket, Transport, is_bound};
+pub use bound::{BoundSocket, is_bound};
 pub use channel::Channel;
 pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
@@ -36,4 +36,4 @@ pub use process::{replace_self, spawn_bound, spawn_self};
 pub use random::fill as fill_random;
 pub use signals::{Signal, Signals, let_long_writes_fail};
 pub use tcp::{TcpListener, TcpStream};
-pub use udp::{Inbox, LONGEST_MESSAGE, Local, MOST_MESSAGES, Outgoing, Received, UdpSocket};
+pub use udp::{Inbox, Local, MOST_MESSAGES, Outgoing, Received, UdpSocket, must_be_split};

@@ -26,7 +26,7 @@ pub use inbox::{Inbox, Received};
 pub use outgoing::Outgoing;
 
 /// The longest message that can be received or sent, in bytes: several datagrams, perhaps.
-pub const LONGEST_MESSAGE: usize = 1 << 16;
+const LONGEST_MESSAGE: usize = 1 << 16;
 
 /// The most messages that are received or sent at once.
 pub const MOST_MESSAGES: usize = 16;
@@ -107,6 +107,13 @@ impl UdpSocket {
     pub fn send(&self, messages: &[Outgoing<'_>]) -> io::Result<usize> {
         outgoing::send(self.0.as_raw_fd(), messages)
     }
+}
+
+/// An error says that a message stands for more than can be sent at once: its datagrams may be sent
+/// one by one.
+pub fn must_be_split(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::INVAL | Errno::MSGSIZE | Errno::IO | Errno::OPNOTSUPP))
 }
 
 impl From<UdpSocket> for OwnedFd {

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use weir_balance::{Group, Spec};
-use weir_base::{Instant, Key};
+use weir_base::{Endpoint, Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
 use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId, Position};
@@ -22,14 +23,16 @@ use weir_tls::Offer;
 mod order;
 mod places;
 mod tls;
+mod udp;
 
 use tls::Stores;
 
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
+use crate::udp::listener::UdpSettings;
 use places::Places;
 
 /// Sockets that main has lent and no listener uses yet.
-pub(crate) type Sockets = HashMap<SocketAddr, Vec<TcpListener>>;
+pub(crate) type Sockets = HashMap<Endpoint, Vec<OwnedFd>>;
 
 /// What changed outside the tables.
 #[derive(Default)]
@@ -38,6 +41,10 @@ pub(crate) struct Changes {
     pub(crate) opened: Vec<(Key, usize)>,
     /// Listeners that accept no more: their sockets are emptied and closed.
     pub(crate) closed: Vec<Key>,
+    /// As `opened`, of UDP.
+    pub(crate) udp_opened: Vec<(Key, usize)>,
+    /// As `closed`, of UDP; they may be gone.
+    pub(crate) udp_closed: Vec<Key>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
@@ -60,6 +67,8 @@ pub(crate) struct Batch(Vec<Prepared>);
 enum Prepared {
     Listener(Box<ListenerSettings>),
     RemoveListener(SocketAddr),
+    UdpListener(Box<UdpSettings>),
+    RemoveUdpListener(SocketAddr),
     Cluster(Box<ClusterSettings>),
     RemoveCluster(String),
     Frontend(Box<(Compiled, Route)>),
@@ -118,6 +127,8 @@ fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepare
             stores.forget(address);
             Prepared::RemoveListener(address)
         }
+        Order::UdpListener(listener) => Prepared::UdpListener(Box::new(udp::settings(*listener))),
+        Order::RemoveUdpListener(address) => Prepared::RemoveUdpListener(address),
         Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster, tables)?)),
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
@@ -227,6 +238,8 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 }
             }
         }
+        Prepared::UdpListener(settings) => udp::put(tables, sockets, *settings, changes),
+        Prepared::RemoveUdpListener(address) => udp::remove(tables, &address, changes),
         Prepared::Cluster(settings) => commit_cluster(tables, *settings),
         Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
         Prepared::Frontend(route) => commit_route(tables, *route),
@@ -278,7 +291,8 @@ fn commit_listener(
 ) {
     let address = settings.config.address;
     let active = settings.config.active;
-    let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
+    let lent = sockets.remove(&Endpoint::tcp(address)).filter(|_| active).unwrap_or_default();
+    let lent: Vec<_> = lent.into_iter().map(TcpListener::from_fd).collect();
     tables.add(settings.hash);
     if let Some(tls) = &mut settings.tls {
         tls.store.set_default(tls.default.take());
@@ -388,7 +402,13 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
 fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
     let Some(route) = route else { return };
     tables.subtract(route.hash);
-    let Some(key) = route.cluster else { return };
+    if let Some(key) = route.cluster {
+        release_cluster(tables, key);
+    }
+}
+
+/// A route or listener does not lead to a cluster any more.
+fn release_cluster(tables: &mut Tables, key: Key) {
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.routes -= 1;
     drop_if_unused(tables, key);

@@ -22,6 +22,7 @@ use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
+use crate::udp::Udp;
 use crate::upstream::{Peer, Upstream};
 
 /// Shared by all sessions of a worker.
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) pipes: Pipes,
     pub(crate) upstream: Upstream,
     pub(crate) multiplexes: Multiplexes,
+    pub(crate) udp: Udp,
     /// Streams that have no session yet.
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
@@ -83,6 +85,7 @@ impl Context {
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
             multiplexes: Multiplexes::new(limits.sessions),
+            udp: Udp::new(limits, now),
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),

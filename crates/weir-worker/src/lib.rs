@@ -29,6 +29,7 @@ mod session;
 mod socket;
 mod tables;
 mod token;
+mod udp;
 mod upstream;
 mod worker;
 

@@ -15,6 +15,10 @@ pub(crate) enum Token {
     Signals,
     /// A listening socket.
     Listener(Key),
+    /// A listener's socket for datagrams.
+    Datagrams(Key),
+    /// The socket of a flow of datagrams.
+    Flow(Key),
     /// A client connection.
     Session(Key),
     /// A backend connection.
@@ -32,6 +36,8 @@ impl Token {
             Self::Meeting => (4, 0),
             Self::Candidate => (5, 0),
             Self::Signals => (6, 0),
+            Self::Datagrams(key) => (7, key.to_bits()),
+            Self::Flow(key) => (8, key.to_bits()),
         };
         (tag << 56) | key
     }
@@ -45,6 +51,8 @@ impl Token {
             4 => Self::Meeting,
             5 => Self::Candidate,
             6 => Self::Signals,
+            7 => Self::Datagrams(key),
+            8 => Self::Flow(key),
             _ => Self::Channel,
         }
     }
@@ -60,7 +68,8 @@ mod tests {
         for token in [Token::Channel, Token::Meeting, Token::Candidate, Token::Signals] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
-        for token in [Token::Listener(key), Token::Session(key), Token::Back(key)] {
+        let keyed = [Token::Listener(key), Token::Session(key), Token::Back(key)];
+        for token in keyed.into_iter().chain([Token::Datagrams(key), Token::Flow(key)]) {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
     }

@@ -86,6 +86,7 @@ impl Worker {
             self.wake_streams();
             self.drive_ready();
             self.serve_streams();
+            self.cx.serve_datagrams();
             self.fire_timers();
             self.accept();
             self.feed_starved();
@@ -115,6 +116,7 @@ impl Worker {
             self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
+            self.cx.udp.deadline(),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
         ]
@@ -136,6 +138,8 @@ impl Worker {
                     }
                 }
                 Token::Listener(key) => self.gate.mark(key),
+                Token::Datagrams(key) => self.cx.listener_event(key, event),
+                Token::Flow(key) => self.cx.flow_event(key, event),
                 Token::Channel => self.control.mark(),
                 // The turn looks after them anyway.
                 Token::Meeting | Token::Candidate => {}
@@ -251,6 +255,7 @@ impl Worker {
         }
         self.cx.upstream.expire(self.cx.now, &mut self.cx.buffers);
         self.gate.expire(&mut self.cx);
+        self.cx.end_quiet_flows();
         if self.next_sweep <= self.cx.now {
             self.sweep();
         }
@@ -441,7 +446,7 @@ impl Worker {
                 }
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
-                    let counts = census::count(&self.cx.tables, sessions, &objects);
+                    let counts = census::count(&self.cx, sessions, &objects);
                     self.control.counted(number, counts);
                 }
             }
@@ -487,7 +492,8 @@ impl Worker {
         }
         self.control.hide();
         self.cx.drain_until = Some(self.cx.now + deadline);
-        self.cx.observe.drain_began(self.sessions.len(), deadline);
+        self.cx.drain_datagrams();
+        self.cx.observe.drain_began(self.sessions.len() + self.cx.udp.len(), deadline);
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.queue(key);
@@ -502,12 +508,16 @@ impl Worker {
     fn is_over(&self) -> bool {
         let Some(until) = self.cx.drain_until else { return false };
         let closed = self.listeners_closed();
-        until <= self.cx.now || (closed && self.sessions.is_empty() && self.gate.len() == 0)
+        until <= self.cx.now || (closed && self.is_idle())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sessions.is_empty() && self.gate.len() == 0 && self.cx.udp.len() == 0
     }
 
     /// The drain is over: cuts what is left and says so.
     fn leave(mut self) -> ExitCode {
-        let cut = self.sessions.len();
+        let cut = self.sessions.len() + self.cx.cut_flows();
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.settle(key, false);

@@ -8,6 +8,7 @@
 mod h2;
 mod tcp;
 mod tls;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,9 @@ pub use h2::{H2, H2Key};
 pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
+};
+pub use udp::{
+    Affinity, DATAGRAM_BYTES, LONGEST_DATAGRAM, ProxyDatagrams, UdpListener, UdpRules,
 };
 pub use weir_route::{PathRule, Position};
 
@@ -149,6 +153,8 @@ pub struct Cluster {
     pub tls: Option<Box<BackendTls>>,
     /// PROXY protocol headers on its connections of TCP.
     pub proxy: Option<ProxyMode>,
+    /// What holds for its datagrams, where something was said.
+    pub udp: Option<Box<UdpRules>>,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -346,6 +352,8 @@ impl Named for Backend {
 pub struct State {
     /// By address.
     pub listeners: BTreeMap<SocketAddr, Listener>,
+    /// Listeners of UDP, by address.
+    pub udp: BTreeMap<SocketAddr, UdpListener>,
     /// By id.
     pub clusters: BTreeMap<String, Cluster>,
     /// In order of declaration.

@@ -10,7 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use weir_base::Limits;
+use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
     Explained, LogSettings, Question, Settings, ToMain, ToWorker, decode, encode,
 };
@@ -145,7 +145,6 @@ impl Proxy {
 
     /// One that was lent a socket and not told what to serve on it.
     pub fn untold(settings: Settings, socket: weir_sys::TcpListener) -> Self {
-        use std::os::fd::AsFd;
         let (channel, theirs) = Channel::pair().expect("socketpair");
         let thread = std::thread::spawn(move || {
             let code = weir_worker::run(Channel::from_fd(theirs), None);
@@ -154,9 +153,14 @@ impl Proxy {
         let address = socket.local_addr().expect("bound");
         let mut proxy = Self { channel, address, thread: Some(thread), epoch: 0 };
         proxy.say(&ToWorker::Start(Box::new(settings)));
-        let announce = encode(&ToWorker::Socket(address)).expect("encoded");
-        proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
+        proxy.lend(Endpoint::tcp(address), &socket);
         proxy
+    }
+
+    /// Lends a socket.
+    pub fn lend(&mut self, at: Endpoint, socket: &impl std::os::fd::AsFd) {
+        let announce = encode(&ToWorker::Socket(at)).expect("encoded");
+        self.channel.send(&announce, Some(socket.as_fd())).expect("send");
     }
 
     /// Main is gone.

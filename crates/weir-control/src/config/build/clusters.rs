@@ -48,6 +48,7 @@ impl Builder<'_> {
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
+            udp: None,
         }
     }
 
