@@ -1,9 +1,11 @@
 //! One backend of a group: what was configured, and what is known.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use weir_base::{Instant, Key};
+use weir_base::{Instant, Key, stable_hash};
 
+use crate::check::{Check, Checked};
+use crate::ejection::Ejection;
 use crate::health::{Health, State};
 use crate::load::Load;
 
@@ -41,8 +43,12 @@ pub struct View<'a> {
     pub key: BackendKey,
     /// What was configured.
     pub spec: &'a Spec,
-    /// What is thought of it.
+    /// What its connections say of it.
     pub state: State,
+    /// What checks say of it.
+    pub checked: Checked,
+    /// It was ejected for the outcome of its requests.
+    pub ejected: bool,
     /// When it is tried again, if it is being left alone.
     pub held_until: Option<Instant>,
     /// Open connections, those being made included.
@@ -58,15 +64,39 @@ pub struct View<'a> {
 pub(crate) struct Backend {
     pub(crate) spec: Spec,
     pub(crate) health: Health,
+    pub(crate) check: Check,
+    pub(crate) ejection: Ejection,
     pub(crate) load: Load,
     /// Place in the weighted order, see [`crate::tier`].
     pub(crate) turn: u64,
+    /// Hash of its address: its identity for the policies that go by a key, in every worker and
+    /// whatever its id. Backends of one address are one backend to them.
+    pub(crate) hash: u64,
     pub(crate) removed: bool,
 }
 
 impl Backend {
-    pub(crate) fn new(spec: Spec, turn: u64) -> Self {
-        Self { spec, health: Health::default(), load: Load::default(), turn, removed: false }
+    pub(crate) fn new(spec: Spec, turn: u64, checked: bool) -> Self {
+        let (health, load, ejection) = Default::default();
+        let (check, hash) = (Check::new(checked), hash(spec.address));
+        Self { spec, health, check, ejection, load, turn, hash, removed: false }
+    }
+
+    /// It counts as down: no traffic is meant for it.
+    pub(crate) fn is_down(&self) -> bool {
+        self.health.state() == State::Down
+            || self.check.verdict() == Checked::Unhealthy
+            || self.ejection.is_ejected()
+    }
+
+    /// Until when it is to be left alone, if it is.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        match self.check.verdict() {
+            Checked::Unhealthy => Some(Instant::FAR),
+            Checked::Not | Checked::Unproven | Checked::Healthy => {
+                self.health.held_until(now).max(self.ejection.held_until(now))
+            }
+        }
     }
 
     pub(crate) fn view(&self, key: Key, now: Instant) -> View<'_> {
@@ -74,10 +104,23 @@ impl Backend {
             key: BackendKey(key),
             spec: &self.spec,
             state: self.health.state(),
-            held_until: self.health.held_until(now),
+            checked: self.check.verdict(),
+            ejected: self.ejection.is_ejected(),
+            held_until: self.held_until(now),
             connections: self.load.connections,
             requests: self.load.requests,
             removed: self.removed,
         }
     }
+}
+
+fn hash(address: SocketAddr) -> u64 {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+    stable_hash(&bytes, 0)
 }

@@ -1,9 +1,14 @@
 //! The backends of one cluster, as one worker sees them: who belongs to it and what happened.
 
+use std::time::Duration;
+
 use weir_base::{Instant, Key, Slab};
 
 use crate::backend::{Backend, BackendKey, Spec, View};
+use crate::check::Checked;
+use crate::ejection::EjectionRules;
 use crate::health::State;
+use crate::maglev::Maglev;
 use crate::policy::{LoadBalancing, LoadMetric};
 use crate::sticky::StickyIndex;
 use crate::tier::Tier;
@@ -17,6 +22,20 @@ pub struct Group {
     pub(crate) backends: Slab<Backend>,
     pub(crate) sticky: StickyIndex,
     pub(crate) tier: Tier,
+    /// Made when it is first needed; gone with every change of who belongs to the group.
+    pub(crate) maglev: Option<Maglev>,
+    pub(crate) rules: Rules,
+}
+
+/// What holds for all backends of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Checks are made: who joins has to pass one.
+    pub checked: bool,
+    /// How long a backend that comes back takes to get its whole share.
+    pub slow_start: Duration,
+    /// When backends are ejected for the outcome of their requests; `None`: never.
+    pub ejection: Option<EjectionRules>,
 }
 
 /// A backend was refused: the group holds [`Group::CAPACITY`] already, removed ones that still
@@ -55,14 +74,30 @@ impl Group {
             backends: Slab::growing(Self::CAPACITY),
             sticky: StickyIndex::default(),
             tier: Tier::default(),
+            rules: Rules::default(),
+            maglev: None,
         }
+    }
+
+    /// Changes what holds for all backends, those that are there included.
+    pub fn set_rules(&mut self, rules: Rules) {
+        if std::mem::replace(&mut self.rules, rules) == rules {
+            return;
+        }
+        for backend in self.backends.values_mut() {
+            backend.check.switch(rules.checked);
+            if rules.ejection.is_none() {
+                backend.ejection.forgive();
+            }
+        }
+        self.tier.expire();
     }
 
     /// Changes how backends are chosen from the next pick on.
     pub fn set_policy(&mut self, policy: LoadBalancing, metric: LoadMetric) {
         self.policy = policy;
         self.metric = metric;
-        self.tier.expire();
+        self.membership_changed();
     }
 
     /// Adds a backend, or changes the one of the same id.
@@ -122,6 +157,13 @@ impl Group {
         self.release(key.0)
     }
 
+    /// A request to the backend took so long until its response began.
+    pub fn handle_response_time(&mut self, key: BackendKey, took: Duration, now: Instant) {
+        if let Some(backend) = self.backends.get_mut(key.0) {
+            backend.load.handle_response_time(took, now);
+        }
+    }
+
     /// A new connection is being made. Nobody else makes one to a backend that failed before,
     /// until the outcome is known or another wait is over.
     pub fn handle_connect_begun(&mut self, key: BackendKey, now: Instant) {
@@ -158,6 +200,50 @@ impl Group {
         self.change_health(key, |backend| backend.health.handle_failure(begun, now, random))
     }
 
+    /// Checks say whether the backend of that id can serve.
+    pub fn handle_check(&mut self, id: &str, healthy: bool, now: Instant) -> Option<Transition> {
+        let (key, backend) = self.find(id)?;
+        let verdict = if healthy { Checked::Healthy } else { Checked::Unhealthy };
+        if backend.check.verdict() == verdict {
+            return None;
+        }
+        self.change_health(BackendKey(key), |backend| backend.check.handle(healthy, now))
+    }
+
+    /// A request to the backend was answered well, or not: a server error, a connection that broke,
+    /// silence.
+    pub fn handle_outcome(
+        &mut self,
+        key: BackendKey,
+        good: bool,
+        now: Instant,
+    ) -> Option<Transition> {
+        let rules = self.rules.ejection?;
+        let backend = self.backends.get_mut(key.0)?;
+        if good {
+            if backend.ejection.handle_good(now) {
+                backend.check.rise(now);
+                // It counted as down until now.
+                let first = self.members().all(|(other, b)| other == key.0 || b.is_down());
+                self.tier.expire();
+                return Some(Transition::BackendUp { first });
+            }
+            return None;
+        }
+        let again = backend.ejection.is_ejected();
+        if !backend.ejection.handle_bad(&rules, now) || !(again || self.can_spare_one(&rules)) {
+            return None;
+        }
+        self.change_health(key, |backend| backend.ejection.eject(&rules, now))
+    }
+
+    /// One more may be ejected.
+    fn can_spare_one(&self, rules: &EjectionRules) -> bool {
+        let all = self.members().count();
+        let ejected = self.members().filter(|(_, backend)| backend.ejection.is_ejected()).count();
+        (ejected + 1) * 100 <= all * usize::from(rules.most_percent)
+    }
+
     /// What was configured for a backend.
     pub fn spec(&self, key: BackendKey) -> Option<&Spec> {
         self.backends.get(key.0).map(|backend| &backend.spec)
@@ -171,7 +257,7 @@ impl Group {
     /// True when there are backends and all of them are down.
     pub fn is_out(&self) -> bool {
         let mut backends = self.members().peekable();
-        backends.peek().is_some() && backends.all(|(_, b)| b.health.state() == State::Down)
+        backends.peek().is_some() && backends.all(|(_, backend)| backend.is_down())
     }
 
     /// Every backend, removed ones with something in flight included.
@@ -188,15 +274,23 @@ impl Group {
         self.find(id).map(|(_, backend)| &backend.spec)
     }
 
+    /// The backend of that id, unless it was removed.
+    pub fn key_of(&self, id: &str) -> Option<BackendKey> {
+        self.find(id).map(|(key, _)| BackendKey(key))
+    }
+
     fn find(&self, id: &str) -> Option<(Key, &Backend)> {
         self.members().find(|(_, backend)| *backend.spec.id == *id)
     }
 
     fn insert(&mut self, spec: Spec) -> Result<(), GroupFull> {
         let turn = self.tier.first_turn(spec.weight);
-        let key = self.backends.insert(Backend::new(spec, turn)).map_err(|_| GroupFull)?;
+        let key = self
+            .backends
+            .insert(Backend::new(spec, turn, self.rules.checked))
+            .map_err(|_| GroupFull)?;
         self.sticky.insert(&self.backends, key);
-        self.tier.expire();
+        self.membership_changed();
         Ok(())
     }
 
@@ -206,12 +300,17 @@ impl Group {
             backend.spec = spec;
         }
         self.sticky.insert(&self.backends, key);
+        self.membership_changed();
+    }
+
+    fn membership_changed(&mut self) {
         self.tier.expire();
+        self.maglev = None;
     }
 
     fn retire(&mut self, key: Key) -> Option<Spec> {
         self.sticky.remove(key);
-        self.tier.expire();
+        self.membership_changed();
         self.backends.get_mut(key)?.removed = true;
         self.release(key)
     }
@@ -233,14 +332,14 @@ impl Group {
     ) -> Option<Transition> {
         let was_out = self.is_out();
         let backend = self.backends.get_mut(key.0)?;
-        let before = backend.health.state();
+        let before = backend.is_down();
         change(backend);
-        let after = backend.health.state();
+        let after = backend.is_down();
         self.tier.expire();
         if self.is_removed(key) {
             return None;
         }
-        match (before == State::Down, after == State::Down) {
+        match (before, after) {
             (false, true) => Some(Transition::BackendDown { last: self.is_out() }),
             (true, false) => Some(Transition::BackendUp { first: was_out }),
             (true, true) | (false, false) => None,

@@ -15,6 +15,7 @@ pub(crate) struct Load {
     pub(crate) connections: u32,
     pub(crate) requests: u32,
     connect_time: PeakAverage,
+    response_time: PeakAverage,
 }
 
 impl Load {
@@ -27,6 +28,10 @@ impl Load {
                 let waits = u64::from(self.connections) + 1;
                 waits.saturating_mul(self.connect_time.micros(now) + 1)
             }
+            LoadMetric::ResponseTime => {
+                let waits = u64::from(self.requests) + 1;
+                waits.saturating_mul(self.response_time.micros(now) + 1)
+            }
         }
     }
 
@@ -36,6 +41,10 @@ impl Load {
 
     pub(crate) fn handle_connect_time(&mut self, took: Duration, now: Instant) {
         self.connect_time.record(took, now);
+    }
+
+    pub(crate) fn handle_response_time(&mut self, took: Duration, now: Instant) {
+        self.response_time.record(took, now);
     }
 }
 
@@ -101,17 +110,20 @@ mod tests {
         time.record(Duration::MAX, at(0));
         assert_eq!(time.micros(at(0)), u32::MAX.into());
         assert_eq!(time.micros(Instant::FAR), 0);
-        let load = Load { connections: u32::MAX, requests: u32::MAX, connect_time: time };
+        let (connections, requests) = (u32::MAX, u32::MAX);
+        let load = Load { connections, requests, connect_time: time, ..Load::default() };
         assert_eq!(load.cost(LoadMetric::ConnectionTime, at(0)), u64::MAX);
     }
 
     #[test]
     fn each_metric_counts_its_own() {
-        let mut load = Load { connections: 2, requests: 7, connect_time: PeakAverage::default() };
+        let mut load = Load { connections: 2, requests: 7, ..Load::default() };
         load.handle_connect_time(Duration::from_micros(9), at(0));
+        load.handle_response_time(Duration::from_micros(4), at(0));
         let cost = |metric| load.cost(metric, at(0));
         assert_eq!(cost(LoadMetric::Connections), 2);
         assert_eq!(cost(LoadMetric::Requests), 7);
         assert_eq!(cost(LoadMetric::ConnectionTime), (9 + 1) * (2 + 1));
+        assert_eq!(cost(LoadMetric::ResponseTime), (4 + 1) * (7 + 1));
     }
 }

@@ -8,7 +8,9 @@ use weir_base::{Instant, Key};
 use crate::backend::{Backend, BackendKey};
 use crate::draw::below;
 use crate::group::Group;
+use crate::maglev::Maglev;
 use crate::policy::LoadBalancing;
+use crate::rendezvous;
 
 /// The backend chosen for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +34,7 @@ impl Group {
         random: &mut impl FnMut() -> u64,
         tried: &[BackendKey],
     ) -> Option<Pick> {
-        if !tried.is_empty() || !self.tier.is_current(now) {
-            self.tier.rebuild(&self.backends, now, tried);
-        }
+        self.settle_tier(now, tried);
         let index = self.choose(now, random)?;
         let key = self.tier.members.get(index)?.key;
         let backend = self.backends.get_mut(key)?;
@@ -46,11 +46,53 @@ impl Group {
         Some(pick)
     }
 
+    /// As [`Group::pick`], for a client that is known by `hash`: a policy that goes by a key sends
+    /// all requests of one hash to one backend, as long as it can be tried. Whoever has the same
+    /// backends chooses the same. Other policies do not care.
+    pub fn pick_by_hash(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        random: &mut impl FnMut() -> u64,
+        tried: &[BackendKey],
+    ) -> Option<Pick> {
+        if !matches!(self.policy, LoadBalancing::Rendezvous | LoadBalancing::Maglev) {
+            return self.pick(now, random, tried);
+        }
+        self.settle_tier(now, tried);
+        let in_table = match self.policy {
+            LoadBalancing::Maglev => self.find_in_table(now, hash, tried),
+            _ => None,
+        };
+        let members = &self.tier.members;
+        let key = in_table.or_else(|| rendezvous::choose(members, &self.backends, hash))?;
+        let pick = self.backends.get(key)?.pick(key, self.tier.fails_open());
+        if !tried.is_empty() {
+            self.tier.expire();
+        }
+        Some(pick)
+    }
+
+    fn settle_tier(&mut self, now: Instant, tried: &[BackendKey]) {
+        if !tried.is_empty() || !self.tier.is_current(now) {
+            self.tier.rebuild(&self.backends, self.rules.slow_start, now, tried);
+        }
+    }
+
+    /// The first backend in the order of the table that may be chosen.
+    fn find_in_table(&mut self, now: Instant, hash: u64, tried: &[BackendKey]) -> Option<Key> {
+        let (tier, backends) = (&self.tier, &self.backends);
+        let table = self.maglev.get_or_insert_with(|| Maglev::new(backends));
+        table.candidates(hash).find(|key| {
+            backends.get(*key).is_some_and(|backend| tier.admits(*key, backend, now, tried))
+        })
+    }
+
     /// The backend that a client's sticky-session cookie names, if it can be tried.
     pub fn pick_sticky(&self, now: Instant, cookie: &[u8]) -> Option<Pick> {
         self.sticky
             .matching(&self.backends, cookie)
-            .find(|(_, backend)| backend.health.held_until(now).is_none())
+            .find(|(_, backend)| backend.held_until(now).is_none())
             .map(|(key, backend)| backend.pick(key, false))
     }
 
@@ -58,7 +100,9 @@ impl Group {
     fn choose(&self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<usize> {
         let members = &self.tier.members;
         match self.policy {
-            LoadBalancing::RoundRobin => self.tier.next_in_turn(),
+            LoadBalancing::RoundRobin | LoadBalancing::Rendezvous | LoadBalancing::Maglev => {
+                self.tier.next_in_turn()
+            }
             LoadBalancing::Random => {
                 let draw = below(random(), members.last()?.reach);
                 Some(members.partition_point(|member| member.reach <= draw))

@@ -14,6 +14,13 @@ pub enum LoadBalancing {
     LeastLoaded,
     /// The less loaded of two drawn at random.
     PowerOfTwo,
+    /// By a key of the client, in proportion to the weights: each key goes to the backend that
+    /// draws the best lot for it (rendezvous hashing). A change moves only the keys that must
+    /// move. It looks at every backend. Without a key: in turn.
+    Rendezvous,
+    /// By a key of the client, in proportion to the weights, in constant time: each key has a place
+    /// in a table of backends. A change moves few keys more than must move. Without a key: in turn.
+    Maglev,
 }
 
 /// What "load" counts.
@@ -26,4 +33,6 @@ pub enum LoadMetric {
     Requests,
     /// Peak-sensitive average of the connect time, times connections.
     ConnectionTime,
+    /// Peak-sensitive average of the time to a response, times requests in flight (peak EWMA).
+    ResponseTime,
 }

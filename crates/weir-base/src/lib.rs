@@ -1,10 +1,12 @@
-//! Vocabulary that every room shares: instants, generational slab, timer wheel, limits, hashes.
+//! Vocabulary that every room shares: instants, generational slab, timer wheel, limits,
+//! hashes, blocks of addresses.
 //!
 //! Must not know: anything else of the project. No I/O, no clock, no randomness, no environment.
 //!
 //! Invariants: every collection here has a capacity that is fixed when it is made; reaching it is
 //! an answer that the caller sees, never growth.
 
+mod cidr;
 mod hash;
 mod limits;
 mod slab;
@@ -12,6 +14,7 @@ mod time;
 mod transport;
 mod wheel;
 
+pub use cidr::{Cidr, CidrError, CidrSet};
 pub use hash::{mix, stable_hash};
 pub use limits::Limits;
 pub use slab::{Key, Slab};

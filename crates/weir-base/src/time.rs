@@ -24,6 +24,13 @@ impl Instant {
         self.0
     }
 
+    /// The instant that long before, at the earliest the origin.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// Time from `earlier` to `self`; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -56,6 +63,8 @@ mod tests {
         let t = Instant::from_micros(5);
         assert_eq!(t + Duration::from_micros(7), Instant::from_micros(12));
         assert_eq!(t - Instant::from_micros(9), Duration::ZERO);
+        assert_eq!(t.before(Duration::from_micros(2)), Instant::from_micros(3));
+        assert_eq!(t.before(Duration::MAX), Instant::default());
         assert_eq!(Instant::FAR + Duration::from_secs(1), Instant::FAR);
     }
 }

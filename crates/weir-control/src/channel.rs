@@ -2,9 +2,10 @@
 //!
 //! Each is a [`crate::packed`] value behind a 4-byte big-endian length.
 //! Listening sockets travel as `SCM_RIGHTS` of the first byte of the [`ToWorker::Socket`] that
-//! announces them. The channel is trusted: both ends were built for the same [`VERSION`].
+//! announces them, connections with the [`Passed`] that describes them. The channel is trusted:
+//! both ends were built for the same [`VERSION`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use weir_tls::{Fingerprint, TicketKey};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -71,11 +73,26 @@ pub enum ToWorker {
     TicketKeys(Vec<TicketKey>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
+    /// What checks say of backends.
+    Findings(Vec<Finding>),
     /// Stop accepting, finish what is in flight, exit with 0; cut what is left after `deadline`.
     Drain {
         /// From reception.
         deadline: Duration,
     },
+    /// Others have the listening sockets: stop accepting at once, give every connection back that
+    /// can be passed on, finish the rest as for [`ToWorker::Drain`].
+    Retire {
+        /// From reception.
+        deadline: Duration,
+    },
+    /// A connection that another worker has passed on: one descriptor is attached.
+    Passed(Passed),
+    /// Where to leave what you are working on, for the case that you die: one descriptor is
+    /// attached, of a file of [`crate::last_words::BYTES`].
+    Page,
+    /// Serve none of these from now on, and all others.
+    Refuse(Vec<Refusal>),
     /// Answer with [`ToMain::Pong`].
     Ping(u64),
     /// Open log files again.
@@ -135,13 +152,83 @@ pub enum ToMain {
     },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
+    /// A connection for another worker: one descriptor is attached.
+    Passed(Passed),
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
     Drained {
         /// Sessions that were cut because the deadline passed.
         cut: usize,
+        /// Connections that have ended by themselves meanwhile.
+        finished: usize,
     },
+}
+
+/// What is not served for a while, because workers have died of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Only what comes from there.
+    pub client: Option<IpAddr>,
+    /// Only requests that the frontend with this hash is chosen for; `None`: whole connections.
+    pub route: Option<u64>,
+}
+
+impl Refusal {
+    /// Whether it is about requests of this client.
+    pub fn concerns(&self, client: IpAddr) -> bool {
+        self.client.is_none_or(|refused| refused == client)
+    }
+}
+
+/// A client connection as it passes from one worker to another: a byte pipe, or one between two
+/// requests, when nothing of it is in the memory of either and what the client has sent waits in
+/// the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The listener it came from.
+    pub listener: SocketAddr,
+    /// The other end.
+    pub client: SocketAddr,
+    /// Requests that it has brought so far; 0: it was accepted and nobody has looked at it.
+    pub requests: u64,
+    /// How long it has waited for the next one.
+    pub waited: Duration,
+    /// Its identity in logs, if it has one.
+    pub id: Option<[u8; 26]>,
+    /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
+    pub pipe: Option<Box<PassedPipe>>,
+}
+
+/// What there is of a byte pipe (101) beside its two connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedPipe {
+    /// Of the request that it began with, as it came; empty: bytes of TCP.
+    pub head: Vec<u8>,
+    /// Identity of that request in logs.
+    pub id: [u8; 26],
+    /// Its cluster.
+    pub cluster: String,
+    /// The backend's id there.
+    pub backend: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Bytes for the backend that have not been sent.
+    pub to_back: Vec<u8>,
+    /// Bytes for the client that have not been sent.
+    pub to_front: Vec<u8>,
+    /// Bytes that came from the client so far.
+    pub bytes_in: u64,
+    /// Bytes that the client got so far.
+    pub bytes_out: u64,
+    /// How long ago it began.
+    pub age: Duration,
+    /// How long ago the backend had agreed.
+    pub agreed: Duration,
+    /// How long ago bytes moved last at the client's side.
+    pub front_idle: Duration,
+    /// And at the backend's.
+    pub back_idle: Duration,
 }
 
 /// A change of what a worker knows of backends.
@@ -165,6 +252,22 @@ pub enum Happening {
     NoAvailableBackends(String),
     /// A backend of this cluster can be reached again.
     ClusterRecovered(String),
+    /// Checks say something else of a backend now.
+    Checked {
+        /// What.
+        finding: Finding,
+        /// Where it is.
+        address: SocketAddr,
+    },
+}
+
+/// What checks say of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which.
+    pub backend: BackendId,
+    /// It can serve.
+    pub healthy: bool,
 }
 
 /// What a worker can be asked.

@@ -3,6 +3,7 @@
 //!
 //! Must not know: where a mistake stands, how it is shown.
 
+mod health;
 mod tcp;
 mod tls;
 
@@ -12,7 +13,10 @@ use weir_http::policy::{EditError, Edits, RewriteTemplate};
 use weir_route::{PathRule, Rule, RuleError};
 
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
-pub(crate) use tcp::{for_tcp, hello_bytes, protocols, proxied, sni};
+pub(crate) use health::{affinity, health};
+pub(crate) use tcp::{
+    LEAST_HELLO_BYTES, MOST_HELLO_BYTES, for_tcp, hello_bytes, protocols, proxied, sni,
+};
 pub(crate) use tls::{
     HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, host_pattern,
     listener_tls, server_name,

@@ -19,6 +19,7 @@ pub mod config;
 pub mod declared;
 #[cfg(test)]
 mod fixtures;
+pub mod last_words;
 pub mod order;
 pub mod packed;
 pub mod requests;

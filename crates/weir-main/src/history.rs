@@ -15,11 +15,12 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{AccessGuard, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 use weir_control::change::Undo;
+use weir_control::channel::Finding;
 use weir_control::packed::{FORMAT, pack, unpack};
-use weir_control::state::State;
+use weir_control::state::{BackendId, State};
 use weir_proto::PlannedChange;
 use weir_tls::TicketKey;
 
@@ -36,6 +37,8 @@ const FORM: &str = "format";
 const EPOCH: &str = "epoch";
 /// The keys of session tickets, packed; one entry.
 const TICKET_KEYS: TableDefinition<'_, (), &[u8]> = TableDefinition::new("ticket_keys");
+/// What health checks found, by packed backend; 1: it is healthy.
+const FINDINGS: TableDefinition<'_, &[u8], u8> = TableDefinition::new("findings");
 /// Transactions that are kept.
 const KEPT: u64 = 10_000;
 /// Bytes of transactions that are kept, packed.
@@ -241,6 +244,49 @@ impl History {
         let Some(database) = self.database()? else { return Ok(()) };
         let write = database.begin_write()?;
         write.open_table(TICKET_KEYS)?.insert((), &*pack(&keys)?)?;
+        Ok(write.commit()?)
+    }
+
+    /// What health checks found; nothing when it cannot be read.
+    pub(crate) fn findings(&mut self) -> Vec<Finding> {
+        self.read_findings().unwrap_or_default()
+    }
+
+    fn read_findings(&mut self) -> Result<Vec<Finding>> {
+        let Some(database) = self.database()? else { return Ok(Vec::new()) };
+        let table = database.begin_read()?.open_table(FINDINGS)?;
+        let finding =
+            |entry: std::result::Result<(AccessGuard<'_, &[u8]>, AccessGuard<'_, u8>), _>| {
+                let (backend, healthy) = entry?;
+                let backend = unpack(backend.value())?;
+                Ok(Finding { backend, healthy: healthy.value() == 1 })
+            };
+        table.iter()?.map(finding).collect()
+    }
+
+    /// Stores what health checks found; `None`: there is no such backend any more.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn put_findings(
+        &mut self,
+        findings: &[(BackendId, Option<bool>)],
+    ) -> std::result::Result<(), String> {
+        self.write_findings(findings).map_err(|error| self.let_go(&*error))
+    }
+
+    fn write_findings(&mut self, findings: &[(BackendId, Option<bool>)]) -> Result<()> {
+        let Some(database) = self.database()? else { return Ok(()) };
+        let write = database.begin_write()?;
+        let mut table = write.open_table(FINDINGS)?;
+        for (backend, healthy) in findings {
+            let key = pack(backend)?;
+            match healthy {
+                Some(healthy) => table.insert(&*key, u8::from(*healthy))?,
+                None => table.remove(&*key)?,
+            };
+        }
+        drop(table);
         Ok(write.commit()?)
     }
 

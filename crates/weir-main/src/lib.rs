@@ -3,10 +3,13 @@
 //! Must not know: a byte of traffic, HTTP.
 //!
 //! * [`run`]: the start, top to bottom, and then the loop (`supervise`).
-//! * `replace`: the life of workers; `stop`: their end; `worker_process`: one of them.
+//! * `replace`: the life of workers; `succession`: one in the place of another; `stop`: their end;
+//!   `suspects`: what they die of; `headcount`: how many there are; `hear`: what they say;
+//!   `worker_process`: one of them.
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
+//! * `findings`: what health checks found.
 //! * `tickets`: the keys of session tickets.
 //! * `home`: where workers are found; `orphans`: those that another main has left.
 //! * `upgrade`: another image in main's place, and back if it cannot.
@@ -20,6 +23,9 @@ mod changes;
 mod control;
 mod dry_run;
 mod error;
+mod findings;
+mod headcount;
+mod hear;
 mod history;
 mod home;
 mod limits;
@@ -33,7 +39,9 @@ mod slot;
 mod sockets;
 mod start;
 mod stop;
+mod succession;
 mod supervise;
+mod suspects;
 mod tickets;
 mod token;
 mod transact;

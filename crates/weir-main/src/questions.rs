@@ -295,7 +295,8 @@ impl Supervisor {
             let Some((epoch, hash)) = *found else { continue };
             if epoch == self.epoch
                 && hash != self.hash.value()
-                && let Some(worker) = &mut self.slots[usize::from(*slot)].worker
+                && let Some(place) = self.slots.get_mut(usize::from(*slot))
+                && let Some(worker) = &mut place.worker
             {
                 worker.kill(format!("had something else in use than epoch {epoch}"));
             }

@@ -1,16 +1,17 @@
 //! The life of workers: started on the sockets of their slot, noticed when they end, replaced.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{error, info, warn};
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::channel::{Settings, ToWorker};
+use weir_proto::EventKind;
 
 use crate::Error;
+use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
-use crate::worker_process::{WorkerProcess, order_frames};
+use crate::worker_process::{End, WorkerProcess, order_frames};
 
 impl Supervisor {
     /// Fills the empty slots whose time has come.
@@ -29,7 +30,10 @@ impl Supervisor {
             match self.start_worker(slot, &mut frames, now) {
                 Ok(pid) => match self.slots[usize::from(slot)].because.take() {
                     None => info!("worker {slot} is starting as pid {pid}"),
-                    Some(why) => warn!("{why}; started again as pid {pid} on the same sockets"),
+                    Some(why) => {
+                        warn!("{why}; started again as pid {pid} on the same sockets");
+                        self.tell_of(EventKind::WorkerRelaunched);
+                    }
                 },
                 Err(error) => {
                     let what = format!("worker {slot} could not be started: {error}");
@@ -39,25 +43,13 @@ impl Supervisor {
         }
     }
 
-    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
-    /// empty, or what an earlier one was told of the same state.
     fn start_worker(
         &mut self,
         slot: u16,
         frames: &mut Vec<Vec<u8>>,
         now: Instant,
     ) -> io::Result<i32> {
-        let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
-        worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
-        worker.send(&self.tickets.message());
-        for (address, socket) in self.sockets.of_slot(slot) {
-            worker.lend(address, socket);
-        }
-        if frames.is_empty() {
-            let (epoch, orders) = (self.epoch, self.plan.state.orders());
-            *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
-        }
-        worker.send_frames(frames);
+        let worker = self.new_worker(slot, frames, now)?;
         let pid = worker.pid();
         let place = &mut self.slots[usize::from(slot)];
         place.worker = Some(worker);
@@ -65,26 +57,54 @@ impl Supervisor {
         Ok(pid)
     }
 
+    /// Starts a worker, lends it the slot's sockets and tells it all that it needs. `frames` is
+    /// empty, or what an earlier one was told of the same state.
+    pub(crate) fn new_worker(
+        &self,
+        slot: u16,
+        frames: &mut Vec<Vec<u8>>,
+        now: Instant,
+    ) -> io::Result<WorkerProcess> {
+        let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;
+        worker.send(&ToWorker::Start(Box::new(self.settings_of(slot))));
+        worker.give_page();
+        worker.send(&self.suspects.message());
+        worker.send(&self.tickets.message());
+        for (at, socket) in self.sockets.of_slot(slot) {
+            worker.lend(at, socket);
+        }
+        if frames.is_empty() {
+            let (epoch, orders) = (self.epoch, self.plan.state.orders());
+            *frames = order_frames(orders, |orders| ToWorker::Apply { epoch, orders })?;
+        }
+        worker.send_frames(frames);
+        for message in self.findings.messages() {
+            worker.send(&message);
+        }
+        Ok(worker)
+    }
+
     pub(crate) fn settings_of(&self, slot: u16) -> Settings {
         let core = self.cores.iter().cycle().nth(usize::from(slot)).copied();
         Settings { worker: slot, core, ..self.plan.settings.clone() }
     }
 
-    /// The process of `slot` may have ended.
-    pub(crate) fn notice_end(&mut self, slot: u16, now: Instant) {
-        // Its last words come first: they may explain its end.
-        self.read_messages(slot, now);
-        let place = &mut self.slots[usize::from(slot)];
-        let Some(worker) = &place.worker else { return };
-        let Some(end) = worker.end() else { return };
-        let what = format!("worker {slot} (pid {}) {}", worker.pid(), end.how);
-        let lifetime = worker.lifetime(now);
+    /// The worker of `slot` has ended.
+    pub(crate) fn worker_ended(&mut self, slot: u16, end: &End, lifetime: Duration, now: Instant) {
+        let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
+        let what = format!("worker {slot} (pid {}) {}{}", worker.pid(), end.how, self.scene(end));
+        if !end.by_itself {
+            self.tell_of(EventKind::WorkerKilled);
+            self.note_crash(end, now);
+        }
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());
         }
-        place.worker = None;
         self.note_gone(slot);
         self.note_speechless(slot);
+        if self.succeeded_early(slot, &what) {
+            return;
+        }
         match &self.stage {
             Stage::Ending { .. } if end.by_itself => info!("worker {slot} has finished"),
             Stage::Ending { .. } => self.note_early_end(&what),
@@ -130,8 +150,8 @@ impl Supervisor {
             }
             let serving = self.slots.iter_mut().find(|slot| slot.serves());
             let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { break };
-            for (address, socket) in self.sockets.of_slot(slot) {
-                host.lend(address, socket);
+            for (at, socket) in self.sockets.of_slot(slot) {
+                host.lend(at, socket);
             }
             let pid = host.pid();
             self.slots[usize::from(slot)].host = Some(pid);
@@ -139,28 +159,32 @@ impl Supervisor {
         self.lend_spare_sockets();
     }
 
-    /// Sockets that there is no slot for, because there were more workers once, are lent to any
-    /// worker: clients come to them as to all others.
+    /// Sockets that there is no slot for, because there were more workers once, are lent to those
+    /// that serve, by turns: clients come to them as to all others.
     fn lend_spare_sockets(&mut self) {
         let spare = self.plan.worker_count..self.sockets.slots();
-        if spare.is_empty() || self.spare_host.is_some_and(|pid| self.process(pid)) {
-            return;
+        for (turn, slot) in spare.enumerate() {
+            if self.spare_hosts.get(&slot).is_some_and(|pid| self.process(*pid)) {
+                continue;
+            }
+            let serving = self.slots_that(Slot::serves).count();
+            let mut hosts = self.slots.iter_mut().filter(|slot| slot.serves());
+            let Some(turn) = turn.checked_rem(serving) else { return };
+            let Some(host) = hosts.nth(turn).and_then(|slot| slot.worker.as_mut()) else { return };
+            for (at, socket) in self.sockets.of_slot(slot) {
+                host.lend(at, socket);
+            }
+            self.spare_hosts.insert(slot, host.pid());
         }
-        let serving = self.slots.iter_mut().find(|slot| slot.serves());
-        let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { return };
-        for (address, socket) in spare.flat_map(|slot| self.sockets.of_slot(slot)) {
-            host.lend(address, socket);
-        }
-        self.spare_host = Some(host.pid());
     }
 
-    /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and
+    /// Lends the sockets of listeners that were just bound: those of each slot to its worker, and
     /// to the one that was lent the others of the slot and keeps them.
-    pub(crate) fn lend_new_sockets(&mut self, bound: &[SocketAddr]) {
+    pub(crate) fn lend_new_sockets(&mut self, bound: &[Endpoint]) {
         for slot in 0..self.plan.worker_count {
             let host = self.slots[usize::from(slot)].host;
-            for (address, socket) in self.sockets.of_slot(slot) {
-                if !bound.contains(&address) {
+            for (at, socket) in self.sockets.of_slot(slot) {
+                if !bound.contains(&at) {
                     continue;
                 }
                 for (number, place) in (0..).zip(&mut self.slots) {
@@ -168,7 +192,7 @@ impl Supervisor {
                     let wanted =
                         |worker: &&mut WorkerProcess| number == slot || host == Some(worker.pid());
                     if let Some(worker) = worker.filter(wanted) {
-                        worker.lend(address, socket);
+                        worker.lend(at, socket);
                     }
                 }
             }

@@ -23,7 +23,8 @@ impl Supervisor {
     /// Carries out what can be now, and tells clients what there is to tell.
     pub(crate) fn serve_clients(&mut self, now: Instant) {
         loop {
-            let changing = self.transaction.is_some() || self.upgrade.is_some();
+            let replacing = self.upgrade.is_some() || self.expects_successor();
+            let changing = self.transaction.is_some() || replacing;
             let busy = changing || !matches!(self.stage, Stage::Serving);
             let Some(control) = &mut self.control else { return };
             let may_run = |request: &RequestType| !busy || is_question(request);
@@ -47,7 +48,7 @@ impl Supervisor {
         use RequestType as R;
         let state = &self.plan.state;
         let content = match request {
-            R::ListWorkers(_) | R::Status(_) => ContentType::Workers(self.workers()),
+            R::ListWorkers(_) | R::Status(_) => ContentType::Workers(self.worker_infos()),
             R::ListFrontends(filters) => {
                 ContentType::FrontendList(query::frontends(state, &filters))
             }
@@ -66,7 +67,9 @@ impl Supervisor {
                 let map = self.counts.clone().into_iter().collect();
                 ContentType::RequestCounts(RequestCounts { map })
             }
-            R::QueryHealthChecks(_) => ContentType::HealthChecksList(Default::default()),
+            R::QueryHealthChecks(query) => {
+                ContentType::HealthChecksList(requests::health_checks(state, &query))
+            }
             R::QueryCertificatesFromTheState(filters) => {
                 let found = query::certificates(state, &filters);
                 ContentType::CertificatesWithFingerprints(found)
@@ -102,6 +105,8 @@ impl Supervisor {
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
             R::UpgradeMain(_) => self.upgrade(asker, now),
+            R::SetWorkerCount(count) => self.set_worker_count(asker, count, now),
+            R::UpgradeWorker(id) => self.upgrade_worker(asker, id, now),
             other => match missing(&other) {
                 Some(sentence) => self.answer(&asker, &Response::failure(sentence)),
                 None => self.transact_one(asker, &other, now),
@@ -127,7 +132,7 @@ impl Supervisor {
     }
 
     /// What is known of the workers.
-    fn workers(&self) -> WorkerInfos {
+    fn worker_infos(&self) -> WorkerInfos {
         let workers = self.slots.iter().enumerate().map(|(slot, place)| {
             let (pid, state) = match &place.worker {
                 None => (0, RunState::Stopped),
@@ -137,7 +142,12 @@ impl Supervisor {
             };
             WorkerInfo { id: slot as u32, pid, run_state: state.into() }
         });
-        WorkerInfos { vec: workers.collect() }
+        let leaving = self.leaving.iter().map(|leaving| WorkerInfo {
+            id: leaving.slot.into(),
+            pid: leaving.worker.pid(),
+            run_state: RunState::Stopping.into(),
+        });
+        WorkerInfos { vec: workers.chain(leaving).collect() }
     }
 
     /// Main's answer, which is that of every worker: what was acknowledged is in use by all.
@@ -197,6 +207,8 @@ impl Supervisor {
                 cluster_id: Some(cluster),
                 ..Event::default()
             },
+            // Main has a part in these.
+            Happening::Checked { .. } => return,
         };
         control.tell(&slot.to_string(), event);
     }
@@ -249,7 +261,6 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         R::QueryMetrics(_) | R::ConfigureMetrics(_) | R::SetMetricDetail(_) => {
             "metrics cannot be queried or configured in this version: read the access log"
         }
-        R::UpgradeWorker(_) => "workers are not replaced one by one in this version",
         R::SetMaxConnectionsPerIp(_)
         | R::QueryMaxConnectionsPerIp(_)
         | R::SetMaxConnectionsPerSubnet(_)
@@ -262,7 +273,9 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
             "active health checks are not carried out by this version"
         }
-        R::LaunchWorker(_) => "workers are started by worker_count in the configuration only",
+        R::LaunchWorker(_) => {
+            "workers are not started one by one: `weir workers set` says how many there are"
+        }
         R::ReturnListenSockets(_) => "listening sockets are not given to clients",
         _ => return None,
     })

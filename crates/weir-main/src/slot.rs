@@ -8,6 +8,7 @@ use weir_base::Instant;
 use weir_sys::Epoll;
 
 use crate::backoff::Backoff;
+use crate::succession::Successor;
 use crate::worker_process::{HandedWorker, WorkerProcess};
 
 /// One of the `worker_count` places.
@@ -18,6 +19,8 @@ pub(crate) struct Slot {
     /// Why the next worker is needed, if it is not the first.
     pub(crate) because: Option<String>,
     pub(crate) backoff: Backoff,
+    /// One that is to take the worker's place.
+    pub(crate) successor: Option<Successor>,
     /// The process id of another slot's worker that accepts from this slot's sockets as well.
     pub(crate) host: Option<i32>,
 }
@@ -58,13 +61,22 @@ impl Slot {
             start_at: handed.start_in.map_or(Instant::FAR, |time| now + time),
             because: handed.because,
             backoff: Backoff::after(handed.early_deaths),
+            // Main is not replaced while there is one.
+            successor: None,
             host: handed.host,
         })
     }
 
     /// An empty place to be filled at once.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { worker: None, start_at: now, because: None, backoff: Backoff::default(), host: None }
+        Self {
+            worker: None,
+            start_at: now,
+            because: None,
+            backoff: Backoff::default(),
+            successor: None,
+            host: None,
+        }
     }
 
     /// A worker is here that can be told of changes.

@@ -11,6 +11,7 @@ use weir_log::Logs;
 use weir_sys::{Epoll, Signal, Signals};
 
 use crate::control::ControlSocket;
+use crate::findings::Findings;
 use crate::history::History;
 use crate::home::{self, Home};
 use crate::notify::Notify;
@@ -19,6 +20,7 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::{Ended, Error, Plan, limits, pidfile};
 
@@ -73,6 +75,7 @@ pub fn run(
         history.put(epoch, &plan.state).map_err(|cause| store_error(&plan, &*cause))?;
     }
     let tickets = Tickets::new(plan.tls.clone(), &mut history, now)?;
+    let findings = Findings::new(history.findings(), &plan.state);
     let epoll = Epoll::new(EVENTS).map_err(Error::Events)?;
     let control = plan.control.clone();
     let control = control.map(|control| ControlSocket::open(control, &epoll)).transpose()?;
@@ -83,6 +86,7 @@ pub fn run(
         transaction: None,
         history,
         tickets,
+        findings,
         control,
         counts: BTreeMap::new(),
         asks: Vec::new(),
@@ -92,7 +96,10 @@ pub fn run(
         home,
         found: false,
         retiring: Vec::new(),
-        spare_host: None,
+        suspects: Suspects::default(),
+        spare_hosts: BTreeMap::new(),
+        resize: None,
+        leaving: Vec::new(),
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,
         sockets,

@@ -36,9 +36,7 @@ impl Supervisor {
     }
 
     pub(crate) fn send_to_all(&mut self, message: &ToWorker) {
-        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
-            worker.send(message);
-        }
+        self.workers_mut().for_each(|worker| worker.send(message));
     }
 
     /// The first time, lets requests in flight finish; the second, ends at once.
@@ -60,6 +58,7 @@ impl Supervisor {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
             worker.drain(time);
         }
+        self.stop_succession(now);
         self.dismiss_retiring();
         // A socket that stays open here would take connections that nobody accepts any more.
         self.sockets.close();
@@ -79,9 +78,7 @@ impl Supervisor {
             return;
         }
         *until = Instant::FAR;
-        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
-            worker.kill("had no time left".to_owned());
-        }
+        self.workers_mut().for_each(|worker| worker.kill("had no time left".to_owned()));
     }
 
     /// The worker of `slot` had no time for some sessions.

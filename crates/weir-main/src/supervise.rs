@@ -10,13 +10,14 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use log::info;
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant, Transport};
 use weir_control::change::StateHash;
-use weir_control::channel::ToMain;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
 use crate::control::{Asker, ControlSocket};
+use crate::findings::Findings;
+use crate::headcount::Resize;
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
@@ -24,6 +25,8 @@ use crate::orphans::Orphan;
 use crate::questions::Ask;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
+use crate::succession::Leaving;
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
@@ -45,6 +48,8 @@ pub(crate) struct Supervisor {
     /// What this process executes, whatever is at its path.
     pub(crate) image: File,
     pub(crate) slots: Vec<Slot>,
+    /// Workers that finish, because others serve in their place.
+    pub(crate) leaving: Vec<Leaving>,
     pub(crate) stage: Stage,
     /// The configuration in use.
     pub(crate) epoch: u64,
@@ -55,6 +60,7 @@ pub(crate) struct Supervisor {
     pub(crate) transaction: Option<Transaction>,
     pub(crate) history: History,
     pub(crate) tickets: Tickets,
+    pub(crate) findings: Findings,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
     pub(crate) counts: BTreeMap<String, i32>,
@@ -72,8 +78,13 @@ pub(crate) struct Supervisor {
     pub(crate) found: bool,
     /// Workers that another main has left, until others serve in their place.
     pub(crate) retiring: Vec<Orphan>,
-    /// The process id of the worker that accepts from sockets that there is no slot for.
-    pub(crate) spare_host: Option<i32>,
+    /// Who accepts from sockets that there is no slot for: process ids, by number of the slot that
+    /// there was once.
+    pub(crate) spare_hosts: BTreeMap<u16, i32>,
+    /// What workers have died of.
+    pub(crate) suspects: Suspects,
+    /// The number of workers changes.
+    pub(crate) resize: Option<Resize>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -92,8 +103,7 @@ impl Supervisor {
         let ended = self.supervise();
         if matches!(ended, Err(Error::Events(_))) && self.home.is_some() {
             // The next main finds them.
-            let workers = self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut());
-            workers.for_each(WorkerProcess::leave);
+            self.workers_mut().for_each(WorkerProcess::leave);
         }
         ended
     }
@@ -109,6 +119,7 @@ impl Supervisor {
             self.flush_logs(now);
             if let Stage::Ending { verdict, .. } = &mut self.stage
                 && self.slots.iter().all(|slot| slot.worker.is_none())
+                && self.leaving.is_empty()
             {
                 let verdict = std::mem::replace(verdict, Ok(Ended::Clean));
                 self.answer_stopper();
@@ -127,10 +138,24 @@ impl Supervisor {
         (0..).zip(&self.slots).filter_map(move |(number, slot)| is(slot).then_some(number))
     }
 
+    /// Every worker, whatever it is doing.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerProcess> {
+        let leaving = self.leaving.iter().map(|leaving| &leaving.worker);
+        let successors = self.slots.iter().filter_map(|slot| slot.successor.as_ref());
+        let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
+        workers.chain(successors.map(|successor| &successor.worker)).chain(leaving)
+    }
+
+    /// Every worker, whatever it is doing.
+    pub(crate) fn workers_mut(&mut self) -> impl Iterator<Item = &mut WorkerProcess> {
+        every(&mut self.slots, &mut self.leaving)
+    }
+
     /// Sends what waits for workers.
     fn flush_workers(&mut self) {
-        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
-            worker.flush(&self.epoll);
+        let Self { slots, leaving, epoll, .. } = self;
+        for worker in every(slots, leaving) {
+            worker.flush(epoll);
         }
     }
 
@@ -144,8 +169,8 @@ impl Supervisor {
     fn handle(&mut self, token: Token, now: Instant) {
         match token {
             Token::Signals => self.read_signals(now),
-            Token::Channel(slot) => self.read_messages(slot, now),
-            Token::Process(slot) => self.notice_end(slot, now),
+            Token::Channel(pid) => self.read_messages(pid, now),
+            Token::Process(pid) => self.notice_end(pid, now),
             Token::Report => self.read_report(),
             Token::Rehearsal => self.end_rehearsal(now),
             Token::Control => {
@@ -163,10 +188,13 @@ impl Supervisor {
 
     /// When [`Supervisor::attend`] has something to do.
     fn deadline(&self) -> Instant {
-        let slots = self.slots.iter().map(|slot| match &slot.worker {
-            Some(worker) => worker.deadline(self.plan.worker_timeout),
-            None => slot.start_at,
-        });
+        let empty = self.slots.iter().filter(|slot| slot.worker.is_none());
+        let starts = empty.map(|slot| slot.start_at);
+        let workers = self.workers().map(|worker| worker.deadline(self.plan.worker_timeout));
+        let leaving = self.leaving.iter().map(Leaving::deadline);
+        let resize = self.resize.iter().map(Resize::deadline);
+        let own = [self.suspects.deadline()].into_iter().chain(resize);
+        let slots = starts.chain(workers).chain(leaving).chain(own);
         let until = match self.stage {
             Stage::Ending { until, .. } => until,
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
@@ -182,7 +210,7 @@ impl Supervisor {
 
     /// When something is due that is from time to time, and not while the image is replaced.
     fn periodic(&self) -> Instant {
-        self.compare_at.min(self.tickets.next)
+        self.compare_at.min(self.tickets.next).min(self.findings.next)
     }
 
     /// Does everything that is due.
@@ -193,54 +221,18 @@ impl Supervisor {
         if self.upgrade.is_none() {
             self.compare_workers(now);
             self.attend_tickets(now);
+            self.attend_findings(now);
         }
         self.attend_upgrade(now);
         self.start_due_workers(now);
         self.lend_orphaned_sockets();
-        for worker in self.slots.iter_mut().filter_map(|slot| slot.worker.as_mut()) {
-            worker.attend(now, self.plan.worker_timeout);
-        }
+        self.attend_leaving(now);
+        self.attend_suspects(now);
+        self.attend_resize(now);
+        let patience = self.plan.worker_timeout;
+        self.workers_mut().for_each(|worker| worker.attend(now, patience));
         let ending = matches!(self.stage, Stage::Ending { .. });
         self.notify.alive(ending || self.slots.iter().any(Slot::serves), now);
-    }
-
-    /// Reads what the worker of `slot` says.
-    pub(crate) fn read_messages(&mut self, slot: u16, now: Instant) {
-        while let Some(worker) = &mut self.slots[usize::from(slot)].worker
-            && let Some(message) = worker.receive(&self.epoll, now)
-        {
-            match message {
-                ToMain::Applied { epoch } => {
-                    worker.became_ready(now);
-                    self.note_applied(slot, epoch);
-                    self.announce_when_complete(now);
-                }
-                ToMain::Prepared { epoch } => self.note_prepared(slot, epoch),
-                ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
-                ToMain::Hashed { number, epoch, hash } => {
-                    self.note_hash(slot, number, epoch, hash);
-                }
-                ToMain::Explained { number, explained } => {
-                    self.note_explained(slot, number, *explained);
-                }
-                ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
-                ToMain::CertificatesFound { number, found } => {
-                    self.note_certificates(slot, number, &found);
-                }
-                ToMain::Pong(number) => worker.ponged(number, now),
-                ToMain::Refused { epoch, reason } => {
-                    if !self.note_refused(epoch, &reason)
-                        && epoch <= self.epoch
-                        && let Some(worker) = &mut self.slots[usize::from(slot)].worker
-                    {
-                        let what = format!("refused the configuration of epoch {epoch} ({reason})");
-                        worker.kill(what);
-                    }
-                }
-                ToMain::Drained { cut: 0 } => worker.has_drained(),
-                ToMain::Drained { cut } => self.note_cut(slot, cut),
-            }
-        }
     }
 
     /// The start is over when every worker serves.
@@ -256,9 +248,14 @@ impl Supervisor {
         let Stage::Starting(on_ready) = &mut self.stage else { return };
         let on_ready = std::mem::replace(on_ready, Box::new(|_| ()));
         self.stage = Stage::Serving;
-        let addresses: Vec<_> = self.sockets.addresses().collect();
-        for address in &addresses {
-            let listener = self.plan.state.listeners.get(address);
+        let mut addresses = Vec::new();
+        for Endpoint { transport, address } in self.sockets.endpoints() {
+            if transport == Transport::Udp {
+                info!("listening on udp://{address}");
+                continue;
+            }
+            addresses.push(address);
+            let listener = self.plan.state.listeners.get(&address);
             let tls = listener.is_some_and(|listener| listener.tls.is_some());
             info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }
@@ -272,4 +269,16 @@ impl Supervisor {
         self.flush_logs(now);
         on_ready(&addresses);
     }
+}
+
+fn every<'a>(
+    slots: &'a mut [Slot],
+    leaving: &'a mut [Leaving],
+) -> impl Iterator<Item = &'a mut WorkerProcess> {
+    let in_slot = |slot: &'a mut Slot| {
+        let successor = slot.successor.as_mut().map(|successor| &mut successor.worker);
+        [slot.worker.as_mut(), successor].into_iter().flatten()
+    };
+    let leaving = leaving.iter_mut().map(|leaving| &mut leaving.worker);
+    slots.iter_mut().flat_map(in_slot).chain(leaving)
 }

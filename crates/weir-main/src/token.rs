@@ -9,10 +9,10 @@ pub(crate) enum Token {
     Control,
     /// A client of the control socket.
     Client(u16),
-    /// The channel of the worker in a slot.
-    Channel(u16),
-    /// The process of the worker in a slot.
-    Process(u16),
+    /// The channel of the worker with this process id.
+    Channel(i32),
+    /// Its process.
+    Process(i32),
     /// What the image that is to replace this one reports.
     Report,
     /// The process in which it rehearses.
@@ -23,21 +23,21 @@ impl From<Token> for u64 {
     fn from(token: Token) -> Self {
         match token {
             Token::Signals => 0,
-            Token::Control => 3 << 16,
-            Token::Client(index) => 4 << 16 | Self::from(index),
-            Token::Channel(slot) => 1 << 16 | Self::from(slot),
-            Token::Process(slot) => 2 << 16 | Self::from(slot),
-            Token::Report => 5 << 16,
-            Token::Rehearsal => 6 << 16,
+            Token::Control => 3 << 32,
+            Token::Client(index) => 4 << 32 | Self::from(index),
+            Token::Channel(pid) => 1 << 32 | Self::from(pid.cast_unsigned()),
+            Token::Process(pid) => 2 << 32 | Self::from(pid.cast_unsigned()),
+            Token::Report => 5 << 32,
+            Token::Rehearsal => 6 << 32,
         }
     }
 }
 
 impl From<u64> for Token {
     fn from(bits: u64) -> Self {
-        match bits >> 16 {
-            1 => Self::Channel(bits as u16),
-            2 => Self::Process(bits as u16),
+        match bits >> 32 {
+            1 => Self::Channel(bits as i32),
+            2 => Self::Process(bits as i32),
             3 => Self::Control,
             4 => Self::Client(bits as u16),
             5 => Self::Report,
@@ -58,7 +58,7 @@ mod tests {
             Token::Control,
             Token::Client(9),
             Token::Channel(0),
-            Token::Channel(u16::MAX),
+            Token::Channel(i32::MAX),
             Token::Process(7),
             Token::Report,
             Token::Rehearsal,

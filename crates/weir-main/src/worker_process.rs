@@ -5,14 +5,16 @@
 //! Invariants: a worker that was killed stays [`Phase::Killed`] until its process has ended; at
 //! most one ping waits for its answer; dropping a worker kills it, unless it was left.
 
+use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Instant;
-use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_base::{Endpoint, Instant};
+use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
+use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
 use weir_sys::{Channel, Child, Epoll, ExitReason};
 
@@ -58,6 +60,10 @@ pub(crate) struct WorkerProcess {
     drained: bool,
     /// It is to outlive this.
     left: bool,
+    /// What it leaves when it dies.
+    page: Option<File>,
+    /// It was killed because it gave no sign of life.
+    stuck: bool,
 }
 
 /// A worker as it passes from one image of main to the next.
@@ -72,6 +78,8 @@ pub(crate) struct HandedWorker {
     unread: Vec<u8>,
     doing: Doing,
     pings: u64,
+    #[serde(default)]
+    page: Option<RawFd>,
 }
 
 /// A [`Phase`] without the instants of one image.
@@ -86,8 +94,8 @@ enum Doing {
 
 impl HandedWorker {
     /// The descriptors in it.
-    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
-        [self.process, self.channel]
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        [self.process, self.channel].into_iter().chain(self.page)
     }
 }
 
@@ -108,6 +116,7 @@ impl WorkerProcess {
                 Phase::Killed(why) => Doing::Killed(why.clone()),
             },
             pings: self.pings,
+            page: self.page.as_ref().map(AsRawFd::as_raw_fd),
         }
     }
 
@@ -119,6 +128,7 @@ impl WorkerProcess {
         epoll: &Epoll,
         now: Instant,
     ) -> io::Result<Self> {
+        let page = handed.page.map(weir_sys::inherited).transpose()?.map(File::from);
         let worker = Self {
             slot,
             child: Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted),
@@ -135,6 +145,8 @@ impl WorkerProcess {
             pings: handed.pings,
             drained: false,
             left: false,
+            page,
+            stuck: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -158,23 +170,30 @@ impl WorkerProcess {
             pings: 0,
             drained: false,
             left: false,
+            page: None,
+            stuck: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
     }
 
     fn watch(&self, epoll: &Epoll) -> io::Result<()> {
-        let slot = self.slot;
-        epoll.add_level(self.child.as_fd(), Token::Process(slot).into(), true, false)?;
+        let pid = self.pid();
+        epoll.add_level(self.child.as_fd(), Token::Process(pid).into(), true, false)?;
         if self.listens() {
-            epoll.add_level(self.channel.as_fd(), Token::Channel(slot).into(), true, false)?;
+            epoll.add_level(self.channel.as_fd(), Token::Channel(pid).into(), true, false)?;
         }
         Ok(())
     }
 
-    /// Nothing waits to be sent.
+    /// Nothing waits to be sent, and no descriptor that came is of a message that did not.
     pub(crate) fn is_told(&self) -> bool {
-        !self.channel.wants_write()
+        !self.channel.wants_write() && !self.channel.holds_descriptors()
+    }
+
+    /// The descriptor of the message that was received last.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.channel.take_fd()
     }
 
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
@@ -192,6 +211,8 @@ impl WorkerProcess {
             pings: 0,
             drained: false,
             left: false,
+            page: None,
+            stuck: false,
         };
         worker.watch(epoll)?;
         Ok(worker)
@@ -237,8 +258,8 @@ impl WorkerProcess {
     }
 
     /// Lends a listening socket.
-    pub(crate) fn lend(&mut self, address: SocketAddr, socket: BorrowedFd<'_>) {
-        self.send_with(&ToWorker::Socket(address), Some(socket));
+    pub(crate) fn lend(&mut self, at: Endpoint, socket: BorrowedFd<'_>) {
+        self.send_with(&ToWorker::Socket(at), Some(socket));
     }
 
     /// Tells the worker to finish within `deadline`.
@@ -249,14 +270,31 @@ impl WorkerProcess {
         }
     }
 
-    fn send_with(&mut self, message: &ToWorker, fd: Option<BorrowedFd<'_>>) {
+    /// The same, after another one serves in its place.
+    pub(crate) fn retire(&mut self, deadline: Duration) {
+        self.send(&ToWorker::Retire { deadline });
+        if self.listens() {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    /// Gives it a connection that another one has passed on.
+    pub(crate) fn adopt_connection(&mut self, passed: Passed, connection: &[OwnedFd]) {
+        self.send_with(&ToWorker::Passed(passed), connection.iter().map(AsFd::as_fd));
+    }
+
+    fn send_with<'a>(&mut self, message: &ToWorker, fd: impl IntoIterator<Item = BorrowedFd<'a>>) {
         if self.listens() {
             let frame = encode(message);
             self.send_frame(frame.as_deref().map_err(|error| error.kind().into()), fd);
         }
     }
 
-    fn send_frame(&mut self, frame: io::Result<&[u8]>, fd: Option<BorrowedFd<'_>>) {
+    fn send_frame<'a>(
+        &mut self,
+        frame: io::Result<&[u8]>,
+        fd: impl IntoIterator<Item = BorrowedFd<'a>>,
+    ) {
         if self.listens() {
             let sent = frame.and_then(|frame| self.channel.send(frame, fd));
             self.require(sent);
@@ -272,7 +310,7 @@ impl WorkerProcess {
         self.require(flushed);
         let wants_write = self.channel.wants_write();
         if wants_write != self.watches_write {
-            let token = Token::Channel(self.slot).into();
+            let token = Token::Channel(self.pid()).into();
             let watched = epoll.modify_level(self.channel.as_fd(), token, true, wants_write);
             self.require(watched);
             self.watches_write = wants_write;
@@ -338,7 +376,10 @@ impl WorkerProcess {
         }
         match self.phase {
             Phase::Starting => self.kill(format!("was not ready after {patience:?}")),
-            Phase::Pinged(_) => self.kill(format!("gave no sign of life for {patience:?}")),
+            Phase::Pinged(_) => {
+                self.stuck = true;
+                self.kill(format!("gave no sign of life for {patience:?}"));
+            }
             Phase::Ending(_) => self.kill("closed its channel and went on".to_owned()),
             Phase::Ready(_) => {
                 self.pings += 1;
@@ -367,8 +408,12 @@ impl WorkerProcess {
         let reason = match self.child.try_wait() {
             Ok(None) => return None,
             Ok(Some(reason)) => reason,
-            Err(error) => return Some(End { how: format!("is gone ({error})"), by_itself: false }),
+            Err(error) => {
+                let how = format!("is gone ({error})");
+                return Some(End { how, by_itself: false, crashed: false, words: self.words() });
+            }
         };
+        let words = self.words();
         let how = match &self.phase {
             Phase::Killed(why) if matches!(reason, KILLED | ExitReason::Unknown) => {
                 format!("{why} and was killed")
@@ -379,7 +424,35 @@ impl WorkerProcess {
             ExitReason::Unknown => self.drained,
             reason => reason == ExitReason::Exited(0),
         };
-        Some(End { how, by_itself })
+        let crashed = match reason {
+            KILLED => self.stuck,
+            ExitReason::Unknown => self.stuck || words.panic.is_some(),
+            reason => reason.is_crash(),
+        };
+        Some(End { how, by_itself, crashed, words })
+    }
+
+    /// Gives it a page for its last words. Without one it dies in silence.
+    pub(crate) fn give_page(&mut self) {
+        let made = weir_sys::memory_file("weir-last-words").and_then(|page| {
+            page.set_len(last_words::BYTES as u64)?;
+            Ok(page)
+        });
+        match made {
+            Ok(page) => {
+                self.send_with(&ToWorker::Page, Some(page.as_fd()));
+                self.page = Some(page);
+            }
+            Err(error) => {
+                log::warn!("worker {} has no page for its last words: {error}", self.slot)
+            }
+        }
+    }
+
+    fn words(&self) -> LastWords {
+        let mut bytes = [0; last_words::BYTES];
+        let read = self.page.as_ref().map(|page| page.read_exact_at(&mut bytes, 0));
+        if matches!(read, Some(Ok(()))) { last_words::read(&bytes) } else { LastWords::default() }
     }
 }
 
@@ -411,6 +484,10 @@ pub(crate) struct End {
     pub(crate) how: String,
     /// It found nothing left to do.
     pub(crate) by_itself: bool,
+    /// What it worked on may be to blame.
+    pub(crate) crashed: bool,
+    /// What it has left.
+    pub(crate) words: LastWords,
 }
 
 impl Drop for WorkerProcess {

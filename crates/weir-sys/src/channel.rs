@@ -23,6 +23,9 @@ const MOST_WAITING: usize = 256 << 20;
 /// Bytes of room that are kept for the next frames.
 const KEPT: usize = 64 << 10;
 
+/// Descriptors of a frame.
+const MOST_DESCRIPTORS: usize = 4;
+
 /// Bytes of the length before a frame.
 const PREFIX: usize = 4;
 
@@ -40,7 +43,7 @@ pub struct Channel {
 struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
-    fd: Option<OwnedFd>,
+    fds: Vec<OwnedFd>,
 }
 
 impl Channel {
@@ -79,12 +82,16 @@ impl Channel {
         &self.received
     }
 
-    /// Sends a frame, with a descriptor, or keeps it until [`Channel::flush`].
+    /// Sends a frame, with descriptors, or keeps it until [`Channel::flush`].
     ///
     /// # Errors
-    /// `InvalidInput` for a frame that is too long, `QuotaExceeded` when too much waits already
-    /// (the other end does not read), else of `sendmsg(2)`.
-    pub fn send(&mut self, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    /// `InvalidInput` for a frame that is too long or has too many descriptors, `QuotaExceeded`
+    /// when too much waits already (the other end does not read), else of `sendmsg(2)`.
+    pub fn send<'a>(
+        &mut self,
+        frame: &[u8],
+        fds: impl IntoIterator<Item = BorrowedFd<'a>>,
+    ) -> io::Result<()> {
         if frame.len() > LONGEST_FRAME {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -94,9 +101,13 @@ impl Channel {
         let mut bytes = Vec::with_capacity(PREFIX + frame.len());
         bytes.extend_from_slice(&(frame.len() as u32).to_be_bytes());
         bytes.extend_from_slice(frame);
-        let fd = fd.map(|fd| fd.try_clone_to_owned()).transpose()?;
+        let fds = fds.into_iter().map(|fd| fd.try_clone_to_owned());
+        let fds = fds.collect::<io::Result<Vec<_>>>()?;
+        if fds.len() > MOST_DESCRIPTORS {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         self.waiting_bytes += bytes.len();
-        self.waiting.push_back(Outgoing { bytes, sent: 0, fd });
+        self.waiting.push_back(Outgoing { bytes, sent: 0, fds });
         self.flush()
     }
 
@@ -109,7 +120,7 @@ impl Channel {
             match send_part(&self.fd, next) {
                 Ok(n) => {
                     next.sent += n;
-                    next.fd = None;
+                    next.fds.clear();
                     self.waiting_bytes -= n;
                     if next.sent == next.bytes.len() {
                         self.waiting.pop_front();
@@ -177,9 +188,14 @@ impl Channel {
         self.descriptors.pop_front()
     }
 
+    /// Descriptors were received whose frames were not taken.
+    pub fn holds_descriptors(&self) -> bool {
+        !self.descriptors.is_empty()
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 64 << 10];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut slices = [IoSliceMut::new(&mut bytes)];
         let result = recvmsg(&self.fd, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
@@ -203,11 +219,11 @@ impl AsFd for Channel {
 }
 
 fn send_part(fd: &OwnedFd, next: &Outgoing) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptor = next.fd.as_ref().map(|fd| [fd.as_fd()]);
-    if let Some(descriptor) = &descriptor {
-        control.push(SendAncillaryMessage::ScmRights(descriptor));
+    let descriptors: Vec<_> = next.fds.iter().map(AsFd::as_fd).collect();
+    if !descriptors.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
     }
     let slices = [IoSlice::new(&next.bytes[next.sent..])];
     Ok(sendmsg(fd, &slices, &mut control, SendFlags::NOSIGNAL)?)

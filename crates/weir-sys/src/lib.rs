@@ -27,7 +27,7 @@ pub use channel::Channel;
 pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
 pub use limits::{is_exhaustion, nofile, raise_nofile, system_file_max};
-pub use memory::memory_file;
+pub use memory::{SharedPage, memory_file};
 pub use peer::{credentials as peer_credentials, user};
 pub use pipe::Pipe;
 pub use process::name as name_process;

@@ -29,6 +29,17 @@ pub enum ExitReason {
     Unknown,
 }
 
+impl ExitReason {
+    /// It has failed by itself: a panic, or a signal that tells of a mistake.
+    pub fn is_crash(self) -> bool {
+        match self {
+            Self::Exited(code) => code == PANICKED,
+            Self::Killed(signal) => CRASHES.contains(&signal),
+            Self::Unknown => false,
+        }
+    }
+}
+
 impl fmt::Display for ExitReason {
     /// A predicate: "the worker *was killed by SIGSEGV*".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +57,20 @@ impl fmt::Display for ExitReason {
         }
     }
 }
+
+/// The code of a process that has panicked, where that unwinds.
+const PANICKED: i32 = 101;
+
+/// Signals that tell of a mistake of the process.
+const CRASHES: [i32; 7] = [
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    libc::SIGTRAP,
+];
 
 /// Another process, a child of ours unless it was adopted. It is not killed when this is dropped.
 pub struct Child {

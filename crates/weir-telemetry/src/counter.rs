@@ -60,6 +60,14 @@ names! {
         Evicted = "sessions.evicted",
         /// Sessions cut because a deadline passed.
         SessionsCut = "sessions.cut",
+        /// Connections and requests refused because workers died of ones like them.
+        CulpritsRefused = "sessions.refused",
+        /// Client connections given to another worker.
+        SessionsPassed = "sessions.passed",
+        /// Client connections taken over from another worker.
+        SessionsAdopted = "sessions.adopted",
+        /// Those of them that could not be served.
+        PassedLost = "sessions.passed.lost",
 
         /// Request heads received.
         Requests = "http.requests",

@@ -281,6 +281,38 @@ events! {
     }
     Info: "stopped: all sessions have ended, {cut} of them cut by the deadline"
 
+    /// Another worker has the listening sockets: this one passes on what it can.
+    RetirementBegun {
+        /// Sessions it has.
+        sessions: usize,
+        /// What is left is cut after that.
+        deadline: Duration,
+    }
+    Info: "another worker accepts now: of {sessions} sessions, those between two requests are \
+           passed on, others may finish within {deadline:.0?}"
+
+    /// It has nothing left.
+    RetirementEnded {
+        /// Connections that another worker has.
+        passed: usize,
+        /// Those that have ended by themselves.
+        finished: usize,
+        /// Those that had not in time.
+        cut: usize,
+    }
+    Info: "stopped: {passed} connections were passed on, {finished} have ended, {cut} were cut by \
+           the deadline"
+
+    /// A connection that another worker has passed on cannot be served.
+    PassedLost {
+        /// The other end.
+        client: SocketAddr,
+        /// Why not.
+        cause: &'a str,
+    }
+    Warn + PassedLost: "the connection of client {client}, which another worker has passed on, is \
+                        closed: {cause}"
+
     /// The channel to main has ended.
     MainGone {
         /// How.

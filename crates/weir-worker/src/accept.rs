@@ -11,9 +11,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
+use weir_http::policy::RequestId;
 use weir_sys::TcpStream;
 
 use crate::context::Context;
@@ -32,6 +34,15 @@ pub(crate) struct Waiting {
     pub(crate) client: SocketAddr,
     pub(crate) listener: Key,
     pub(crate) since: Instant,
+    /// What another worker has told of it.
+    pub(crate) past: Option<Past>,
+}
+
+/// What a connection has lived through in another worker.
+pub(crate) struct Past {
+    pub(crate) requests: u64,
+    pub(crate) waits_since: Instant,
+    pub(crate) id: RequestId,
 }
 
 /// The state of accepting.
@@ -80,6 +91,16 @@ impl Gate {
     /// It could not be served now.
     pub(crate) fn put_back(&mut self, waiting: Waiting) {
         self.queue.push_back(waiting);
+    }
+
+    /// One more, from another worker; false when there is no room.
+    #[must_use]
+    pub(crate) fn add(&mut self, waiting: Waiting) -> bool {
+        let room = self.queue.len() < self.capacity;
+        if room {
+            self.queue.push_back(waiting);
+        }
+        room
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -167,7 +188,7 @@ impl Gate {
             match socket.accept() {
                 Ok(Some((stream, client))) => {
                     let since = cx.now;
-                    self.queue.push_back(Waiting { stream, client, listener, since });
+                    self.queue.push_back(Waiting { stream, client, listener, since, past: None });
                 }
                 Ok(None) => return Ok(true),
                 Err(error) => {
@@ -201,6 +222,19 @@ impl Gate {
         }
     }
 
+    /// Others accept from the same sockets: what waits in them is theirs.
+    pub(crate) fn leave_listeners(&mut self, cx: &mut Context) {
+        self.readable.clear();
+        let keys: Vec<Key> = cx.tables.listeners.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(listener) = cx.tables.listeners.get_mut(key) else { continue };
+            for socket in listener.sockets.drain(..) {
+                // They stay open elsewhere, so the kernel would go on telling us of them.
+                let _ = cx.epoll.remove(socket.as_fd());
+            }
+        }
+    }
+
     /// A listener accepts no more: what waits for it is served as far as there is room, and its
     /// sockets close.
     pub(crate) fn close(&mut self, listener: Key, cx: &mut Context) {
@@ -217,7 +251,6 @@ fn sockets_of(listener: Key, cx: &Context) -> usize {
 
 /// Starts or stops watching the listeners.
 fn watch(cx: &mut Context, on: bool) {
-    use std::os::fd::AsFd;
     for (key, listener) in cx.tables.listeners.iter() {
         for socket in &listener.sockets {
             let token = Token::Listener(key).to_bits();

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use weir_balance::{Group, Spec};
+use weir_balance::{Group, Rules, Spec};
 use weir_base::{Endpoint, Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
@@ -16,7 +16,7 @@ use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendI
 use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{CaptureCounts, Compiled, Rule, Table};
-use weir_sys::TcpListener;
+use weir_sys::{TcpListener, UdpSocket};
 use weir_telemetry::tags_text;
 use weir_tls::Offer;
 
@@ -27,6 +27,7 @@ mod udp;
 
 use tls::Stores;
 
+use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use crate::udp::listener::UdpSettings;
 use places::Places;
@@ -43,8 +44,12 @@ pub(crate) struct Changes {
     pub(crate) closed: Vec<Key>,
     /// As `opened`, of UDP.
     pub(crate) udp_opened: Vec<(Key, usize)>,
-    /// As `closed`, of UDP; they may be gone.
-    pub(crate) udp_closed: Vec<Key>,
+    /// As `closed`, of UDP, with their sockets; the listeners may be gone.
+    pub(crate) udp_closed: Vec<(Key, Vec<UdpSocket>)>,
+    /// Clusters whose checks begin anew.
+    pub(crate) checked: Vec<Key>,
+    /// Backends that joined a cluster.
+    pub(crate) joined: Vec<(Key, Box<str>)>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<SocketAddr>,
 }
@@ -180,7 +185,7 @@ fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
 
 fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
     let name = || format!("frontend `{}` on {}", frontend.hostname, frontend.address);
-    let compiled = Compiled::new(Rule::from(frontend.id()));
+    let compiled = Compiled::new(rule(frontend.id()));
     let compiled = compiled.map_err(|error| format!("{}: {error}", name()))?;
     let special =
         special(&frontend, compiled.captures()).map_err(|error| format!("{}: {error}", name()))?;
@@ -192,6 +197,13 @@ fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
         frontend,
     };
     Ok((compiled, route))
+}
+
+/// The rule of a frontend. A protocol of TLS stands where the method does, as a token.
+fn rule(id: FrontendId) -> Rule {
+    let rule = Rule::from(id);
+    let method = rule.method.as_deref().map(|method| protocol_token(method.as_bytes()));
+    Rule { method: method.map(|token| token.into_owned()), ..rule }
 }
 
 fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, String> {
@@ -240,7 +252,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
         }
         Prepared::UdpListener(settings) => udp::put(tables, sockets, *settings, changes),
         Prepared::RemoveUdpListener(address) => udp::remove(tables, &address, changes),
-        Prepared::Cluster(settings) => commit_cluster(tables, *settings),
+        Prepared::Cluster(settings) => commit_cluster(tables, *settings, changes),
         Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
         Prepared::Frontend(route) => commit_route(tables, *route),
         Prepared::RemoveFrontend(id) => {
@@ -248,7 +260,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             let Some(listener) = listener.and_then(|key| tables.listeners.get_mut(key)) else {
                 return;
             };
-            let rule = (*id).into();
+            let rule = rule(*id);
             tables.hash = tables.hash.wrapping_sub(order::around(&listener.routes, &rule));
             let removed = listener.routes.remove(&rule);
             listener.choosy -= removed.iter().filter(|route| route.is_choosy()).count();
@@ -264,6 +276,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
             };
+            changes.joined.push((cluster, spec.id.clone()));
             match tables.put_backend(cluster, spec, hash) {
                 Ok(left) => changes.forgotten.extend(left),
                 Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
@@ -322,11 +335,19 @@ fn commit_listener(
     tables.subtract(before.hash);
 }
 
-fn commit_cluster(tables: &mut Tables, settings: ClusterSettings) {
+fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut Changes) {
     let key = cluster_slot(tables, &settings.config.id);
     tables.add(settings.hash);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
+    cluster.group.set_rules(Rules {
+        checked: settings.config.health.is_some(),
+        slow_start: settings.config.slow_start,
+        ejection: settings.config.ejection,
+    });
+    if cluster.settings.config.health != settings.config.health {
+        changes.checked.push(key);
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io;
+use std::net::IpAddr;
 
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::Settings;
+use weir_control::channel::{Finding, Refusal, Settings};
+use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
 use weir_http::message::{Fields, RequestHead};
@@ -16,10 +18,13 @@ use weir_sys::Epoll;
 use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
 use crate::date::Date;
+use crate::desk::Desk;
+use crate::front::Front;
 use crate::multiplex::Multiplexes;
 use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
+use crate::probe::Judged;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::udp::Udp;
@@ -42,6 +47,9 @@ pub(crate) struct Context {
     pub(crate) per_address: PerAddress,
     pub(crate) observe: Observe,
     pub(crate) date: Date,
+    pub(crate) desk: Desk,
+    /// What is not served.
+    pub(crate) refusals: Vec<Refusal>,
     /// Deadlines of sessions.
     pub(crate) wheel: Wheel<Key>,
     pub(crate) rng: fastrand::Rng,
@@ -58,6 +66,8 @@ pub(crate) struct Context {
     pub(crate) peeked: Box<[u8]>,
     /// When the drain ends, while draining.
     pub(crate) drain_until: Option<Instant>,
+    /// While draining: another worker takes connections that can be passed on.
+    pub(crate) passing: bool,
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
@@ -91,6 +101,8 @@ impl Context {
             per_address: PerAddress::new(limits.sessions),
             observe,
             date: Date::new(),
+            desk: Desk::default(),
+            refusals: Vec::new(),
             wheel: Wheel::new(crate::places(limits), now, TICK),
             rng: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             request_fields: Fields::with_capacity(limits.fields),
@@ -103,6 +115,7 @@ impl Context {
             scratch: Vec::with_capacity(2 * limits.buffer_bytes),
             peeked: vec![0; MOST_PEEKED].into(),
             drain_until: None,
+            passing: false,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
             handshakes_left: 0,
@@ -114,6 +127,22 @@ impl Context {
 
     pub(crate) fn draining(&self) -> bool {
         self.drain_until.is_some()
+    }
+
+    /// A connection that has no request under way is to be closed here.
+    pub(crate) fn closes_idle(&self, front: &Front) -> bool {
+        self.draining() && !(self.passing && front.can_pass())
+    }
+
+    /// Connections of this client are not served.
+    pub(crate) fn refuses_client(&self, client: IpAddr) -> bool {
+        self.refusals.iter().any(|refusal| refusal.route.is_none() && refusal.concerns(client))
+    }
+
+    /// Requests of this client for a frontend are not served.
+    pub(crate) fn refuses_request(&self, client: IpAddr, route: u64) -> bool {
+        let about = |refusal: &Refusal| refusal.route.is_none_or(|refused| refused == route);
+        self.refusals.iter().any(|refusal| about(refusal) && refusal.concerns(client))
     }
 
     /// A new identity for a session or request.
@@ -306,6 +335,43 @@ impl Context {
         if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
             let random = self.rng.u64(..);
             let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            self.tell_transition(cluster, backend, change);
+        }
+        if failure.speaks_of_backend() {
+            self.request_ended(cluster, backend, false);
+        }
+    }
+
+    /// Checks say whether a backend can serve.
+    pub(crate) fn checked(&mut self, cluster: Key, backend: &str, healthy: bool) {
+        let Some(entry) = self.tables.clusters.get_mut(cluster) else { return };
+        let change = entry.group.handle_check(backend, healthy, self.now);
+        let (id, spec) = (&entry.settings.config.id, entry.group.spec_of(backend));
+        if let (Some(spec), Some(change)) = (spec, change) {
+            self.observe.transition(id, spec, change);
+        }
+    }
+
+    /// Main is told what this worker's checks say now.
+    pub(crate) fn tell_finding(&mut self, judged: &Judged) {
+        let Some(entry) = self.tables.clusters.get(judged.cluster) else { return };
+        let id = judged.backend.to_string();
+        let backend = BackendId { cluster: entry.settings.config.id.clone(), id };
+        self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
+    }
+
+    /// A backend began to respond to a request that was sent then.
+    pub(crate) fn responded(&mut self, cluster: Option<Key>, backend: BackendKey, sent: Instant) {
+        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
+            cluster.group.handle_response_time(backend, self.now - sent, self.now);
+        }
+    }
+
+    /// A request to a backend was answered well, or not.
+    pub(crate) fn request_ended(&mut self, cluster: Option<Key>, backend: BackendKey, good: bool) {
+        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
+        let change = entry.group.handle_outcome(backend, good, self.now);
+        if change.is_some() {
             self.tell_transition(cluster, backend, change);
         }
     }

@@ -5,14 +5,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use weir_base::{Endpoint, Instant, Key, Transport};
-use weir_control::channel::{self, Question, Settings, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{
+    self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
+};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
-use weir_sys::{Channel, Epoll, TcpListener, UdpSocket};
+use weir_sys::{Channel, Epoll, TcpListener, TcpStream, UdpSocket};
 
-use crate::apply::{Batch, Draft, Sockets, commit};
+use crate::apply::{Batch, Changes, Draft, Sockets, commit};
 use crate::context::Context;
 use crate::explain;
 use crate::meeting::Meeting;
@@ -22,21 +24,32 @@ use crate::token::Token;
 /// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
+/// How long main may take to hear the last word.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// What only the worker itself can carry out.
 pub(crate) enum Command {
     /// Stop accepting, finish, leave.
     Drain(Duration),
+    /// The same, but others accept already and take what can be passed on.
+    Retire(Duration),
+    /// Nobody takes connections any more that could be passed on.
+    CloseIdle,
+    /// Serve a connection of another worker.
+    Adopt(Passed, TcpStream),
+    /// The same for a byte pipe, with the connection to its backend.
+    AdoptPipe(Passed, Box<PassedPipe>, [TcpStream; 2]),
     /// Accept from these sockets: listener and position.
     Watch(Vec<(Key, usize)>),
     /// Tables have changed.
     Changed {
-        /// As for [`Command::Watch`].
-        opened: Vec<(Key, usize)>,
-        /// Listeners that accept no more.
-        closed: Vec<Key>,
+        /// How.
+        changes: Changes,
         /// What is in use once this is done.
         epoch: u64,
     },
+    /// Checks have said something.
+    Findings(Vec<Finding>),
     /// Say how many sessions these objects concern.
     Count {
         /// Of the question.
@@ -213,6 +226,13 @@ impl Control {
                 self.sockets.clear();
                 None
             }
+            other => self.carry_out(other, cx),
+        }
+    }
+
+    /// What is not about the configuration.
+    fn carry_out(&mut self, message: ToWorker, cx: &mut Context) -> Option<Command> {
+        match message {
             ToWorker::TicketKeys(keys) => {
                 cx.tables.tickets.set(&keys);
                 None
@@ -222,7 +242,28 @@ impl Control {
                 cx.observe.set_filter(&filter);
                 None
             }
+            ToWorker::Findings(findings) => Some(Command::Findings(findings)),
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
+            ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
+            ToWorker::Passed(mut passed) => {
+                let front = self.channel.take_fd()?.into();
+                let Some(pipe) = passed.pipe.take() else {
+                    return Some(Command::Adopt(passed, front));
+                };
+                let back = self.channel.take_fd()?.into();
+                Some(Command::AdoptPipe(passed, pipe, [front, back]))
+            }
+            ToWorker::Page => {
+                let page = self.channel.take_fd()?;
+                if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
+                    cx.observe.internal("mapping the page of last words", &error);
+                }
+                None
+            }
+            ToWorker::Refuse(refusals) => {
+                cx.refusals = refusals;
+                None
+            }
             ToWorker::Ping(number) => {
                 self.say(&ToMain::Pong(number));
                 None
@@ -231,6 +272,13 @@ impl Control {
                 cx.observe.reopen();
                 None
             }
+            ToWorker::Start(_)
+            | ToWorker::Socket(_)
+            | ToWorker::Orders(_)
+            | ToWorker::Apply { .. }
+            | ToWorker::Prepare { .. }
+            | ToWorker::Commit { .. }
+            | ToWorker::Abort { .. } => None,
         }
     }
 
@@ -267,18 +315,19 @@ impl Control {
     }
 
     fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {
-        let changes = commit(&mut cx.tables, &mut self.sockets, batch);
-        for address in changes.forgotten {
+        let mut changes = commit(&mut cx.tables, &mut self.sockets, batch);
+        for address in changes.forgotten.drain(..) {
             cx.upstream.forget(address, &mut cx.buffers);
         }
-        for (key, index) in changes.udp_opened {
+        for (key, index) in changes.udp_opened.drain(..) {
             cx.open_datagrams(key, index);
         }
-        for key in changes.udp_closed {
-            cx.close_datagrams(key);
+        for (key, sockets) in changes.udp_closed.drain(..) {
+            cx.close_datagrams(key, &sockets);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len() + cx.tables.udp.len());
-        Some(Command::Changed { opened: changes.opened, closed: changes.closed, epoch })
+        cx.desk.set_epoch(epoch);
+        Some(Command::Changed { changes, epoch })
     }
 
     /// Everything of an epoch is in use.
@@ -315,9 +364,36 @@ impl Control {
         None
     }
 
-    /// The last word.
-    pub(crate) fn drained(&mut self, cut: usize) {
-        self.say(&ToMain::Drained { cut });
+    /// Gives a connection to another worker; false when there is no way to it.
+    #[must_use]
+    pub(crate) fn pass(&mut self, passed: Passed, streams: &[TcpStream]) -> bool {
+        // The turn looks whether all of it was sent.
+        self.readable = true;
+        !self.gone
+            && encode(&ToMain::Passed(passed)).is_ok_and(|bytes| {
+                self.channel.send(&bytes, streams.iter().map(AsFd::as_fd)).is_ok()
+            })
+    }
+
+    /// Nothing waits to be sent to main.
+    pub(crate) fn is_told(&self) -> bool {
+        self.gone || !self.channel.wants_write()
+    }
+
+    /// The last word. It is waited for, since this process ends after it.
+    pub(crate) fn drained(&mut self, cut: usize, finished: usize) {
+        self.say(&ToMain::Drained { cut, finished });
+        let until = weir_sys::now() + LAST_WORD;
+        while !self.is_told() && weir_sys::now() < until && self.channel.flush().is_ok() {
+            let wait = || {
+                let mut epoll = Epoll::new(1)?;
+                epoll.add_level(self.channel.as_fd(), 0, false, true)?;
+                epoll.wait(Some(until.since(weir_sys::now())))
+            };
+            if wait().is_err() {
+                return;
+            }
+        }
     }
 
     /// Errors show in the next read: main is gone.
@@ -353,7 +429,7 @@ impl Control {
         cx.observe.main_gone(error);
         let _ = cx.epoll.remove(self.channel.as_fd());
         if cx.draining() {
-            return None;
+            return std::mem::take(&mut cx.passing).then_some(Command::CloseIdle);
         }
         let token = Token::Meeting.to_bits();
         let meeting = self.meeting.as_ref().map(Meeting::as_fd);

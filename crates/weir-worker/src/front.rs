@@ -58,6 +58,11 @@ impl Front {
         }
     }
 
+    /// A descriptor is all that there is of it.
+    pub(crate) fn can_pass(&self) -> bool {
+        matches!(self, Self::Socket(socket) if socket.is_clear())
+    }
+
     pub(crate) fn stream(&self) -> Option<Stream> {
         match self {
             Self::Stream(stream) => Some(*stream),

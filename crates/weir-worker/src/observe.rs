@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
-use weir_control::channel::{Happening, Settings};
-use weir_control::state::Carries;
+use weir_control::channel::{Finding, Happening, Settings};
+use weir_control::state::{BackendId, Carries};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
 use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
@@ -317,6 +317,14 @@ impl Observe {
         }
     }
 
+    /// Checks say something else of a backend now.
+    pub(crate) fn checked(&mut self, finding: Finding, address: SocketAddr) {
+        let word = if finding.healthy { "healthy" } else { "unhealthy" };
+        let BackendId { cluster, id } = &finding.backend;
+        log::info!("checks say that backend `{id}` ({address}) of cluster `{cluster}` is {word}");
+        self.tell_main(Happening::Checked { finding, address });
+    }
+
     fn tell_main(&mut self, happening: Happening) {
         if self.happened.len() < MOST_HAPPENINGS {
             self.happened.push(happening);
@@ -348,6 +356,29 @@ impl Observe {
     pub(crate) fn drain_ended(&mut self, cut: usize) {
         self.counters.add(Counter::SessionsCut, cut as u64);
         self.tell(Event::DrainEnded { cut });
+    }
+
+    /// A connection or request like one that workers died of.
+    pub(crate) fn refused(&mut self) {
+        self.counters.add(Counter::CulpritsRefused, 1);
+    }
+
+    pub(crate) fn retirement_began(&mut self, sessions: usize, deadline: Duration) {
+        self.tell(Event::RetirementBegun { sessions, deadline });
+    }
+
+    pub(crate) fn retirement_ended(&mut self, passed: usize, finished: usize, cut: usize) {
+        self.counters.add(Counter::SessionsPassed, passed as u64);
+        self.counters.add(Counter::SessionsCut, cut as u64);
+        self.tell(Event::RetirementEnded { passed, finished, cut });
+    }
+
+    pub(crate) fn adopted(&mut self) {
+        self.counters.add(Counter::SessionsAdopted, 1);
+    }
+
+    pub(crate) fn passed_lost(&mut self, client: SocketAddr, cause: &str) {
+        self.tell(Event::PassedLost { client, cause });
     }
 
     pub(crate) fn main_gone(&mut self, error: &io::Error) {

@@ -23,6 +23,8 @@ pub(crate) enum Token {
     Session(Key),
     /// A backend connection.
     Back(Key),
+    /// The connection of a health check.
+    Probe(Key),
 }
 
 impl Token {
@@ -36,8 +38,9 @@ impl Token {
             Self::Meeting => (4, 0),
             Self::Candidate => (5, 0),
             Self::Signals => (6, 0),
-            Self::Datagrams(key) => (7, key.to_bits()),
-            Self::Flow(key) => (8, key.to_bits()),
+            Self::Datagrams(key) => (8, key.to_bits()),
+            Self::Flow(key) => (9, key.to_bits()),
+            Self::Probe(key) => (7, key.to_bits()),
         };
         (tag << 56) | key
     }
@@ -51,8 +54,9 @@ impl Token {
             4 => Self::Meeting,
             5 => Self::Candidate,
             6 => Self::Signals,
-            7 => Self::Datagrams(key),
-            8 => Self::Flow(key),
+            8 => Self::Datagrams(key),
+            9 => Self::Flow(key),
+            7 => Self::Probe(key),
             _ => Self::Channel,
         }
     }
@@ -68,8 +72,9 @@ mod tests {
         for token in [Token::Channel, Token::Meeting, Token::Candidate, Token::Signals] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
-        let keyed = [Token::Listener(key), Token::Session(key), Token::Back(key)];
-        for token in keyed.into_iter().chain([Token::Datagrams(key), Token::Flow(key)]) {
+        let keyed = [Token::Listener, Token::Session, Token::Back, Token::Probe];
+        for token in keyed.into_iter().chain([Token::Datagrams, Token::Flow]) {
+            let token = token(key);
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
     }

@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
-use weir_control::state::Carries;
+use weir_control::channel::Finding;
+use weir_control::state::{BackendId, Carries};
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
@@ -17,6 +18,7 @@ use crate::context::Context;
 use crate::control::{Command, Control};
 use crate::front::Front;
 use crate::observe::Shut;
+use crate::probe::Probes;
 use crate::session::{Born, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
@@ -39,13 +41,19 @@ const CROWD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// One worker process.
 pub(crate) struct Worker {
-    cx: Context,
-    sessions: Slab<Session>,
-    gate: Gate,
-    control: Control,
+    pub(crate) cx: Context,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) gate: Gate,
+    /// Of the worker that makes health checks for all.
+    probes: Option<Probes>,
+    pub(crate) control: Control,
     signals: Option<Signals>,
     ready: Vec<Key>,
     next_sweep: Instant,
+    /// Connections that have ended since the drain began.
+    pub(crate) finished: usize,
+    /// Connections that others have; `None`: nobody takes any.
+    pub(crate) passed: Option<usize>,
     /// When slow handshakes may be cut again.
     next_crowd: Instant,
 }
@@ -58,11 +66,14 @@ impl Worker {
         let mut worker = Self {
             sessions: Slab::new(sessions),
             gate: Gate::new(queue),
+            probes: (cx.settings.worker == 0).then(Probes::new),
             ready: Vec::with_capacity(sessions),
             cx,
             control,
             signals,
             next_sweep,
+            finished: 0,
+            passed: None,
             next_crowd: Instant::default(),
         };
         worker.control.watch(&worker.cx.epoll)?;
@@ -91,6 +102,7 @@ impl Worker {
             self.accept();
             self.feed_starved();
             self.feed_handshakes();
+            self.probe();
             self.obey();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
@@ -117,6 +129,7 @@ impl Worker {
             self.gate.deadline(&self.cx),
             self.next_sweep,
             self.cx.udp.deadline(),
+            self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
         ]
@@ -140,6 +153,11 @@ impl Worker {
                 Token::Listener(key) => self.gate.mark(key),
                 Token::Datagrams(key) => self.cx.listener_event(key, event),
                 Token::Flow(key) => self.cx.flow_event(key, event),
+                Token::Probe(key) => {
+                    if let Some(probes) = &mut self.probes {
+                        probes.handle_event(key, event);
+                    }
+                }
                 Token::Channel => self.control.mark(),
                 // The turn looks after them anyway.
                 Token::Meeting | Token::Candidate => {}
@@ -156,7 +174,7 @@ impl Worker {
         }
     }
 
-    fn queue(&mut self, key: Key) {
+    pub(crate) fn queue(&mut self, key: Key) {
         if let Some(session) = self.sessions.get_mut(key) {
             self.cx.queue(session);
         }
@@ -238,14 +256,18 @@ impl Worker {
     }
 
     /// After a session was driven: it goes, or its timer is armed.
-    fn settle(&mut self, key: Key, alive: bool) {
+    pub(crate) fn settle(&mut self, key: Key, alive: bool) {
         if !alive {
             if let Some(session) = self.sessions.remove(key) {
+                self.finished += usize::from(session.front.stream().is_none());
                 session.close(&mut self.cx);
             }
             return;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
+        if self.cx.passing && session.can_pass(&mut self.cx) {
+            return self.pass(key);
+        }
         session.alarm.set(session.deadline(), key, &mut self.cx.wheel);
     }
 
@@ -290,7 +312,7 @@ impl Worker {
         self.next_sweep = self.cx.now + period;
     }
 
-    fn accept(&mut self) {
+    pub(crate) fn accept(&mut self) {
         let limit = self.cx.settings.limits.sessions;
         self.gate.reopen(self.connections(), limit, &mut self.cx);
         self.gate.fill(&mut self.cx);
@@ -306,12 +328,15 @@ impl Worker {
     }
 
     /// Sessions that are not streams of others.
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.sessions.len() - self.cx.multiplexes.streams()
     }
 
     /// Makes a session of an accepted connection.
     fn open(&mut self, waiting: Waiting) {
+        if self.cx.refuses_client(waiting.client.ip()) {
+            return self.cx.observe.refused();
+        }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
         let stage = Stage::first(listener, &self.cx.tables);
@@ -319,6 +344,10 @@ impl Worker {
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
+        let (id, since, requests) = match waiting.past {
+            Some(past) => (past.id, past.waits_since, past.requests),
+            None => (id, now, 0),
+        };
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
@@ -332,9 +361,9 @@ impl Worker {
                 listener: waiting.listener,
                 settings: std::rc::Rc::clone(&settings),
                 stage,
-                since: now,
+                since,
                 active_at: now,
-                requests: 0,
+                requests,
                 alarm: Alarm::silent(),
                 queued: false,
                 starved: false,
@@ -360,7 +389,7 @@ impl Worker {
     }
 
     /// Closes the least recently active sessions, one in a hundred, when that is configured.
-    fn evict(&mut self) -> bool {
+    pub(crate) fn evict(&mut self) -> bool {
         if !self.cx.settings.evict_on_queue_full || self.cx.draining() {
             return false;
         }
@@ -436,13 +465,25 @@ impl Worker {
         while let Some(request) = self.control.next(&mut self.cx) {
             match request {
                 Command::Drain(deadline) => self.drain(deadline),
+                Command::Retire(deadline) => self.retire(deadline),
+                Command::CloseIdle => self.queue_all(),
+                Command::Adopt(passed, stream) => self.adopt(passed, stream),
+                Command::AdoptPipe(passed, pipe, streams) => {
+                    self.adopt_pipe(&passed, *pipe, streams)
+                }
                 Command::Watch(opened) => self.watch(opened),
-                Command::Changed { opened, closed, epoch } => {
-                    self.watch(opened);
-                    for listener in closed {
+                Command::Changed { changes, epoch } => {
+                    self.watch(changes.opened);
+                    for listener in changes.closed {
                         self.gate.close(listener, &mut self.cx);
                     }
+                    self.check(changes.checked, changes.joined);
                     self.control.applied(epoch);
+                }
+                Command::Findings(findings) => {
+                    for finding in findings {
+                        self.take_finding(&finding);
+                    }
                 }
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
@@ -450,6 +491,35 @@ impl Worker {
                     self.control.counted(number, counts);
                 }
             }
+        }
+    }
+
+    /// What is checked has changed.
+    fn check(&mut self, checked: Vec<Key>, joined: Vec<(Key, Box<str>)>) {
+        let Some(probes) = &mut self.probes else { return };
+        for cluster in checked {
+            probes.reschedule(cluster, &self.cx);
+        }
+        for (cluster, backend) in joined {
+            probes.greet(cluster, backend);
+        }
+    }
+
+    fn take_finding(&mut self, finding: &Finding) {
+        let BackendId { cluster, id } = &finding.backend;
+        let Some(key) = self.cx.tables.by_id.get(cluster).copied() else { return };
+        self.cx.checked(key, id, finding.healthy);
+        if let Some(probes) = &mut self.probes {
+            probes.remember(key, id, finding.healthy);
+        }
+    }
+
+    /// Moves health checks on; everybody is told of verdicts by main.
+    fn probe(&mut self) {
+        let Some(probes) = self.probes.as_mut().filter(|_| !self.cx.draining()) else { return };
+        for judged in probes.turn(&mut self.cx) {
+            self.cx.checked(judged.cluster, &judged.backend, judged.healthy);
+            self.cx.tell_finding(&judged);
         }
     }
 
@@ -485,46 +555,11 @@ impl Worker {
         }
     }
 
-    /// Stops accepting once the queues are empty; idle sessions close, others finish first.
-    fn drain(&mut self, deadline: std::time::Duration) {
-        if self.cx.draining() {
-            return;
-        }
-        self.control.hide();
-        self.cx.drain_until = Some(self.cx.now + deadline);
-        self.cx.drain_datagrams();
-        self.cx.observe.drain_began(self.sessions.len() + self.cx.udp.len(), deadline);
+    /// Has every session look at what has changed.
+    pub(crate) fn queue_all(&mut self) {
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.queue(key);
         }
-        self.accept();
-    }
-
-    fn listeners_closed(&self) -> bool {
-        self.cx.tables.listeners.iter().all(|(_, listener)| listener.sockets.is_empty())
-    }
-
-    fn is_over(&self) -> bool {
-        let Some(until) = self.cx.drain_until else { return false };
-        let closed = self.listeners_closed();
-        until <= self.cx.now || (closed && self.is_idle())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.sessions.is_empty() && self.gate.len() == 0 && self.cx.udp.len() == 0
-    }
-
-    /// The drain is over: cuts what is left and says so.
-    fn leave(mut self) -> ExitCode {
-        let cut = self.sessions.len() + self.cx.cut_flows();
-        let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.settle(key, false);
-        }
-        self.cx.observe.drain_ended(cut);
-        self.control.drained(cut);
-        self.cx.observe.finish();
-        ExitCode::SUCCESS
     }
 }

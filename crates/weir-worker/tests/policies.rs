@@ -214,3 +214,30 @@ fn an_edit_of_the_framing_is_refused_and_nothing_changes() {
     let (head, _) = forwarded(&proxy, &back, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(!head.contains("Transfer-Encoding"), "{head}");
 }
+
+#[test]
+fn a_client_stays_with_the_backend_of_its_key() {
+    use weir_control::state::{Affinity, LoadBalancing};
+    for policy in [LoadBalancing::Rendezvous, LoadBalancing::Maglev] {
+        let sides: Vec<_> = std::iter::repeat_with(Backside::new).take(4).collect();
+        let addresses: Vec<_> = sides.iter().map(|side| side.address).collect();
+        let proxy = Proxy::changed(&addresses, |state, _| {
+            let app = state.clusters.get_mut("app").expect("there is one");
+            app.load_balancing = policy;
+            app.affinity = Affinity::Field("X-Tenant".into());
+        });
+        let all: Vec<_> = sides.iter().collect();
+        let ask = |tenant: u32| {
+            let mut client = proxy.connect();
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\nx-tenant: t{tenant}\r\n\r\n");
+            client.send(&head);
+            let (side, mut peer) = Backside::accept_any(&all);
+            peer.head();
+            side
+        };
+        let first: Vec<_> = (0..20).map(ask).collect();
+        let again: Vec<_> = (0..20).map(ask).collect();
+        assert_eq!(first, again, "{policy:?}");
+        assert!(first.iter().any(|side| *side != first[0]), "{policy:?}: {first:?}");
+    }
+}

@@ -183,12 +183,14 @@ fn clients_of_tls_are_told_apart_by_name_and_protocol() {
         serve(state, at, "one", ("one.example", None), sides[1].address);
         serve(state, at, "wild", ("*.wild.example", None), sides[2].address);
         serve(state, at, "one-h2", ("one.example", Some("h2")), sides[3].address);
+        serve(state, at, "two", ("two.example", Some("http/1.1")), sides[1].address);
         serve(state, at, "mail", ("*", Some("imap")), sides[4].address);
     });
     let cases = [
         (hello("one.example", &[]), 1),
         (hello("ONE.example", &["http/1.1"]), 1),
         (hello("one.example", &["http/1.1", "h2"]), 3),
+        (hello("two.example", &["h2", "http/1.1"]), 1),
         (hello("a.wild.example", &[]), 2),
         (hello("other.example", &["imap"]), 4),
         (hello("other.example", &[]), 0),

@@ -9,7 +9,9 @@ use harness::{PATIENCE, Proxy, backend, cluster, limits, settings, state};
 use weir_base::Endpoint;
 use weir_control::change::state_hash;
 use weir_control::order::{Object, Order};
-use weir_control::state::{Affinity, Cluster, ProxyDatagrams, State, UdpListener, UdpRules};
+use weir_control::state::{
+    Cluster, ProxyDatagrams, State, UdpAffinity as Affinity, UdpListener, UdpRules,
+};
 use weir_l4::proxy::{Origin, Parsed, Transport, parse};
 
 /// One end of a scripted conversation.

@@ -10,7 +10,7 @@ use weir_control::config::{self, ControlSettings};
 
 use crate::commands::start::refused;
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{print, print_error};
 use crate::show;
 
 /// What they are called in help texts.
@@ -73,6 +73,16 @@ impl Console {
     /// Asks and waits.
     pub(crate) fn ask(&mut self, request: RequestType) -> Result<Answer, Failure> {
         Ok(self.client.request(request)?)
+    }
+
+    /// Asks and waits; people are told how far it is.
+    pub(crate) fn ask_with_progress(&mut self, request: RequestType) -> Result<Answer, Failure> {
+        let json = self.json;
+        Ok(self.client.request_with(request, |progress| {
+            if !json {
+                print_error(&show::progress(&progress.message));
+            }
+        })?)
     }
 
     /// Asks, waits and says what to print.

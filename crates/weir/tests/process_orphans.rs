@@ -98,7 +98,7 @@ fn workers_that_were_found_are_led_like_any_other() {
     assert_eq!(now[1], workers[1]);
     assert!(!places(&installed).contains(&name));
     // Another image of main has them, too.
-    good(&installed.proxy, &["upgrade"]);
+    good(&installed.proxy, &["upgrade", "--main"]);
     assert_eq!(pids(&installed.proxy), now);
     kill(workers[1]);
     installed.proxy.main.line_with("has taken over");
@@ -239,7 +239,7 @@ fn the_service_manager_is_told_of_every_main() {
     let mut start = command(&installed.proxy.config);
     installed.proxy.main = Process::spawn(start.env("NOTIFY_SOCKET", &manager));
     assert_eq!(told(), "READY=1");
-    good(&installed.proxy, &["upgrade"]);
+    good(&installed.proxy, &["upgrade", "--main"]);
     assert_eq!(told(), format!("MAINPID={}", installed.proxy.main.pid()));
     assert_eq!(told(), "READY=1");
     installed.proxy.main.signal(Signal::TERM);
@@ -287,7 +287,7 @@ fn sockets_that_there_is_no_slot_for_are_lent_once() {
     };
     let before = listening(worker);
     for _ in 0..3 {
-        good(&installed.proxy, &["upgrade"]);
+        good(&installed.proxy, &["upgrade", "--main"]);
         every_socket_is_served(&installed);
         installed.kill_main();
         installed.start_main();
@@ -642,6 +642,6 @@ fn main_is_killed_when_the_other_program_has_its_place() {
     assert_eq!(pids(&installed.proxy), workers);
     traffic.finish();
     goes_on(&installed.proxy);
-    good(&installed.proxy, &["upgrade"]);
-    assert!(bad(&installed.proxy, &["upgrade", "--worker", "0"]).contains("Request failed"));
+    good(&installed.proxy, &["upgrade", "--main"]);
+    assert!(bad(&installed.proxy, &["upgrade", "--worker", "9"]).contains("no worker 9"));
 }

@@ -15,7 +15,8 @@ use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal, state};
 use weir_testkit::resources::open_files;
 
-const UPGRADE: [&str; 1] = ["upgrade"];
+/// Workers are another matter.
+const UPGRADE: [&str; 2] = ["upgrade", "--main"];
 
 /// What main executes.
 fn image(pid: i32) -> u64 {

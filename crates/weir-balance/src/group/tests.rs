@@ -123,3 +123,77 @@ fn a_full_group_refuses() {
     group.remove("8");
     assert_eq!(group.upsert(spec("one more")), Ok(()));
 }
+
+const EJECTION: EjectionRules =
+    EjectionRules { consecutive: 3, base: Duration::from_secs(10), most_percent: 50 };
+
+fn picked(group: &mut Group, now: Instant) -> String {
+    let pick = group.pick(now, &mut || 0, &[]).expect("somebody");
+    group.spec(pick.key).expect("there").id.to_string()
+}
+
+fn shares(group: &mut Group, now: Instant) -> [usize; 2] {
+    let picks: Vec<_> = (0..1600).map(|_| picked(group, now)).collect();
+    // To the nearest hundred: whose turn is first does not matter.
+    ["a", "b"].map(|id| (picks.iter().filter(|pick| *pick == id).count() + 50) / 100 * 100)
+}
+
+#[test]
+fn who_joins_a_checked_group_has_to_pass_a_check() {
+    let mut group = group(&["a"]);
+    let slow_start = Duration::from_secs(16);
+    group.set_rules(Rules { checked: true, slow_start, ejection: None });
+    group.upsert(spec("b")).expect("room");
+    assert_eq!(shares(&mut group, at(1)), [1600, 0], "one in use is presumed healthy");
+    assert_eq!(group.handle_check("b", true, at(1)), None, "it was never down");
+    let [_, slow] = shares(&mut group, at(1));
+    assert_eq!(slow, 200, "an eighth of the other's share");
+    assert_eq!(shares(&mut group, at(20)), [800, 800]);
+    let down = Some(Transition::BackendDown { last: false });
+    assert_eq!(group.handle_check("b", false, at(21)), down);
+    assert_eq!(group.handle_check("b", false, at(22)), None);
+    assert_eq!(shares(&mut group, at(1000)), [1600, 0]);
+    let last = Some(Transition::BackendDown { last: true });
+    assert_eq!(group.handle_check("a", false, at(1000)), last);
+    assert_eq!(shares(&mut group, at(1000)), [800, 800], "better any than none");
+    let first = Some(Transition::BackendUp { first: true });
+    assert_eq!(group.handle_check("a", true, at(1001)), first);
+    assert_eq!(shares(&mut group, at(2000)), [1600, 0]);
+}
+
+#[test]
+fn where_nobody_has_passed_yet_everybody_is_tried() {
+    let mut group = Group::new(LoadBalancing::RoundRobin, LoadMetric::Connections);
+    group.set_rules(Rules { checked: true, ..Rules::default() });
+    for id in ["a", "b"] {
+        group.upsert(spec(id)).expect("room");
+    }
+    assert_eq!(shares(&mut group, at(1)), [800, 800]);
+    group.handle_check("b", false, at(1));
+    assert_eq!(shares(&mut group, at(1)), [1600, 0]);
+}
+
+#[test]
+fn bad_outcomes_in_a_row_eject_for_longer_each_time() {
+    let mut group = group(&["a", "b"]);
+    let (a, b) = (key(&group, "a"), key(&group, "b"));
+    group.set_rules(Rules { ejection: Some(EJECTION), ..Rules::default() });
+    let bad = |group: &mut Group, key, second| group.handle_outcome(key, false, at(second));
+    for good in [false, false, true, false, false] {
+        assert_eq!(group.handle_outcome(a, good, at(1)), None, "not three in a row");
+    }
+    let down = Some(Transition::BackendDown { last: false });
+    assert_eq!(bad(&mut group, a, 1), down);
+    assert_eq!(bad(&mut group, a, 2), None, "what was under way");
+    assert_eq!(group.handle_outcome(a, true, at(2)), None);
+    assert_eq!(shares(&mut group, at(10)), [0, 1600]);
+    assert_eq!(shares(&mut group, at(11)), [800, 800]);
+    assert_eq!(bad(&mut group, a, 11), None, "it counts as down already");
+    assert_eq!(shares(&mut group, at(30)), [0, 1600], "for twenty seconds now");
+    for _ in 0..9 {
+        assert_eq!(bad(&mut group, b, 30), None, "half of the group is the most");
+    }
+    let up = Some(Transition::BackendUp { first: false });
+    assert_eq!(group.handle_outcome(a, true, at(31)), up);
+    assert_eq!(bad(&mut group, b, 31), down, "now it can be spared");
+}

@@ -1,5 +1,7 @@
 //! How each policy spreads requests. Seeds are fixed, so the bounds cannot be missed by chance.
 
+use std::time::Duration;
+
 use crate::{at, key, spec, weighted};
 use fastrand::Rng;
 use weir_balance::{Group, LoadBalancing, LoadMetric, Pick, Spec};
@@ -130,6 +132,51 @@ fn requests_and_connect_times_are_metrics_of_their_own() {
     group.set_policy(LoadBalancing::LeastLoaded, LoadMetric::ConnectionTime);
     group.handle_connect_success(second, at(0), at(3));
     assert_eq!(shares(&mut group, 4), [4, 0]);
+}
+
+#[test]
+fn slow_responses_count_at_once_and_are_forgotten() {
+    let mut group = weighted(LoadBalancing::PowerOfTwo, &[100; 3]);
+    group.set_policy(LoadBalancing::PowerOfTwo, LoadMetric::ResponseTime);
+    let mut rng = Rng::with_seed(6);
+    let mut took = [1_000, 1_000, 1_000];
+    let mut counts = |group: &mut Group, took: &[u64; 3], from: u64| {
+        let mut counts = [0; 3];
+        for request in 0..3_000 {
+            let now = Instant::from_micros(from + request * 10_000);
+            let (id, pick) = pick(group, &mut rng, now);
+            group.request_started(pick.key);
+            group.handle_response_time(pick.key, Duration::from_micros(took[id]), now);
+            group.request_finished(pick.key);
+            counts[id] += 1;
+        }
+        counts
+    };
+    let even = counts(&mut group, &took, 0);
+    assert!(even.iter().all(|count| (700..1_300).contains(count)), "{even:?}");
+    took[1] = 50_000;
+    let slow = counts(&mut group, &took, 30_000_000);
+    assert!(slow[1] < 30, "{slow:?}");
+    took[1] = 1_000;
+    let again = counts(&mut group, &took, 360_000_000);
+    assert!(again[1] > 700, "tried again once the peak has faded: {again:?}");
+}
+
+#[test]
+fn requests_in_flight_make_a_fast_backend_slow() {
+    let mut group = weighted(LoadBalancing::LeastLoaded, &[100, 100]);
+    group.set_policy(LoadBalancing::LeastLoaded, LoadMetric::ResponseTime);
+    let (first, second) = (key(&group, "0"), key(&group, "1"));
+    group.handle_response_time(first, Duration::from_micros(999), at(0));
+    group.handle_response_time(second, Duration::from_micros(2_999), at(0));
+    let ids: Vec<_> = (0..8)
+        .map(|_| {
+            let (id, pick) = pick(&mut group, &mut Rng::with_seed(0), at(0));
+            group.request_started(pick.key);
+            id
+        })
+        .collect();
+    assert_eq!(ids.iter().filter(|id| **id == 0).count(), 6, "three to one: {ids:?}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Picking, as the worker uses it: who gets a request.
 
 mod distribution;
+mod keyed;
 mod model;
+mod speed;
 mod sticky;
 
 use weir_balance::{BackendKey, Group, LoadBalancing, LoadMetric, Spec};

@@ -179,7 +179,8 @@ impl World {
     fn pick(&mut self, tried: &[u8]) {
         let tried: Vec<_> = tried.iter().filter_map(|id| Some(self.known(*id)?.key)).collect();
         let (eligible, fail_open) = self.eligible(&tried);
-        let pick = self.group.pick(self.now, &mut || self.rng.u64(..), &tried);
+        let hash = self.rng.u64(..);
+        let pick = self.group.pick_by_hash(self.now, hash, &mut || self.rng.u64(..), &tried);
         assert_eq!(pick.is_none(), eligible.is_empty());
         let Some(pick) = pick else { return };
         assert!(eligible.contains(&pick.key), "{pick:?} is not one of {eligible:?}");
@@ -215,6 +216,8 @@ proptest! {
             Just(LoadBalancing::Random),
             Just(LoadBalancing::LeastLoaded),
             Just(LoadBalancing::PowerOfTwo),
+            Just(LoadBalancing::Rendezvous),
+            Just(LoadBalancing::Maglev),
         ],
         steps in proptest::collection::vec(step(), 1..120),
     ) {

@@ -1,7 +1,8 @@
 //! The orders that turn one state into another and touch nothing else.
 //!
 //! Invariant: what an order takes along (frontends and certificates of a listener, backends of a
-//! cluster) and the new state still has is declared again.
+//! cluster) and the new state still has is declared again; no frontend is on a listener that
+//! carries something else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -58,11 +59,22 @@ impl Between<'_> {
         self.old.listeners.contains_key(address) && !self.new.listeners.contains_key(address)
     }
 
+    /// This listener stays, and carries something else: a frontend of what it carried means nothing
+    /// there, be it written the same.
+    fn changes_hands(&self, address: &SocketAddr) -> bool {
+        let carries = |state: &State| state.listeners.get(address).map(|l| l.carries);
+        matches!((carries(self.old), carries(self.new)), (Some(old), Some(new)) if old != new)
+    }
+
     /// Frontends that an order of their own removes.
     fn frontends_gone(&self) -> impl Iterator<Item = FrontendId> {
         let alone = self.old.frontends.iter().filter(|f| !self.drops_listener(&f.address));
         let ids = alone.map(Frontend::id);
-        ids.filter(|id| self.new.frontends.get(id).is_none() || self.moved.contains(id))
+        ids.filter(|id| {
+            self.new.frontends.get(id).is_none()
+                || self.moved.contains(id)
+                || self.changes_hands(&id.address)
+        })
     }
 
     /// Certificates that an order of their own removes.
@@ -96,6 +108,7 @@ impl Between<'_> {
         self.old.frontends.get(&id) == Some(frontend)
             && !self.drops_listener(&id.address)
             && !self.moved.contains(&id)
+            && !self.changes_hands(&id.address)
     }
 }
 

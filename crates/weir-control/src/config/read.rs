@@ -49,6 +49,14 @@ impl<'a> Reader<'a> {
         self.table.contains_key(key)
     }
 
+    /// A flag that says what holds without it: not this.
+    pub(super) fn asks_nothing(&self, key: &str) -> bool {
+        let nothing = Scalar::Flag(false);
+        let default = self.section.key(key).map(|key| key.without);
+        matches!(default, Some(Without::Default(value)) if value == nothing)
+            && self.found(key).and_then(scalar) == Some(nothing)
+    }
+
     /// The value of a key that has a default.
     pub(super) fn value<T: FromScalar<'a> + Default>(&self, key: &str) -> T {
         self.read(key).unwrap_or_default()

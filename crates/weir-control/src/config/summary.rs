@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use weir_tls::certificate::{day, describe};
 
 use super::Checked;
-use crate::state::{Backend, ClientAuth, Cluster, Frontend, Listener, ListenerTls, LoadBalancing};
-use crate::state::{PathRule, Position, Redirect, State, TlsVersion};
+use crate::state::{
+    Backend, Carries, ClientAuth, Cluster, Frontend, Listener, ListenerTls, LoadBalancing,
+    PathRule, Position, ProxyMode, Redirect, State, TlsVersion,
+};
 
 pub(super) fn summary(checked: &Checked) -> String {
     let mut text = String::new();
@@ -26,7 +28,8 @@ fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
         if let Some(tls) = &listener.tls {
             writeln!(text, "  {}", tls_of(state, listener.address, tls))?;
         }
-        write_routes(text, routes.get(&listener.address).map_or(&[], Vec::as_slice))?;
+        let pattern = if listener.is_tcp() { tcp_pattern } else { pattern };
+        write_routes(text, routes.get(&listener.address).map_or(&[], Vec::as_slice), pattern)?;
     }
     let backends = group(state.backends.iter(), |backend| backend.cluster.as_str());
     for cluster in state.clusters.values() {
@@ -61,8 +64,13 @@ fn plural(count: usize, noun: &str) -> String {
 
 fn write_listener(text: &mut String, listener: &Listener) -> fmt::Result {
     let inactive = if listener.active { "" } else { "  (not accepting)" };
-    let scheme = if listener.tls.is_some() { "https" } else { "http" };
-    writeln!(text, "{scheme}://{}{inactive}", listener.address)
+    let scheme = match listener.carries {
+        Carries::Tcp => "tcp",
+        Carries::Http if listener.tls.is_some() => "https",
+        Carries::Http => "http",
+    };
+    let proxied = if listener.expect_proxy { "  (behind the PROXY protocol)" } else { "" };
+    writeln!(text, "{scheme}://{}{proxied}{inactive}", listener.address)
 }
 
 /// What TLS of a listener comes to: `TLS 1.2 and 1.3, 2 certificates (until 2027-01-31)`.
@@ -90,7 +98,11 @@ fn tls_of(state: &State, address: SocketAddr, tls: &ListenerTls) -> String {
     parts.join(", ")
 }
 
-fn write_routes(text: &mut String, routes: &[&Frontend]) -> fmt::Result {
+fn write_routes(
+    text: &mut String,
+    routes: &[&Frontend],
+    pattern: fn(&Frontend) -> String,
+) -> fmt::Result {
     let mut routes = routes.to_vec();
     routes.sort_by_cached_key(|frontend| precedence(frontend));
     let lines = routes.iter().map(|frontend| (pattern(frontend), target(frontend)));
@@ -105,7 +117,14 @@ fn write_cluster(text: &mut String, cluster: &Cluster, backends: &[&Backend]) ->
         Some(tls) if tls.verify => ", TLS",
         Some(_) => ", TLS without verification",
     };
-    writeln!(text, "cluster {}: {}{sticky}{tls}", cluster.id, policy(cluster.load_balancing))?;
+    let proxy = match cluster.proxy {
+        None => "",
+        Some(ProxyMode::Expect) => ", PROXY protocol of clients read",
+        Some(ProxyMode::Send) => ", PROXY protocol sent",
+        Some(ProxyMode::Relay) => ", PROXY protocol of clients sent on",
+    };
+    let policy = policy(cluster.load_balancing);
+    writeln!(text, "cluster {}: {policy}{sticky}{tls}{proxy}", cluster.id)?;
     let lines = backends.iter().map(|backend| {
         let backup = if backend.backup { ", backup" } else { "" };
         [
@@ -170,6 +189,12 @@ fn pattern(frontend: &Frontend) -> String {
     }
 }
 
+/// The server that clients ask for, and the protocol that they offer.
+fn tcp_pattern(frontend: &Frontend) -> String {
+    let protocol = frontend.method.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{}{protocol}", frontend.hostname)
+}
+
 /// What becomes of a request.
 fn target(frontend: &Frontend) -> String {
     let redirect = match frontend.redirect {
@@ -189,5 +214,7 @@ fn policy(policy: LoadBalancing) -> &'static str {
         LoadBalancing::Random => "random",
         LoadBalancing::LeastLoaded => "least loaded",
         LoadBalancing::PowerOfTwo => "power of two",
+        LoadBalancing::Rendezvous => "rendezvous hashing",
+        LoadBalancing::Maglev => "Maglev hashing",
     }
 }

@@ -3,6 +3,7 @@
 mod documents;
 mod mistakes;
 mod resolved;
+mod tcp;
 mod tls;
 
 use std::path::Path;
@@ -20,6 +21,30 @@ address = "127.0.0.1:8080"
 protocol = "http"
 frontends = [{ address = "127.0.0.1:8080", hostname = "Example.ORG", path = "/a" }]
 backends = [{ address = "127.0.0.1:9000" }]
+"#;
+
+const TCP: &str = r#"
+[[listeners]]
+protocol = "tcp"
+address = "127.0.0.1:5432"
+expect_proxy = true
+front_timeout = 7
+sni_preread_timeout = 2
+sni_preread_max_bytes = 2048
+
+[clusters.db]
+protocol = "tcp"
+send_proxy = true
+backends = [{ address = "127.0.0.1:9000" }]
+
+[[clusters.db.frontends]]
+address = "127.0.0.1:5432"
+sni = "DB.Example."
+alpn = ["h2", "postgresql"]
+tags = { team = "data" }
+
+[[clusters.db.frontends]]
+address = "127.0.0.1:5432"
 "#;
 
 /// A file that is accepted.

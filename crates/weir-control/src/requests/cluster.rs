@@ -1,5 +1,7 @@
 //! Clusters and their backends.
 
+use std::time::Duration;
+
 use weir_proto::{
     AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
     LoadBalancingParams, LoadMetric as Metric, ProxyProtocolConfig, RemoveBackend,
@@ -7,12 +9,13 @@ use weir_proto::{
 
 use weir_tls::certificate::{certificate_pem, key_pem};
 
+use super::health::{ejection, ejection_config, health_check, health_config};
 use super::{Keys, Refusal, address, certificate, https, port};
 use crate::check;
 use crate::order::Order;
 use crate::state::{
-    Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing, LoadMetric,
-    ProxyMode, State,
+    Affinity, Answers, Backend, BackendId, BackendTls, Cluster, Identity, LoadBalancing,
+    LoadMetric, ProxyMode, State,
 };
 
 /// Weight of a backend that is given none.
@@ -47,8 +50,12 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
+        affinity: check::affinity(config.affinity_header.clone(), config.affinity_cookie.clone())?,
         proxy: proxy(config.proxy_protocol)?,
         udp: None,
+        health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
+        ejection: config.ejection.as_ref().map(ejection).transpose()?,
+        slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
@@ -104,11 +111,8 @@ fn load_balancing(number: i32) -> Result<LoadBalancing, Refusal> {
         Ok(LoadBalancingAlgorithms::Random) => LoadBalancing::Random,
         Ok(LoadBalancingAlgorithms::LeastLoaded) => LoadBalancing::LeastLoaded,
         Ok(LoadBalancingAlgorithms::PowerOfTwo) => LoadBalancing::PowerOfTwo,
-        Ok(LoadBalancingAlgorithms::Hrw | LoadBalancingAlgorithms::Maglev) => {
-            return Err("HRW and MAGLEV are for UDP, which this version does not proxy: choose \
-                        ROUND_ROBIN, RANDOM, LEAST_LOADED or POWER_OF_TWO"
-                .into());
-        }
+        Ok(LoadBalancingAlgorithms::Hrw) => LoadBalancing::Rendezvous,
+        Ok(LoadBalancingAlgorithms::Maglev) => LoadBalancing::Maglev,
         Err(_) => return Err("the load-balancing policy has no known number".into()),
     })
 }
@@ -118,17 +122,15 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
         None | Some(Ok(Metric::Connections)) => Ok(LoadMetric::Connections),
         Some(Ok(Metric::Requests)) => Ok(LoadMetric::Requests),
         Some(Ok(Metric::ConnectionTime)) => Ok(LoadMetric::ConnectionTime),
+        Some(Ok(Metric::ResponseTime)) => Ok(LoadMetric::ResponseTime),
         Some(Err(_)) => Err("the load metric has no known number".into()),
     }
 }
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
-        (config.health_check.is_some(), "active health checks"),
         (config.udp.is_some(), "UDP"),
         (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
-        (config.affinity_header.is_some(), "affinity by header"),
-        (config.affinity_cookie.is_some(), "affinity by a cookie of the backend"),
         (config.shard_percent.is_some() || config.shard_mode.is_some(), "shards"),
         (config.shard_min_backends.is_some(), "shards"),
         (config.max_connection_attempts.is_some(), "another number of connection attempts"),
@@ -221,11 +223,14 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         LoadBalancing::Random => LoadBalancingAlgorithms::Random,
         LoadBalancing::LeastLoaded => LoadBalancingAlgorithms::LeastLoaded,
         LoadBalancing::PowerOfTwo => LoadBalancingAlgorithms::PowerOfTwo,
+        LoadBalancing::Rendezvous => LoadBalancingAlgorithms::Hrw,
+        LoadBalancing::Maglev => LoadBalancingAlgorithms::Maglev,
     };
     let load_metric = match cluster.load_metric {
         LoadMetric::Connections => Metric::Connections,
         LoadMetric::Requests => Metric::Requests,
         LoadMetric::ConnectionTime => Metric::ConnectionTime,
+        LoadMetric::ResponseTime => Metric::ResponseTime,
     };
     let proxy = cluster.proxy.map(|mode| match mode {
         ProxyMode::Expect => ProxyProtocolConfig::ExpectHeader,
@@ -248,6 +253,17 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
         http2: Some(cluster.http2),
         tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),
+        affinity_header: match &cluster.affinity {
+            Affinity::Field(name) => Some(name.clone()),
+            _ => None,
+        },
+        affinity_cookie: match &cluster.affinity {
+            Affinity::Cookie(name) => Some(name.clone()),
+            _ => None,
+        },
+        health_check: cluster.health.as_deref().map(health_config),
+        ejection: cluster.ejection.as_ref().map(ejection_config),
+        slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
         ..Config::default()
     }
 }

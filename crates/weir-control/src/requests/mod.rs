@@ -7,6 +7,7 @@
 mod certificate;
 mod cluster;
 mod frontend;
+mod health;
 mod https;
 mod listener;
 pub mod query;
@@ -15,6 +16,8 @@ mod tcp_listener;
 
 #[cfg(test)]
 mod tests;
+
+pub use health::health_checks;
 
 use std::net::SocketAddr;
 
@@ -93,6 +96,8 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::RemoveHttpsFrontend(config) => frontend::remove(state, config, Kind::Https)?,
         R::AddTcpFrontend(config) => tcp_frontend::add(state, config)?,
         R::RemoveTcpFrontend(config) => tcp_frontend::remove(state, config)?,
+        R::SetHealthCheck(wanted) => health::set(state, wanted)?,
+        R::RemoveHealthCheck(cluster) => health::remove(state, cluster)?,
         R::AddCertificate(wanted) => certificate::add(state, wanted)?,
         R::ReplaceCertificate(wanted) => certificate::replace(state, wanted)?,
         R::RemoveCertificate(wanted) => certificate::remove(state, wanted)?,
@@ -122,9 +127,8 @@ fn missing(request: &RequestType) -> Option<&'static str> {
             "a frontend cannot close silently in this version: leave its cluster out to deny"
         }
         R::AddUnixBackend(_) => "backends on unix sockets are not reached by this version",
-        R::SetHealthCheck(_) | R::RemoveHealthCheck(_) | R::SetProtectedHealthCheck(_) => {
-            "active health checks are not carried out by this version: broken backends are found \
-             by their connections"
+        R::SetProtectedHealthCheck(_) => {
+            "a health check cannot have header fields in this version: use SetHealthCheck"
         }
         _ => return None,
     })

@@ -132,17 +132,15 @@ fn a_patch_changes_what_it_names() {
 #[test]
 fn what_cannot_be_carried_out_is_refused_with_a_sentence() {
     let state = State::default();
-    let hrw = Cluster { load_balancing: 4, ..cluster() };
     let heavy = AddBackend {
         load_balancing_parameters: Some(weir_proto::LoadBalancingParams { weight: 256 }),
         ..backend()
     };
     for request in [
-        RequestType::AddCluster(hrw),
         RequestType::AddCluster(Cluster::default()),
         RequestType::AddBackend(heavy),
         RequestType::AddUdpFrontend(RequestUdpFrontend::default()),
-        RequestType::RemoveHealthCheck("app".into()),
+        RequestType::RemoveHealthCheck("nobody".into()),
     ] {
         let refusal = orders(&state, &request).expect_err("refused").to_string();
         assert!(refusal.contains(' '), "{refusal}");

@@ -6,6 +6,7 @@
 //! cluster.
 
 mod h2;
+mod health;
 mod tcp;
 mod tls;
 mod udp;
@@ -15,18 +16,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-pub use weir_balance::{LoadBalancing, LoadMetric};
+pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use h2::{H2, H2Key};
+pub use health::{HealthCheck, Probe};
 pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
 };
 pub use udp::{
-    Affinity, DATAGRAM_BYTES, LONGEST_DATAGRAM, ProxyDatagrams, UdpListener, UdpRules,
+    DATAGRAM_BYTES, LONGEST_DATAGRAM, ProxyDatagrams, UdpAffinity, UdpListener, UdpRules,
 };
 pub use weir_route::{PathRule, Position};
 
@@ -122,6 +124,18 @@ impl Listener {
 /// Bytes of a ClientHello that are looked at when nothing else is said.
 pub const HELLO_BYTES: u32 = 16_384;
 
+/// What a client is known by where a policy goes by a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Affinity {
+    /// Its address.
+    #[default]
+    SourceIp,
+    /// The value of this field; without it, its address.
+    Field(String),
+    /// The value of this cookie; without it, its address.
+    Cookie(String),
+}
+
 /// A group of backends that serve the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -155,6 +169,14 @@ pub struct Cluster {
     pub proxy: Option<ProxyMode>,
     /// What holds for its datagrams, where something was said.
     pub udp: Option<Box<UdpRules>>,
+    /// What clients are told apart by, for policies that go by a key.
+    pub affinity: Affinity,
+    /// How its backends are checked.
+    pub health: Option<Box<HealthCheck>>,
+    /// When its backends are ejected for the outcome of requests.
+    pub ejection: Option<EjectionRules>,
+    /// How long a backend that comes back takes to get its whole share.
+    pub slow_start: Duration,
 }
 
 /// What a matched frontend does instead of forwarding.

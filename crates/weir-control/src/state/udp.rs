@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-pub use weir_l4::flows::Affinity;
+pub use weir_l4::flows::Affinity as UdpAffinity;
 
 /// An address at which datagrams are taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl UdpListener {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UdpRules {
     /// What makes datagrams of a listener belong together.
-    pub affinity: Affinity,
+    pub affinity: UdpAffinity,
     /// A flow is over after so many datagrams of the client. 0: any number.
     pub requests: u32,
     /// A flow is over after so many datagrams of the backend. 0: any number.

@@ -52,6 +52,13 @@ pub enum Cause {
     Front(FrontFailure),
 }
 
+impl BackFailure {
+    /// Whether it is the backend's doing, and not a lack of ours.
+    pub const fn speaks_of_backend(self) -> bool {
+        !matches!(self, Self::NoBackend | Self::NoRoom | Self::NoProtocol)
+    }
+}
+
 impl Cause {
     /// The word for the message field of the access log.
     pub const fn word(self) -> &'static str {

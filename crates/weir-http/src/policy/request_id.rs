@@ -22,6 +22,11 @@ impl RequestId {
         Self(text)
     }
 
+    /// Of a text that was one's before.
+    pub fn of_text(text: [u8; 26]) -> Self {
+        Self(text)
+    }
+
     /// The text.
     pub fn as_bytes(&self) -> &[u8; 26] {
         &self.0

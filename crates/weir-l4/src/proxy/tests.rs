@@ -103,6 +103,40 @@ fn a_binary_header_of_somebody_else_is_understood() {
     assert_eq!(kinds, [kind::CRC32C, 0xea, kind::NOOP]);
 }
 
+/// What HAProxy 2.6 sent; the fuzz target starts from it.
+macro_rules! captured {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../fuzz/corpus/l4_proxy/", $name))
+    };
+}
+
+#[test]
+fn haproxy_is_understood_and_relayed_byte_for_byte() {
+    let plain = captured!("haproxy-v2");
+    let found = header(plain);
+    assert_eq!(&plain[found.len..], b"hello");
+    assert_eq!(found.origin, inet(Transport::Stream, "127.0.0.1:47320", "127.0.0.1:52783"));
+    let id = found.tlvs(plain).first(kind::UNIQUE_ID);
+    assert_eq!(id, Some(&b"9390ffd9-df5d-44e1-8919-09d075fff90b"[..]));
+    let line = captured!("haproxy-v1");
+    assert_eq!(&line[header(line).len..], b"hello");
+
+    let tls = captured!("haproxy-v2-tls");
+    let tlvs = header(tls).tlvs(tls);
+    assert_eq!(tlvs.first(kind::AUTHORITY), Some(&b"a.example"[..]));
+    assert_eq!(tlvs.first(kind::ALPN), Some(&b"h2"[..]));
+    let Some(Value::Ssl(ssl)) = tlvs.map(Tlv::parse).last() else { panic!("{tls:?}") };
+    assert!(ssl.tls && !ssl.certificate && !ssl.verified);
+    assert_eq!(ssl.fields.first(kind::SSL_CIPHER), Some(&b"TLS_AES_256_GCM_SHA384"[..]));
+
+    for bytes in [&plain[..], &tls[..]] {
+        let mut out = Vec::new();
+        let found = header(bytes);
+        Encoder::relay(&mut out, &found, bytes).finish().expect("short");
+        assert_eq!(out, bytes[..found.len]);
+    }
+}
+
 #[test]
 fn a_local_header_is_discarded_whatever_it_holds() {
     let bytes = v2(0x20, 0xff, b"\x03\0");

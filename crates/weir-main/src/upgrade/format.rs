@@ -15,16 +15,19 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel;
+use weir_control::channel::{self, Finding};
 use weir_control::packed::{FORMAT, pack, unpack};
 use weir_control::state::State;
 use weir_tls::TicketKey;
 
 use crate::Plan;
 use crate::control::{Asker, HandedControl};
+use crate::headcount::Resize;
 use crate::slot::HandedSlot;
 use crate::sockets::HandedGroup;
+use crate::succession::HandedLeaving;
 use crate::supervise::Supervisor;
+use crate::suspects::HandedSuspects;
 use crate::worker_process::HandedWorker;
 
 /// Of the document.
@@ -60,10 +63,21 @@ pub(super) struct Handover {
     pub(super) hash: u64,
     pub(super) sockets: Vec<HandedGroup>,
     pub(super) slots: Vec<HandedSlot>,
+    /// Workers that finish.
+    #[serde(default)]
+    pub(super) leaving: Vec<HandedLeaving>,
+    #[serde(default)]
+    pub(super) suspects: HandedSuspects,
     /// Who accepts from sockets that there is no slot for.
-    pub(super) spare_host: Option<i32>,
+    #[serde(default)]
+    pub(super) spare_hosts: BTreeMap<u16, i32>,
+    #[serde(default)]
+    pub(super) resize: Option<Resize>,
     pub(super) control: Option<HandedControl>,
     pub(super) ticket_keys: Vec<TicketKey>,
+    /// What health checks found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) findings: Vec<Finding>,
     pub(super) counts: BTreeMap<String, i32>,
     /// Number of the last question to workers.
     pub(super) asked: u64,
@@ -92,9 +106,13 @@ impl Handover {
             hash: main.hash.value(),
             sockets: main.sockets.hand_over(),
             slots: main.slots.iter().map(|slot| slot.hand_over(now)).collect(),
-            spare_host: main.spare_host,
+            leaving: main.leaving.iter().map(|leaving| leaving.hand_over(now)).collect(),
+            suspects: main.suspects.hand_over(now),
+            spare_hosts: main.spare_hosts.clone(),
+            resize: main.resize.clone(),
             control: main.control.as_ref().map(|control| control.hand_over()),
             ticket_keys: main.tickets.keys().to_vec(),
+            findings: main.findings.all(),
             counts: main.counts.clone(),
             asked: main.asked,
         }
@@ -104,10 +122,11 @@ impl Handover {
     pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let sockets = self.sockets.iter().flat_map(|group| group.sockets.iter().copied());
         let workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
+        let leaving = self.leaving.iter().flat_map(HandedLeaving::descriptors);
         let control = self.control.iter().flat_map(HandedControl::descriptors);
         let workers = workers.flat_map(HandedWorker::descriptors);
         let own = [self.image].into_iter().chain(self.lock);
-        own.chain(sockets).chain(workers).chain(control)
+        own.chain(sockets).chain(workers).chain(leaving).chain(control)
     }
 
     /// The file of it and of the state.

@@ -39,6 +39,7 @@ use weir_sys::{Channel, Child};
 use crate::control::Asker;
 use crate::supervise::Supervisor;
 use crate::token::Token;
+use crate::worker_process::WorkerProcess;
 
 use format::Handover;
 pub use successor::{rehearse, resume};
@@ -194,8 +195,8 @@ impl Supervisor {
 
     /// Executes the new image when everybody has been told and asked what is to be.
     fn execute_if_quiet(&mut self, now: Instant) {
-        let mut workers = self.slots.iter().filter_map(|slot| slot.worker.as_ref());
-        if !self.asks.is_empty() || workers.any(|worker| worker.listens() && !worker.is_told()) {
+        let untold = |worker: &WorkerProcess| worker.listens() && !worker.is_told();
+        if !self.asks.is_empty() || self.workers().any(untold) {
             return;
         }
         let Some(upgrade) = &self.upgrade else { return };

@@ -18,6 +18,7 @@ use weir_proto::Response;
 use weir_sys::{Channel, Epoll, Signals};
 
 use crate::control::ControlSocket;
+use crate::findings::Findings;
 use crate::history::History;
 use crate::home::Home;
 use crate::notify::Notify;
@@ -25,8 +26,11 @@ use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::start::EVENTS;
+use crate::succession::Leaving;
 use crate::supervise::{Stage, Supervisor};
+use crate::suspects::Suspects;
 use crate::tickets::Tickets;
+use crate::worker_process::WorkerProcess;
 use crate::{Ended, Error, limits};
 
 use super::Report;
@@ -126,11 +130,14 @@ impl Prepared {
         logs: &'static Logs,
     ) -> io::Result<(Supervisor, crate::control::Asker)> {
         let now = weir_sys::now();
-        let Handover { plan, epoch, asked, counts, ticket_keys, asker, .. } = handover;
+        let Handover { plan, epoch, asked, counts, ticket_keys, findings, asker, .. } = handover;
         let Self { history, hash, cores, epoll, image } = self;
         let slots = (0..).zip(handover.slots);
         let slots = slots.map(|(number, slot)| Slot::resume(number, slot, &epoll, now));
         let slots = slots.collect::<io::Result<Vec<_>>>()?;
+        let leaving = handover.leaving.into_iter();
+        let leaving = leaving.map(|leaving| Leaving::resume(leaving, &epoll, now));
+        let leaving = leaving.collect::<io::Result<Vec<_>>>()?;
         let control = plan.control.clone().zip(handover.control);
         let control = control.map(|(plan, handed)| ControlSocket::resume(plan, handed, &epoll));
         let home = plan.control.as_ref().zip(handover.lock);
@@ -146,6 +153,7 @@ impl Prepared {
             transaction: None,
             history,
             tickets: Tickets::resume(plan.tls.clone(), ticket_keys, now),
+            findings: Findings::new(findings, &plan.state),
             control: control.transpose()?,
             counts,
             asks: Vec::new(),
@@ -155,8 +163,11 @@ impl Prepared {
             home: home.transpose()?,
             found: false,
             retiring: Vec::new(),
-            spare_host: handover.spare_host,
+            suspects: Suspects::resume(handover.suspects, now),
+            spare_hosts: handover.spare_hosts,
+            resize: handover.resize.map(|resize| resize.resumed(&plan, now)),
             slots,
+            leaving,
             sockets: Sockets::resume(handover.sockets)?,
             plan,
             cores,
@@ -176,9 +187,8 @@ impl Supervisor {
     fn announce_takeover(&mut self, failed: Option<String>, asker: crate::control::Asker) {
         let now: Instant = weir_sys::now();
         self.notify.resumed(now);
-        for slot in 0..self.plan.worker_count {
-            self.read_messages(slot, now);
-        }
+        let pids: Vec<i32> = self.workers().map(WorkerProcess::pid).collect();
+        pids.into_iter().for_each(|pid| self.read_messages(pid, now));
         let (program, pid) = (program(), std::process::id());
         let response = match failed {
             None => {

@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 use std::process::exit;
 
 use weir_control::channel::{ToMain, ToWorker, decode, encode};
-use weir_sys::{Channel, Epoll};
+use weir_control::last_words::{self, Work};
+use weir_sys::{Channel, Epoll, SharedPage};
 
 /// The variable that says how workers behave.
 pub(crate) const BEHAVIOUR: &str = "WEIR_TEST_WORKER";
@@ -17,17 +18,19 @@ pub(crate) fn run(args: &[String]) {
     let behaviour = match behaviour.split_once(':') {
         None => behaviour.as_str(),
         Some((who, behaviour)) if who == id => behaviour,
+        Some((who, _)) if who.parse::<u16>().is_err() => behaviour.as_str(),
         Some(_) => "obedient",
     };
     let number = fd.parse().expect("a number");
     let channel = Channel::from_fd(weir_sys::inherited(number).expect("main passed it"));
-    Worker { id, behaviour, channel }.run();
+    Worker { id, behaviour, channel, page: None }.run();
 }
 
 struct Worker<'a> {
     id: &'a str,
     behaviour: &'a str,
     channel: Channel,
+    page: Option<SharedPage>,
 }
 
 impl Worker<'_> {
@@ -51,9 +54,13 @@ impl Worker<'_> {
             (ToWorker::Start(settings), _) => {
                 assert_eq!(settings.worker.to_string(), self.id);
             }
-            (ToWorker::Socket(address), _) => {
+            (ToWorker::Socket(at), _) => {
                 assert!(self.channel.take_fd().is_some(), "a socket comes with the message");
-                println!("worker {} was lent {address}", self.id);
+                println!("worker {} was lent {at}", self.id);
+            }
+            (ToWorker::Page, _) => {
+                let page = self.channel.take_fd().expect("a page comes with the message");
+                self.page = Some(SharedPage::map(page.as_fd()).expect("mapped"));
             }
             (ToWorker::Apply { .. }, "silent") => {}
             (ToWorker::Apply { epoch, .. }, "refusing") => {
@@ -65,11 +72,15 @@ impl Worker<'_> {
                 if behaviour == "mortal" {
                     exit(4);
                 }
+                if let Some(client) = behaviour.strip_prefix("panicking:") {
+                    self.panic(client, *epoch);
+                }
             }
             (ToWorker::Ping(_), "deaf") | (ToWorker::Drain { .. }, "stubborn") => {}
             (ToWorker::Ping(number), _) => self.say(&ToMain::Pong(*number)),
-            (ToWorker::Drain { .. }, behaviour) => {
-                self.say(&ToMain::Drained { cut: if behaviour == "cutting" { 2 } else { 0 } });
+            (ToWorker::Drain { .. } | ToWorker::Retire { .. }, behaviour) => {
+                let cut = if behaviour == "cutting" { 2 } else { 0 };
+                self.say(&ToMain::Drained { cut, finished: 0 });
                 exit(0);
             }
             (ToWorker::Prepare { epoch, .. }, _) => self.say(&ToMain::Prepared { epoch: *epoch }),
@@ -78,12 +89,27 @@ impl Worker<'_> {
                 ToWorker::Abort { .. }
                 | ToWorker::Orders(_)
                 | ToWorker::Ask { .. }
+                | ToWorker::Findings(_)
                 | ToWorker::TicketKeys(_)
-                | ToWorker::LogFilter(_),
+                | ToWorker::LogFilter(_)
+                | ToWorker::Passed(_),
                 _,
             ) => {}
+            (ToWorker::Refuse(refusals), _) => {
+                println!("worker {} refuses {}", self.id, refusals.len());
+            }
             (ToWorker::ReopenLogs, _) => println!("worker {} opened its logs again", self.id),
         }
+    }
+
+    /// Dies while it works for a client.
+    fn panic(&self, client: &str, epoch: u64) {
+        let client = client.parse().expect("an address");
+        let page = self.page.as_ref().expect("there is a page").words();
+        last_words::set_epoch(page, epoch);
+        last_words::begin(page, &Work { session: [b'7'; 26], client, route: 0 });
+        last_words::panicked(page, "panicked at here.rs:1: on purpose");
+        std::process::abort();
     }
 
     fn say(&mut self, message: &ToMain) {

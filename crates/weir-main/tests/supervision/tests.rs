@@ -22,6 +22,7 @@ pub(crate) fn run(filter: &str) {
         a_worker_that_dies_is_replaced,
         a_worker_that_gives_no_sign_of_life_is_replaced,
         a_crash_loop_is_slowed_down,
+        a_worker_leaves_last_words_and_what_kills_them_is_refused,
         sockets_of_a_slot_without_worker_are_lent_to_another,
         it_gives_up_when_no_worker_may_be_replaced,
         sessions_that_were_cut_show_in_the_exit_code,
@@ -128,6 +129,21 @@ fn a_crash_loop_is_slowed_down() {
     main.line_with("worker 0 has waited 100ms; started again");
     main.line_with("the next is started in 200ms");
     main.line_with("the next is started in 400ms");
+}
+
+fn a_worker_leaves_last_words_and_what_kills_them_is_refused() {
+    let mut main = main_with("panicking:192.0.2.7", &[]);
+    let line = main.line_with("started again as pid");
+    let words = [
+        "was killed by SIGABRT: it panicked at here.rs:1: on purpose, ",
+        "while it worked for client 192.0.2.7 (session 77777777777777777777777777, epoch 1)",
+    ];
+    assert!(words.iter().all(|words| line.contains(words)), "{line}");
+    main.line_with(
+        "workers have died 3 times in a similar way: requests of client 192.0.2.7 are refused for \
+         60s",
+    );
+    main.line_with("worker 0 refuses 1");
 }
 
 fn sockets_of_a_slot_without_worker_are_lent_to_another() {

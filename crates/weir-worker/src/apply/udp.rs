@@ -41,6 +41,9 @@ pub(super) fn put(
     let hash = settings.hash;
     let before = std::mem::replace(&mut listener.settings, settings);
     let left = std::mem::replace(&mut listener.cluster, cluster);
+    if !active {
+        changes.udp_closed.push((key, std::mem::take(&mut listener.sockets)));
+    }
     if let Some(cluster) = cluster.and_then(|key| tables.clusters.get_mut(key)) {
         cluster.routes += 1;
     }
@@ -48,9 +51,6 @@ pub(super) fn put(
     if known.is_some() {
         tables.subtract(before.hash);
         leave(tables, left);
-        if !active {
-            changes.udp_closed.push(key);
-        }
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn remove(tables: &mut Tables, address: &SocketAddr, changes: &mut Ch
     if let Some((key, listener)) = tables.udp.remove(address) {
         tables.subtract(listener.settings.hash);
         leave(tables, listener.cluster);
-        changes.udp_closed.push(key);
+        changes.udp_closed.push((key, listener.sockets));
     }
 }
 

@@ -75,7 +75,7 @@ impl Session {
         cx.observe.answered(answer.status);
         // A body that was not read stands between this answer and the next request.
         let read = matches!(active.head.framing, Framing::None | Framing::Length(0));
-        let wanted = active.head.keep_alive && read && !cx.draining();
+        let wanted = active.head.keep_alive && read && !cx.closes_idle(&self.front);
         let rendered = self.render(&active, &answer, wanted, cx);
         active.status = rendered.status;
         let sent = self.send_answer(active.head.method, cx);

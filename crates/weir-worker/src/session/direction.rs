@@ -90,6 +90,19 @@ impl Direction {
         self.pipe.as_ref().is_some_and(|pipe| !pipe.is_empty())
     }
 
+    /// The bytes of a body without framing that are here and not sent. `None` when there are
+    /// others, or the end of it has been seen.
+    pub(crate) fn unsent(&self) -> Option<Vec<u8>> {
+        if self.rest.is_some() || self.pipe_holds() || self.pump.is_decoded() {
+            return None;
+        }
+        let Some(buffer) = &self.buffer else { return Some(Vec::new()) };
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.pump.slices(&buffer.bytes, &mut slices);
+        let pending = slices[..count].iter().flat_map(|slice| slice.iter());
+        Some(pending.chain(buffer.unread()).copied().collect())
+    }
+
     /// Makes the message ready to be sent again from its start.
     pub(crate) fn rewind(&mut self, pump: Pump, buffers: &mut Buffers) {
         debug_assert!(!self.spent && self.pipe.is_none());

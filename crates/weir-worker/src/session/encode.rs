@@ -105,7 +105,8 @@ pub(super) fn response(
     let upgraded = head.status == 101;
     // A backend that closes will not read what is still to come of the request.
     let unread = !head.keep_alive && !active.request.is_done();
-    active.front_keep &= framing != Framing::UntilClose && !upgraded && !unread && !cx.draining();
+    active.front_keep &= framing != Framing::UntilClose && !upgraded && !unread;
+    active.front_keep &= !cx.closes_idle(front);
     cx.scratch.clear();
     let Some(route) = active.route.as_deref() else { return };
     let sticky = active

@@ -1,13 +1,14 @@
 //! Towards a backend: choosing it, connecting, sending the request head.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use weir_balance::BackendKey;
-use weir_base::Key;
+use weir_base::{Key, stable_hash};
+use weir_control::state::Affinity;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
-use weir_http::message::{Method, Version};
+use weir_http::message::{Field, Fields, Method, Version};
 use weir_http::policy;
 
 use super::active::Upstreamed;
@@ -197,10 +198,34 @@ impl Session {
             Some(pick) if !active.tried.contains(&pick.key) => Some(pick),
             _ => {
                 active.set_sticky = sticky;
-                cluster.group.pick(cx.now, &mut random, &active.tried)
+                let affinity = &cluster.settings.config.affinity;
+                let hash = affinity_hash(affinity, self.client, active, &cx.request_fields);
+                cluster.group.pick_by_hash(cx.now, hash, &mut random, &active.tried)
             }
         };
         let pick = pick.ok_or(BackFailure::NoBackend)?;
         Ok((pick.key, pick.address))
+    }
+}
+
+/// The same in every process.
+const AFFINITY_SEED: u64 = 0x7765_6972_0000_0001;
+
+/// What a client is known by where a policy goes by a key.
+fn affinity_hash(affinity: &Affinity, client: SocketAddr, active: &Active, fields: &Fields) -> u64 {
+    let head = active.head_bytes();
+    let told = match affinity {
+        _ if active.raw => None,
+        Affinity::SourceIp => None,
+        Affinity::Field(name) => {
+            let named = |field: &&Field| field.name.of(head).eq_ignore_ascii_case(name.as_bytes());
+            fields.as_slice().iter().find(named).map(|field| field.value.of(head))
+        }
+        Affinity::Cookie(name) => policy::sticky_cookie(fields, head, name.as_bytes()),
+    };
+    match (told, client.ip()) {
+        (Some(value), _) => stable_hash(value, AFFINITY_SEED),
+        (None, IpAddr::V4(ip)) => stable_hash(&ip.to_ipv6_mapped().octets(), AFFINITY_SEED),
+        (None, IpAddr::V6(ip)) => stable_hash(&ip.octets(), AFFINITY_SEED),
     }
 }

@@ -20,7 +20,7 @@ impl Session {
         }
         self.unreserve(cx);
         if !self.front.end(&mut cx.multiplexes).is_readable() {
-            let over = cx.draining() && self.requests > 0;
+            let over = cx.closes_idle(&self.front) && self.requests > 0;
             return if over { Step::Close } else { Step::Wait };
         }
         if self.front.end(&mut cx.multiplexes).is_broken() {

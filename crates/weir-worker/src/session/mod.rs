@@ -33,6 +33,7 @@ mod handshake;
 mod head;
 mod limit;
 mod linger;
+mod passage;
 mod raw;
 mod reserve;
 mod response;
@@ -56,6 +57,7 @@ pub(crate) use announced::Announced;
 pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
 pub(crate) use limit::MAX_COUNTED;
+pub(crate) use raw::protocol_token;
 
 /// Requests of one client served in one turn when they come pipelined.
 const STEPS: usize = 32;
@@ -149,6 +151,13 @@ impl Session {
     /// Does what can be done now. `false`: the connection is over.
     #[must_use]
     pub(crate) fn drive(&mut self, cx: &mut Context) -> bool {
+        cx.desk.begin(self);
+        let alive = self.step(cx);
+        cx.desk.end();
+        alive
+    }
+
+    fn step(&mut self, cx: &mut Context) -> bool {
         for _ in 0..STEPS {
             let step = match &mut self.stage {
                 Stage::Announced => self.read_announcement(cx),
@@ -194,6 +203,11 @@ impl Session {
                 self.counted = connection.map(|ended| ended.counted).unwrap_or_default();
             }
         }
+        self.forget(cx);
+    }
+
+    /// Releases what it has beside its stage and its front.
+    pub(crate) fn forget(mut self, cx: &mut Context) -> Front {
         self.unreserve(cx);
         self.alarm.cancel(&mut cx.wheel);
         if self.starved {
@@ -202,5 +216,6 @@ impl Session {
         for cluster in self.counted.drain(..) {
             cx.per_address.leave(cluster, self.client.ip());
         }
+        self.front
     }
 }

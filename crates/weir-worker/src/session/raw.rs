@@ -5,6 +5,7 @@
 //! an exchange without heads: choosing a backend, retries, limits, pipes and records are those of
 //! requests.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use weir_http::message::RequestHead;
@@ -31,8 +32,25 @@ enum Looked {
 
 /// The route of clients that ask for a server by name and, perhaps, offer a protocol.
 pub(super) fn lookup(listener: &Listener, name: &[u8], protocol: &[u8]) -> Option<Rc<Route>> {
-    let request = Request { host: name, path: b"/", method: protocol };
+    let token = protocol_token(protocol);
+    let request = Request { host: name, path: b"/", method: token.as_bytes() };
     listener.routes.lookup(&request).map(|found| Rc::clone(found.value()))
+}
+
+/// The name of a protocol of ALPN as a token, in which other bytes are in hexadecimal (as in
+/// RFC 7838 §3): `http/1.1` is `http%2F1.1`.
+pub(crate) fn protocol_token(name: &[u8]) -> Cow<'_, str> {
+    let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    match str::from_utf8(name) {
+        Ok(text) if name.iter().all(is_token) => Cow::Borrowed(text),
+        _ => Cow::Owned(name.iter().fold(String::new(), |mut token, byte| {
+            match is_token(byte) {
+                true => token.push(char::from(*byte)),
+                false => token.push_str(&format!("%{byte:02X}")),
+            }
+            token
+        })),
+    }
 }
 
 /// The route of a ClientHello: the first protocol that has a route of its own decides.

@@ -134,6 +134,10 @@ impl Session {
             encode::interim(active, &self.front, &head, bytes, cx);
         } else {
             active.times.responded = cx.now;
+            if let Some(back) = active.back {
+                cx.request_ended(active.cluster, back.backend, head.status < 500);
+                cx.responded(active.cluster, back.backend, active.times.sent);
+            }
             let switched = head.status == 101 && self.front.stream().is_some();
             active.status = if switched { 200 } else { head.status };
             let settings = &self.settings;

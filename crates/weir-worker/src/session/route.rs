@@ -29,6 +29,12 @@ impl Session {
         };
         active.cluster = route.cluster;
         active.route = Some(Rc::clone(&route));
+        cx.desk.set_route(route.hash);
+        if cx.refuses_request(self.client.ip(), route.hash) {
+            cx.observe.refused();
+            let sentence = "requests like this one have ended workers and are refused for a while";
+            return self.answer(active, Answer::message(503, sentence), cx);
+        }
         match self.checks(&mut active, &route, cx) {
             Some(answer) => self.answer(active, answer, cx),
             None => self.forward(active, cx),

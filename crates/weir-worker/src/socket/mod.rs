@@ -63,6 +63,13 @@ impl Socket {
         Ok(Self { stream, readable, writable, closing, broken, sent: 0, tls: None })
     }
 
+    /// Gives the connection away. Nothing is heard of it here any more.
+    pub(crate) fn part(self, epoll: &Epoll) -> io::Result<TcpStream> {
+        // It stays open elsewhere, so the kernel would go on telling us of it.
+        epoll.remove(self.stream.as_fd())?;
+        Ok(self.stream)
+    }
+
     /// Takes note of an event; true when something became possible.
     pub(crate) fn handle_event(&mut self, event: Event) -> bool {
         let before = (self.readable, self.writable, self.closing);

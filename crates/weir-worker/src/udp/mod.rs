@@ -26,6 +26,7 @@ mod requests;
 mod responses;
 mod send;
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::{Endpoint, Instant, Key, Limits, Transport};
@@ -204,11 +205,14 @@ impl Context {
     }
 
     /// A listener is not active any more, or gone: so are its flows.
-    pub(crate) fn close_datagrams(&mut self, listener: Key) {
+    pub(crate) fn close_datagrams(&mut self, listener: Key, sockets: &[UdpSocket]) {
+        for socket in sockets {
+            // It may stay open elsewhere, and the kernel would go on telling us of it.
+            let _ = self.epoll.remove(socket.as_fd());
+        }
         self.udp.close_those(|flow| flow.data.listener == listener);
         self.settle_flows();
         if let Some(listener) = self.tables.udp.get_mut(listener) {
-            listener.sockets.clear();
             listener.backlog.clear(&mut self.udp.room);
         }
     }

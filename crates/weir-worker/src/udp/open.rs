@@ -20,6 +20,9 @@ use crate::token::Token;
 /// Backends that are tried when the kernel knows no way to the first.
 const ATTEMPTS: usize = 3;
 
+/// Of the hashes of clients: any, but the same in every process.
+const SEED: u64 = 0;
+
 /// Who has sent the first datagram, and to whom.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
@@ -46,7 +49,8 @@ pub(super) fn open(cx: &mut Context, caller: Caller) -> Option<Key> {
         cx.observe.flow_refused(&NoRoom::Flows);
         return None;
     }
-    let chosen = cluster.and_then(|cluster| Some((cluster, choose(cx, cluster)?)));
+    let hash = caller.key.affinity(SEED);
+    let chosen = cluster.and_then(|cluster| Some((cluster, choose(cx, cluster, hash)?)));
     let Some((cluster, (pick, socket))) = chosen else {
         cx.observe.datagrams_dropped(Dropped::NoBackend, 1);
         return None;
@@ -99,12 +103,12 @@ fn begun(cx: &mut Context, id: Key, (listener, cluster): (Key, Key), pick: &Pick
 }
 
 /// A backend that the kernel knows a way to.
-fn choose(cx: &mut Context, cluster: Key) -> Option<(Pick, UdpSocket)> {
+fn choose(cx: &mut Context, cluster: Key, hash: u64) -> Option<(Pick, UdpSocket)> {
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS {
         let (now, rng) = (cx.now, &mut cx.rng);
         let group = &mut cx.tables.clusters.get_mut(cluster)?.group;
-        let pick = group.pick(now, &mut || rng.u64(..), &tried)?;
+        let pick = group.pick_by_hash(now, hash, &mut || rng.u64(..), &tried)?;
         match UdpSocket::connect(pick.address) {
             Ok(socket) => {
                 cx.observe.connects_possible();

@@ -71,6 +71,35 @@ impl Upstream {
         Ok(key)
     }
 
+    /// Goes on with a connection in clear text that another worker has made.
+    ///
+    /// # Errors
+    /// Of `epoll_ctl(2)`; `QuotaExceeded` when there is no slot left and none is idle.
+    pub(crate) fn adopt(
+        &mut self,
+        stream: TcpStream,
+        peer: Peer,
+        session: Key,
+        epoll: &Epoll,
+    ) -> io::Result<Key> {
+        let key = self.backs.insert_with(|key| {
+            let socket = Socket::accepted(stream, epoll, Token::Back(key))?;
+            let line = Line::Single { socket, owner: Some(session) };
+            Ok::<_, io::Error>(Back { line, peer, expires: Instant::FAR, alarm: Alarm::silent() })
+        });
+        key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))
+    }
+
+    /// Gives a connection away that is used by one exchange; what it is used for goes with it.
+    pub(crate) fn part(&mut self, key: Key) -> Option<Socket> {
+        let back = self.backs.remove(key)?;
+        back.alarm.cancel(&mut self.wheel);
+        match back.line {
+            Line::Single { socket, .. } => Some(socket),
+            Line::Making { .. } | Line::Shared { .. } | Line::Closed => None,
+        }
+    }
+
     /// Its backend is to be asked for streams, and has not refused them before.
     pub(crate) fn may_share(&self, peer: &Peer) -> bool {
         peer.streams && !self.single.contains(&peer.address)

@@ -27,7 +27,7 @@ use crate::socket::{Read, Socket};
 use idle::Idle;
 pub(crate) use make::Made;
 pub(crate) use peer::{BackendTls, Peer};
-pub(crate) use shared::{Broken, per_stream};
+pub(crate) use shared::{Broken, client_options, per_stream};
 
 /// A connection to a backend.
 pub(crate) struct Back {

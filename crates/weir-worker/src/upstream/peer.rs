@@ -47,7 +47,7 @@ impl Peer {
     }
 
     /// The client's end of a TLS connection, if TLS is spoken.
-    pub(super) fn connection(&self) -> Option<Result<Connection, TlsError>> {
+    pub(crate) fn connection(&self) -> Option<Result<Connection, TlsError>> {
         self.tls.as_ref().map(|(config, name)| Connection::client(config, name))
     }
 }

@@ -86,7 +86,7 @@ impl Upstream {
             }
         };
         self.woken.extend(waiting.into_iter().filter(|other| *other != session));
-        let machine = Connection::new(options(pool.size()), now);
+        let machine = Connection::new(client_options(pool.size()), now);
         let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, WINDOW, key))
         else {
             self.drop_back(key);
@@ -339,7 +339,7 @@ impl Upstream {
 }
 
 /// Backends are not attackers, but one that is broken must not cost memory or time without end.
-fn options(buffer: usize) -> Options {
+pub(crate) fn client_options(buffer: usize) -> Options {
     Options {
         role: Role::Client,
         most_streams: MOST_STREAMS,

@@ -5,15 +5,18 @@
 pub mod h2;
 pub mod tls;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
-    Explained, LogSettings, Question, Settings, ToMain, ToWorker, decode, encode,
+    Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode, encode,
 };
+use weir_control::last_words;
 use weir_control::order::{Object, Order};
 use weir_control::state::{
     Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
@@ -262,8 +265,7 @@ impl Proxy {
         self.channel.send(&bytes, None).expect("send");
     }
 
-    fn hear(&mut self) -> ToMain {
-        use std::os::fd::AsFd;
+    pub fn hear(&mut self) -> ToMain {
         let mut epoll = Epoll::new(1).expect("epoll");
         epoll.add_level(self.channel.as_fd(), 0, true, false).expect("add");
         let deadline = Instant::now() + PATIENCE;
@@ -274,6 +276,12 @@ impl Proxy {
             assert!(Instant::now() < deadline, "the worker says nothing");
             epoll.wait(Some(PATIENCE)).expect("wait");
         }
+    }
+
+    /// What the worker has said, if it has.
+    pub fn poll(&mut self) -> Option<ToMain> {
+        let frame = self.channel.recv().expect("the worker lives")?;
+        Some(decode(&frame).expect("a message"))
     }
 
     pub fn connect(&self) -> Peer {
@@ -291,9 +299,34 @@ impl Proxy {
         self.say(&ToWorker::Drain { deadline });
     }
 
+    /// The next connection that it passes on.
+    pub fn passed(&mut self) -> (Passed, Vec<OwnedFd>) {
+        let ToMain::Passed(passed) = self.hear() else { panic!("nothing is passed on") };
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || self.channel.take_fd();
+        let descriptors: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
+        assert_eq!(descriptors.len(), count);
+        (passed, descriptors)
+    }
+
+    /// Gives it a connection that another one has passed on.
+    pub fn adopt(&mut self, passed: Passed, descriptors: &[OwnedFd]) {
+        let bytes = encode(&ToWorker::Passed(passed)).expect("encoded");
+        self.channel.send(&bytes, descriptors.iter().map(AsFd::as_fd)).expect("send");
+    }
+
+    /// Gives it a page for its last words.
+    pub fn give_page(&mut self) -> File {
+        let page = weir_sys::memory_file("page").expect("made");
+        page.set_len(last_words::BYTES as u64).expect("made longer");
+        let bytes = encode(&ToWorker::Page).expect("encoded");
+        self.channel.send(&bytes, [page.as_fd()]).expect("send");
+        page
+    }
+
     /// Waits for the worker to be drained; the number of sessions that were cut.
     pub fn drained(mut self) -> usize {
-        let ToMain::Drained { cut } = self.hear() else { panic!("not drained") };
+        let ToMain::Drained { cut, .. } = self.hear() else { panic!("not drained") };
         self.thread.take().expect("once").join().expect("no panic");
         cut
     }
@@ -409,14 +442,17 @@ impl Backside {
     pub fn accept_any(sides: &[&Self]) -> (usize, Peer) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            for (index, side) in sides.iter().enumerate() {
-                if let Some(peer) = side.try_accept() {
-                    return (index, peer);
-                }
+            if let Some(found) = Self::poll_any(sides) {
+                return found;
             }
             assert!(Instant::now() < deadline, "the proxy does not connect");
             std::thread::yield_now();
         }
+    }
+
+    /// A connection of the proxy to any of these, if there is one, and to which.
+    pub fn poll_any(sides: &[&Self]) -> Option<(usize, Peer)> {
+        sides.iter().enumerate().find_map(|(index, side)| Some((index, side.try_accept()?)))
     }
 
     fn try_accept(&self) -> Option<Peer> {

@@ -74,6 +74,7 @@ const LINES: &[(&str, &str)] = &[
     ("shutdown", "SoftStop"),
     ("shutdown --hard", "HardStop"),
     ("upgrade", "UpgradeMain"),
+    ("upgrade --main", "UpgradeMain"),
     ("upgrade --worker 3", "UpgradeWorker"),
     ("status", "Status"),
     ("logging info,weir=debug", "Logging"),
@@ -169,6 +170,8 @@ const LINES: &[(&str, &str)] = &[
     ("frontend https remove -a 127.0.0.1:1 --host a --path-equals /a deny", "RemoveHttpsFrontend"),
     ("frontend tcp add -i a -a 127.0.0.1:1 --tags a=b", "AddTcpFrontend"),
     ("frontend tcp remove --id a --address 127.0.0.1:1", "RemoveTcpFrontend"),
+    ("frontend tcp add -i a -a 127.0.0.1:1 --sni a.org --alpn h2,http/1.1", "AddTcpFrontend"),
+    ("frontend tcp remove -i a -a 127.0.0.1:1 --sni a.org --alpn h2", "RemoveTcpFrontend"),
     ("frontend udp add -i a -a 127.0.0.1:1 --tags a=b", "AddUdpFrontend"),
     ("frontend udp remove -i a -a 127.0.0.1:1", "RemoveUdpFrontend"),
     ("frontend list --http --https --tcp -d a", "ListFrontends"),
@@ -188,7 +191,8 @@ const LINES: &[(&str, &str)] = &[
         "AddHttpsListener",
     ),
     (
-        "listener tcp add --address 127.0.0.1:1 --public-address 192.0.2.1:80 --expect-proxy",
+        "listener tcp add --address 127.0.0.1:1 --public-address 192.0.2.1:80 --expect-proxy \
+         --sni-preread-timeout 2 --sni-preread-max-bytes 2048",
         "AddTcpListener",
     ),
     (
@@ -231,7 +235,8 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "listener tcp update -a 127.0.0.1:1 --public-address 192.0.2.1:80 --front-timeout 1 \
-         --back-timeout 2 --connect-timeout 3 --expect-proxy",
+         --back-timeout 2 --connect-timeout 3 --expect-proxy --sni-preread-timeout 4 \
+         --sni-preread-max-bytes 4096",
         "UpdateTcpListener",
     ),
     (
@@ -271,6 +276,7 @@ const LINES: &[(&str, &str)] = &[
     ("rollback 7 --dry-run --if-epoch 9", "Rollback"),
     ("explain GET http://a.org/ -H \"x: y\" -H z:1 -a 127.0.0.1:1", "Explain"),
     ("drift", "QueryDrift"),
+    ("workers set 4", "SetWorkerCount"),
 ];
 
 #[test]
@@ -304,6 +310,8 @@ fn lines_that_contradict_themselves_are_refused() {
         "frontend https add -a 127.0.0.1:1 --hostname a --hsts-disabled --hsts-preload deny",
         "listener https update -a 127.0.0.1:1 --reset-alpn --alpn-protocols h2",
         "listener tcp add -a localhost:1",
+        "frontend tcp add -i a -a 127.0.0.1:1 --alpn",
+        "frontend udp add -i a -a 127.0.0.1:1 --sni a.org",
         "certificate remove -a 127.0.0.1:1",
         "certificate list --with-key",
         "listener https add -a 127.0.0.1:1 --certificate DIR/cert.pem",
@@ -365,6 +373,33 @@ fn what_the_flags_of_a_frontend_say_is_in_the_request() {
     };
     assert_eq!((plain.path.kind(), &*plain.path.value), (PathRuleKind::Prefix, ""));
     assert_eq!((plain.hsts, plain.redirect, plain.required_auth), (None, None, None));
+}
+
+#[test]
+fn what_tells_clients_of_tcp_apart_is_in_the_request() {
+    let RequestType::AddTcpFrontend(plain) = request_of("frontend tcp add -i a -a 127.0.0.1:1")
+    else {
+        panic!("another")
+    };
+    assert_eq!((plain.sni, plain.alpn, &*plain.tags["a"]), (None, Vec::new(), "b"));
+    let line = "frontend tcp add -i a -a 127.0.0.1:1 --sni a.org --alpn h2,http/1.1 --alpn x";
+    let RequestType::AddTcpFrontend(named) = request(line) else { panic!("another") };
+    assert_eq!(named.sni.as_deref(), Some("a.org"));
+    assert_eq!(named.alpn, ["h2", "http/1.1", "x"]);
+    let RequestType::AddTcpListener(added) = request_of("listener tcp add") else {
+        panic!("another")
+    };
+    assert_eq!(added.sni_preread_timeout, Some(2));
+    assert_eq!((added.sni_preread_max_bytes, added.front_timeout), (Some(2048), 60));
+    let RequestType::AddTcpListener(usual) = request("listener tcp add -a 127.0.0.1:1") else {
+        panic!("another")
+    };
+    assert_eq!((usual.sni_preread_timeout(), usual.sni_preread_max_bytes()), (5, 16_384));
+    let RequestType::UpdateTcpListener(update) = request_of("listener tcp update") else {
+        panic!("another")
+    };
+    assert_eq!(update.sni_preread_timeout, Some(4));
+    assert_eq!((update.sni_preread_max_bytes, update.expect_proxy), (Some(4096), Some(true)));
 }
 
 #[test]

@@ -7,9 +7,10 @@ use clap::ValueEnum;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{
     FrontendFilters, Header, PathRule, PathRuleKind, RedirectPolicy, RedirectScheme,
-    RequestHttpFrontend, RequestTcpFrontend, RequestUdpFrontend, RulePosition,
+    RequestHttpFrontend, RulePosition,
 };
 
+use super::frontend_stream::{Stream, StreamName, TcpName};
 use super::hsts::Hsts;
 use super::pairs::{header, tags};
 
@@ -24,10 +25,10 @@ pub(crate) enum Verb {
     Https(Http),
     /// Clusters of TCP listeners.
     #[command(subcommand)]
-    Tcp(Stream),
+    Tcp(Stream<TcpName>),
     /// Clusters of UDP listeners.
     #[command(subcommand)]
-    Udp(Stream),
+    Udp(Stream<StreamName>),
     /// Print frontends.
     List(List),
 }
@@ -143,32 +144,6 @@ enum Scheme {
     Https,
 }
 
-/// What to do about the cluster of a listener of streams or datagrams.
-#[derive(clap::Subcommand)]
-pub(crate) enum Stream {
-    /// Give a listener a cluster.
-    Add {
-        #[command(flatten)]
-        name: StreamName,
-        /// Copied to access logs: `key=value, key=value`.
-        #[arg(long, value_parser = tags)]
-        tags: Option<BTreeMap<String, String>>,
-    },
-    /// Take it away.
-    Remove(StreamName),
-}
-
-/// A cluster and a listener.
-#[derive(clap::Args)]
-pub(crate) struct StreamName {
-    /// The cluster.
-    #[arg(short, long)]
-    id: String,
-    /// The listener.
-    #[arg(short, long, value_name = "IP:PORT")]
-    address: SocketAddr,
-}
-
 /// Which frontends; without any of the protocols, those of all.
 #[derive(clap::Args)]
 pub(crate) struct List {
@@ -193,10 +168,14 @@ impl Verb {
             Self::Http(Http::Remove(rule)) => RequestType::RemoveHttpFrontend(rule.message()),
             Self::Https(Http::Add(add)) => RequestType::AddHttpsFrontend(add.message()),
             Self::Https(Http::Remove(rule)) => RequestType::RemoveHttpsFrontend(rule.message()),
-            Self::Tcp(Stream::Add { name, tags }) => RequestType::AddTcpFrontend(name.tcp(tags)),
-            Self::Tcp(Stream::Remove(name)) => RequestType::RemoveTcpFrontend(name.tcp(&None)),
-            Self::Udp(Stream::Add { name, tags }) => RequestType::AddUdpFrontend(name.udp(tags)),
-            Self::Udp(Stream::Remove(name)) => RequestType::RemoveUdpFrontend(name.udp(&None)),
+            Self::Tcp(Stream::Add { name, tags }) => {
+                RequestType::AddTcpFrontend(name.message(tags))
+            }
+            Self::Tcp(Stream::Remove(name)) => RequestType::RemoveTcpFrontend(name.message(&None)),
+            Self::Udp(Stream::Add { name, tags }) => {
+                RequestType::AddUdpFrontend(name.message(tags))
+            }
+            Self::Udp(Stream::Remove(name)) => RequestType::RemoveUdpFrontend(name.message(&None)),
             Self::List(list) => RequestType::ListFrontends(FrontendFilters {
                 http: list.http,
                 https: list.https,
@@ -276,25 +255,6 @@ impl Scheme {
             Self::Same => RedirectScheme::UseSame,
             Self::Http => RedirectScheme::UseHttp,
             Self::Https => RedirectScheme::UseHttps,
-        }
-    }
-}
-
-impl StreamName {
-    fn tcp(&self, tags: &Option<BTreeMap<String, String>>) -> RequestTcpFrontend {
-        RequestTcpFrontend {
-            cluster_id: self.id.clone(),
-            address: self.address.into(),
-            tags: tags.clone().unwrap_or_default(),
-            ..RequestTcpFrontend::default()
-        }
-    }
-
-    fn udp(&self, tags: &Option<BTreeMap<String, String>>) -> RequestUdpFrontend {
-        RequestUdpFrontend {
-            cluster_id: self.id.clone(),
-            address: self.address.into(),
-            tags: tags.clone().unwrap_or_default(),
         }
     }
 }

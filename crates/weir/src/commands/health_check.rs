@@ -1,7 +1,7 @@
 //! `cluster health-check set|remove|list`.
 
 use weir_client::proto::request::RequestType;
-use weir_client::proto::{HealthCheckConfig, QueryHealthChecks, SetHealthCheck};
+use weir_client::proto::{HealthCheckConfig, HealthCheckMode, QueryHealthChecks, SetHealthCheck};
 
 use crate::failure::Failure;
 use crate::output::print_error;
@@ -32,8 +32,23 @@ pub(crate) struct Set {
     #[arg(short, long)]
     id: String,
     /// What to ask the backends for; begins with `/`.
-    #[arg(short, long)]
+    #[arg(short, long, required_unless_present_any = ["tcp", "grpc"], default_value = "")]
     uri: String,
+    /// A connection is enough.
+    #[arg(long, conflicts_with_all = ["uri", "grpc", "expected_status"])]
+    tcp: bool,
+    /// Ask by the gRPC health checking protocol, for a service or for the server as a whole.
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["uri", "expected_status"]
+    )]
+    grpc: Option<String>,
+    /// Where to ask them, when that is not where they serve.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// Seconds from check to check.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     interval: u32,
@@ -72,7 +87,8 @@ impl Verb {
 impl Set {
     fn message(&self) -> Result<SetHealthCheck, Failure> {
         let printable = |byte: u8| byte.is_ascii_graphic();
-        if !self.uri.starts_with('/') || !self.uri.bytes().all(printable) {
+        let http = !self.tcp && self.grpc.is_none();
+        if http && (!self.uri.starts_with('/') || !self.uri.bytes().all(printable)) {
             let message = format!("the URI of a health check begins with `/`: {:?}", self.uri);
             return Err(Failure::Arguments(message));
         }
@@ -86,6 +102,12 @@ impl Set {
             healthy_threshold: self.healthy_threshold,
             unhealthy_threshold: self.unhealthy_threshold,
             expected_status: self.expected_status,
+            mode: match self.tcp {
+                true => HealthCheckMode::Tcp.into(),
+                false => HealthCheckMode::Http.into(),
+            },
+            grpc_service: self.grpc.clone(),
+            port: self.port.map(Into::into),
             ..HealthCheckConfig::default()
         };
         Ok(SetHealthCheck { cluster_id: self.id.clone(), config })

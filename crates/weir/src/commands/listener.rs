@@ -53,6 +53,17 @@ pub(crate) struct At {
     address: SocketAddr,
 }
 
+/// The look at what clients of TCP ask for.
+#[derive(clap::Args)]
+pub(crate) struct Hello {
+    /// Longest wait for a ClientHello.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) sni_preread_timeout: Option<u32>,
+    /// Bytes of a ClientHello that are looked at.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) sni_preread_max_bytes: Option<u32>,
+}
+
 /// Arguments that come to a request.
 pub(crate) trait Ask {
     fn request(&self) -> Result<RequestType, Failure>;

@@ -12,7 +12,7 @@ use weir_client::proto::{
 
 use super::certificate::Files;
 use super::files::read_optional;
-use super::listener::Ask;
+use super::listener::{Ask, Hello};
 use crate::failure::Failure;
 
 /// Name of the cookie for sticky sessions.
@@ -127,6 +127,8 @@ pub(crate) struct AddTcp {
     /// Connections begin with the PROXY protocol.
     #[arg(long)]
     expect_proxy: bool,
+    #[command(flatten)]
+    hello: Hello,
 }
 
 /// A listener of UDP.
@@ -252,6 +254,8 @@ impl Ask for AddTcp {
             address: self.address.into(),
             public_address: self.public_address.map(Into::into),
             expect_proxy: self.expect_proxy,
+            sni_preread_timeout: self.hello.sni_preread_timeout,
+            sni_preread_max_bytes: self.hello.sni_preread_max_bytes,
             ..TcpListenerConfig::default()
         }))
     }

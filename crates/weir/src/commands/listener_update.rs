@@ -11,7 +11,7 @@ use weir_client::proto::{
 
 use super::files::read_optional;
 use super::hsts::Hsts;
-use super::listener::Ask;
+use super::listener::{Ask, Hello};
 use crate::failure::Failure;
 
 /// What every listener has.
@@ -101,6 +101,8 @@ pub(crate) struct UpdateTcp {
     common: Common,
     #[command(flatten)]
     connections: Connections,
+    #[command(flatten)]
+    hello: Hello,
 }
 
 /// A listener of UDP.
@@ -291,7 +293,8 @@ impl Ask for UpdateTcp {
             front_timeout: self.common.front_timeout,
             back_timeout: self.common.back_timeout,
             connect_timeout: self.connections.connect_timeout,
-            ..UpdateTcpListenerConfig::default()
+            sni_preread_timeout: self.hello.sni_preread_timeout,
+            sni_preread_max_bytes: self.hello.sni_preread_max_bytes,
         }))
     }
 }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use weir_client::proto::request::RequestType;
-use weir_client::proto::{HardStop, SoftStop, UpgradeMain};
+use weir_client::proto::response_content::ContentType;
+use weir_client::proto::{HardStop, RunState, SoftStop, Status, UpgradeMain};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -31,9 +32,12 @@ impl Shutdown {
 /// What to replace.
 #[derive(clap::Args)]
 pub(crate) struct Upgrade {
-    /// Only this worker.
+    /// Only this worker, which is started again from the image that main runs.
     #[arg(long, value_name = "ID")]
     worker: Option<u32>,
+    /// Only main: workers go on with the version that they were started with.
+    #[arg(long, conflicts_with = "worker")]
+    main: bool,
 }
 
 impl Upgrade {
@@ -42,6 +46,24 @@ impl Upgrade {
             Some(worker) => RequestType::UpgradeWorker(worker),
             None => RequestType::UpgradeMain(UpgradeMain {}),
         }
+    }
+
+    /// Asks, tells how far it is, and goes on with the workers one after the other.
+    pub(super) fn run(&self, mut console: Console) -> Result<ExitCode, Failure> {
+        let answer = console.ask_with_progress(self.request())?;
+        console.show(&answer);
+        if self.worker.is_some() || self.main {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let listed = console.ask(RequestType::Status(Status {}))?;
+        let Some(ContentType::Workers(workers)) = listed.content else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        for worker in workers.vec.iter().filter(|w| w.run_state() != RunState::Stopping) {
+            let answer = console.ask_with_progress(RequestType::UpgradeWorker(worker.id))?;
+            console.show(&answer);
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -8,7 +8,7 @@ use weir_client::proto::{DriftQuery, Status, SubscribeEvents};
 
 use super::{
     backend, certificate, cluster, connection_limit, explain, frontend, listener, metrics, process,
-    state, transactions,
+    state, transactions, workers,
 };
 use crate::console::{Console, Globals};
 use crate::failure::Failure;
@@ -23,6 +23,9 @@ pub(crate) enum Verb {
     Upgrade(process::Upgrade),
     /// Print the workers and how they are.
     Status,
+    /// Change how many workers there are.
+    #[command(subcommand)]
+    Workers(workers::Verb),
     /// Change what is logged.
     Logging(process::Logging),
     /// Make the state equal to the file that Weir was started with, read again.
@@ -76,6 +79,7 @@ impl Verb {
             Self::Shutdown(args) => args.request(),
             Self::Upgrade(args) => args.request(),
             Self::Status => RequestType::Status(Status {}),
+            Self::Workers(verb) => verb.request(),
             Self::Logging(args) => args.request(),
             Self::Reload(args) => args.request()?,
             Self::Events => RequestType::SubscribeEvents(SubscribeEvents {}),
@@ -101,6 +105,13 @@ impl Verb {
     pub(crate) fn run(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         match self {
             Self::Events => process::follow(Console::open(globals)?),
+            Self::Upgrade(args) => args.run(Console::open_patiently(globals)?),
+            Self::Workers(verb) => {
+                let mut console = Console::open_patiently(globals)?;
+                let answer = console.ask_with_progress(verb.request())?;
+                console.show(&answer);
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Diff(args) => {
                 let console = Console::open(globals);
                 args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
@@ -113,10 +124,7 @@ impl Verb {
     fn ask(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         // Before the connection: it may have a mistake of its own.
         let request = self.request()?;
-        let mut console = match self {
-            Self::Upgrade(_) => Console::open_patiently(globals)?,
-            _ => Console::open(globals)?,
-        };
+        let mut console = Console::open(globals)?;
         if let Self::Metrics(verb) = self
             && let Some(period) = verb.refresh()
         {

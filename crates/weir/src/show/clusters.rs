@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use weir_client::proto::{
-    AddBackend, ClusterHashes, ClusterInformation, ClusterInformations, HealthChecksList,
+    AddBackend, ClusterHashes, ClusterInformation, ClusterInformations, HealthCheckConfig,
+    HealthCheckMode, HealthChecksList,
 };
 
 use super::page::{Page, address, optional, row, yes};
@@ -55,10 +56,21 @@ pub(super) fn hashes<'a>(
     page.table("", ["cluster id"].into_iter().chain(names), rows);
 }
 
+/// What a check asks, and where.
+fn asked(check: &HealthCheckConfig) -> String {
+    let what = match (&check.grpc_service, check.mode()) {
+        (Some(service), _) if service.is_empty() => "gRPC".to_owned(),
+        (Some(service), _) => format!("gRPC {service}"),
+        (None, HealthCheckMode::Tcp) => "TCP".to_owned(),
+        (None, HealthCheckMode::Http) => check.uri.clone(),
+    };
+    check.port.map_or_else(|| what.clone(), |port| format!("{what} on port {port}"))
+}
+
 pub(super) fn health_checks(page: &mut Page, list: &HealthChecksList) {
     let header = [
         "cluster",
-        "uri",
+        "asked",
         "interval",
         "timeout",
         "healthy threshold",
@@ -66,13 +78,18 @@ pub(super) fn health_checks(page: &mut Page, list: &HealthChecksList) {
         "expected status",
     ];
     let rows = list.map.iter().map(|(cluster, check)| {
+        let ranges = check.accepted_statuses.iter();
+        let ranges: Vec<_> = ranges.map(|r| format!("{}-{}", r.start, r.end)).collect();
+        let http = check.grpc_service.is_none() && check.mode() == HealthCheckMode::Http;
         let expected = match check.expected_status {
+            _ if !http => "-".to_owned(),
+            0 if !ranges.is_empty() => ranges.join(", "),
             0 => "any 2xx".to_owned(),
             status => status.to_string(),
         };
         row![
             cluster,
-            check.uri,
+            asked(check),
             check.interval,
             check.timeout,
             check.healthy_threshold,

@@ -33,8 +33,17 @@ pub(super) fn http(page: &mut Page, title: &str, frontends: &[RequestHttpFronten
 }
 
 pub(super) fn tcp(page: &mut Page, frontends: &[RequestTcpFrontend]) {
-    let rows = frontends.iter().map(|f| row![f.cluster_id, address(&f.address), tags(&f.tags)]);
-    page.table("TCP", ["cluster id", "address", "tags"], rows);
+    let header = ["cluster id", "address", "sni", "alpn", "tags"];
+    let rows = frontends.iter().map(|frontend| {
+        row![
+            frontend.cluster_id,
+            address(&frontend.address),
+            optional(frontend.sni.as_deref()),
+            frontend.alpn.join(", "),
+            tags(&frontend.tags),
+        ]
+    });
+    page.table("TCP", header, rows);
 }
 
 pub(super) fn udp(page: &mut Page, frontends: &[RequestUdpFrontend]) {

@@ -24,6 +24,8 @@ fn tcp<'a>(page: &mut Page, listeners: impl Iterator<Item = &'a TcpListenerConfi
         "front timeout",
         "back timeout",
         "connect timeout",
+        "sni preread timeout",
+        "sni preread max bytes",
         "activated",
     ];
     let rows = listeners.map(|listener| {
@@ -34,6 +36,8 @@ fn tcp<'a>(page: &mut Page, listeners: impl Iterator<Item = &'a TcpListenerConfi
             listener.front_timeout,
             listener.back_timeout,
             listener.connect_timeout,
+            listener.sni_preread_timeout(),
+            listener.sni_preread_max_bytes(),
             yes(listener.active),
         ]
     });

@@ -46,6 +46,11 @@ pub(crate) fn text(answer: &Answer, width: Option<u16>) -> String {
     format!("Success: {}\n{content}", plain(answer.message.clone()))
 }
 
+/// How far something is.
+pub(crate) fn progress(message: &str) -> String {
+    format!("Processing: {}", plain(message.to_owned()))
+}
+
 fn content_text(content: &ContentType, width: Option<u16>) -> String {
     let mut page = Page::new(width);
     add(&mut page, content);

@@ -9,8 +9,8 @@ use weir_client::proto::{
     Event, EventKind, Explanation, FilteredHistogram, FilteredMetrics, HealthCheckConfig,
     HealthChecksList, History, HistoryEntry, HttpsListenerConfig, ListedFrontends, ListenersList,
     LoadBalancingAlgorithms, MaxConnectionsPerIpLimit, PathRule, Percentiles, PlannedChange,
-    RequestHttpFrontend, RunState, TcpListenerConfig, TransactionResult, WorkerDrift, WorkerInfo,
-    WorkerInfos,
+    RequestHttpFrontend, RequestTcpFrontend, RunState, TcpListenerConfig, TransactionResult,
+    WorkerDrift, WorkerInfo, WorkerInfos,
 };
 
 use super::*;
@@ -94,6 +94,15 @@ fn frontends_are_shown_by_protocol() {
     };
     let list = ListedFrontends { http_frontends: vec![frontend], ..ListedFrontends::default() };
     shows(ContentType::FrontendList(list), &["HTTP", "Deny", "127.0.0.1:80", "/a*", "k=v", "TREE"]);
+    let named = RequestTcpFrontend {
+        cluster_id: "db".into(),
+        address: address(),
+        sni: Some("db.example".into()),
+        alpn: vec!["h2".into(), "x".into()],
+        ..RequestTcpFrontend::default()
+    };
+    let list = ListedFrontends { tcp_frontends: vec![named], ..ListedFrontends::default() };
+    shows(ContentType::FrontendList(list), &["TCP", "sni", "db.example", "h2, x"]);
     let nothing = wide(ContentType::FrontendList(ListedFrontends::default()));
     assert_eq!(nothing, "Success: done\nNothing to show");
 }
@@ -113,7 +122,8 @@ fn listeners_are_shown_without_their_keys() {
     };
     let content = ContentType::ListenersList(list);
     assert!(!wide(content.clone()).contains("hush"));
-    shows(content, &["HTTPS 127.0.0.1:80", "TLS_V1_2", "(not shown)", "front timeout", "TCP"]);
+    shows(content.clone(), &["HTTPS 127.0.0.1:80", "TLS_V1_2", "(not shown)", "front timeout"]);
+    shows(content, &["TCP", "sni preread timeout", "16384"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ const LARGE: usize = 64 << 20;
 /// /large/chunked  the same in chunks
 /// /deaf           nothing more is read, and nothing answered, while the backend holds
 /// /held           the answer waits while the backend holds
+/// /pipe           101, then everything comes back
 /// anything else   200 with the target as body
 /// ```
 pub(crate) struct Backend {
@@ -107,6 +108,13 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             "/held" => {
                 shared.held();
                 answer(stream, target.as_bytes())?;
+            }
+            "/pipe" => {
+                let mut out = stream;
+                out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n")?;
+                out.write_all(b"Upgrade: echo\r\n\r\n")?;
+                io::copy(&mut reader, &mut out)?;
+                return Ok(());
             }
             "/page" => answer(stream, &[b'p'; PAGE])?,
             "/large" => large(stream, false)?,

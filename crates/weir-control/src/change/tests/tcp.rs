@@ -56,6 +56,17 @@ fn a_plan_names_what_listeners_of_tcp_have() {
 }
 
 #[test]
+fn a_frontend_is_declared_again_when_its_listener_carries_something_else() {
+    let same = || Order::Frontend(Box::new(route(0, "a.org", None)));
+    let (old, _) = made(vec![Order::Listener(listener(0, true)), same()]);
+    let (new, _) = made(vec![Order::Listener(tcp(0)), same()]);
+    let id = route(0, "a.org", None).id();
+    let expected = vec![Order::RemoveFrontend(id), Order::Listener(tcp(0)), same()];
+    assert_eq!(diff(&old, &new), expected);
+    assert_eq!(diff(&new, &new), vec![]);
+}
+
+#[test]
 fn what_is_rarely_meant_of_tcp_is_warned_of() {
     let (mut state, _) = made(vec![Order::Listener(tcp(0)), Order::Listener(listener(1, true))]);
     let mut warned = |frontend: Frontend, more: Option<Order>| {

@@ -4,26 +4,47 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Builder;
+use super::health::ejection;
 use crate::check;
+use crate::config::catalogue::{BACKEND_SCOPE, CLUSTER_SCOPE, ClusterProtocol};
 use crate::config::read::{Named, Reader};
 use crate::config::report::Diagnostic;
-use crate::state::{Backend, Cluster};
+use crate::state::{Affinity, Backend, Carries, Cluster};
 
 impl Builder<'_> {
     pub(super) fn add_cluster(&mut self, named: &Named<'_, Reader<'_>>) {
         let (id, table) = (named.name, &named.value);
         self.accept(check::id("a cluster", id), named.span.clone());
-        let cluster = self.cluster(id, table);
+        let protocol: Option<ClusterProtocol> = table.read("protocol");
+        if let Some(protocol) = protocol {
+            self.check_scope(&CLUSTER_SCOPE, protocol.carries(), table);
+        }
+        let mut cluster = self.cluster(id, table);
+        let is_tcp = protocol == Some(ClusterProtocol::Tcp);
         for frontend in table.tables("frontends") {
-            self.add_frontend(&cluster, &frontend);
+            match is_tcp {
+                true => self.add_tcp_frontend(&cluster, &frontend),
+                false => self.add_frontend(&cluster, &frontend),
+            }
+        }
+        if is_tcp {
+            cluster.proxy = self.proxy_mode(table);
+            self.accept(check::for_tcp(&cluster), table.span_of("tls"));
         }
         let backends = table.tables("backends");
         if backends.is_empty() && table.has("backends") {
-            let message = format!("cluster `{id}` has no backend: its requests are answered 503");
+            let then = match is_tcp {
+                true => "connections to it are closed",
+                false => "its requests are answered 503",
+            };
+            let message = format!("cluster `{id}` has no backend: {then}");
             self.report.push(Diagnostic::warning(named.span.clone(), message));
         }
         let mut ids = HashMap::new();
         for (index, backend) in backends.iter().enumerate() {
+            if is_tcp {
+                self.check_scope(&BACKEND_SCOPE, Carries::Tcp, backend);
+            }
             self.add_backend(&cluster, index, backend, &mut ids);
         }
         self.state.clusters.insert(id.to_owned(), cluster);
@@ -49,7 +70,19 @@ impl Builder<'_> {
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
             udp: None,
+            affinity: self.affinity(table),
+            health: self.health_check(table).map(Box::new),
+            ejection: table.section("ejection").and_then(|table| ejection(&table)),
+            slow_start: table.read("slow_start").unwrap_or_default(),
         }
+    }
+
+    fn affinity(&mut self, table: &Reader<'_>) -> Affinity {
+        let field: Option<String> = table.read("affinity_header");
+        let cookie: Option<String> = table.read("affinity_cookie");
+        let key = if field.is_some() { "affinity_header" } else { "affinity_cookie" };
+        let affinity = check::affinity(field, cookie);
+        self.accept(affinity, table.span_of(key)).unwrap_or_default()
     }
 
     fn hashes(&mut self, table: &Reader<'_>) -> Vec<String> {

@@ -4,15 +4,28 @@ use weir_route::Rule;
 
 use super::Builder;
 use crate::check;
-use crate::config::catalogue::PathType;
+use crate::config::catalogue::{FRONTEND_SCOPE, ListenerProtocol, PathType};
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
-use crate::state::{Cluster, Frontend, HeaderEdit, PathRule};
+use crate::state::{Carries, Cluster, Frontend, HeaderEdit, PathRule};
 
 impl Builder<'_> {
     pub(super) fn add_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
+        self.check_scope(&FRONTEND_SCOPE, Carries::Http, table);
+        if !table.has("hostname") {
+            let message = "a frontend of `http` needs the key `hostname`";
+            let help = "add `hostname = \"…\"`";
+            self.report.push(Diagnostic::error(table.span.clone(), message).help(help));
+        }
         let Some(mut frontend) = self.frontend(cluster, table) else { return };
-        self.ensure_listener(frontend.address, table.has("certificate"));
+        let protocol = match table.has("certificate") {
+            true => ListenerProtocol::Https,
+            false => ListenerProtocol::Http,
+        };
+        self.ensure_listener(frontend.address, protocol);
+        if !self.is_on(&cluster.id, Carries::Http, frontend.address, table.span_of("address")) {
+            return;
+        }
         self.frontend_tls(&mut frontend, table);
         for (key, problem) in check::frontend(&frontend) {
             self.accept(Err::<(), _>(problem), table.span_of(key));
@@ -84,7 +97,8 @@ impl Builder<'_> {
     }
 }
 
-fn tags(table: &Reader<'_>) -> std::collections::BTreeMap<String, String> {
+/// What access-log records show.
+pub(super) fn tags(table: &Reader<'_>) -> std::collections::BTreeMap<String, String> {
     let tags = table.text_map("tags").into_iter();
     tags.map(|tag| (tag.name.to_owned(), tag.value.0.to_owned())).collect()
 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use super::Builder;
-use crate::config::catalogue::{LISTENER, ListenerProtocol};
+use super::tcp::carry_tcp;
+use crate::check;
+use crate::config::catalogue::{LISTENER, LISTENER_SCOPE, ListenerProtocol};
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
 use crate::state::{Carries, H2, HELLO_BYTES, Listener};
@@ -22,27 +24,41 @@ impl Builder<'_> {
         self.state.listeners.insert(address, listener);
     }
 
-    /// Makes sure that there is a listener at an address that a frontend names, and one with TLS if
-    /// the frontend has a certificate.
-    pub(super) fn ensure_listener(&mut self, address: SocketAddr, has_certificate: bool) {
+    /// Makes sure that there is a listener at an address that a frontend names, and one of this
+    /// protocol if there is none.
+    pub(super) fn ensure_listener(&mut self, address: SocketAddr, protocol: ListenerProtocol) {
         if !self.state.listeners.contains_key(&address) {
             let nothing = toml::de::DeTable::new();
             let table = Reader::new(&nothing, &LISTENER, 0..0);
             let mut listener = self.listener_at(address, &table);
-            listener.tls = has_certificate.then(Default::default);
+            match protocol {
+                ListenerProtocol::Http => {}
+                ListenerProtocol::Https => listener.tls = Some(Box::default()),
+                ListenerProtocol::Tcp => carry_tcp(&mut listener, &table),
+            }
             self.state.listeners.insert(address, listener);
         }
     }
 
     fn listener(&mut self, table: &Reader<'_>) -> Option<Listener> {
-        let tls = match table.read("protocol") {
+        let protocol: Option<ListenerProtocol> = table.read("protocol");
+        if let Some(protocol) = protocol {
+            self.check_scope(&LISTENER_SCOPE, protocol.carries(), table);
+        }
+        let tls = match protocol {
             Some(ListenerProtocol::Https) => Some(Box::new(self.listener_tls(table))),
-            _ => {
+            Some(ListenerProtocol::Tcp) => None,
+            Some(ListenerProtocol::Http) | None => {
                 self.without_tls(table);
                 None
             }
         };
-        Some(Listener { tls, ..self.listener_at(table.read("address")?, table) })
+        let mut listener = Listener { tls, ..self.listener_at(table.read("address")?, table) };
+        if protocol == Some(ListenerProtocol::Tcp) {
+            carry_tcp(&mut listener, table);
+        }
+        self.accept(check::proxied(&listener), table.span_of("public_address"));
+        Some(listener)
     }
 
     fn listener_at(&mut self, address: SocketAddr, table: &Reader<'_>) -> Listener {
@@ -61,7 +77,7 @@ impl Builder<'_> {
             sozu_id_header: self.id_field_name(table, "sozu_id_header").unwrap_or_default(),
             answers: self.answers(table),
             carries: Carries::Http,
-            expect_proxy: false,
+            expect_proxy: table.value("expect_proxy"),
             hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::new(h2(table)),

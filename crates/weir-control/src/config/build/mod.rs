@@ -9,8 +9,10 @@ mod certificates;
 mod clusters;
 mod control;
 mod frontends;
+mod health;
 mod listeners;
 mod settings;
+mod tcp;
 mod text;
 mod tls;
 
@@ -110,7 +112,11 @@ impl<'r> Builder<'r> {
         let used: HashSet<_> = self.state.frontends.iter().map(|f| f.address).collect();
         for (address, span) in self.places.listeners {
             if !used.contains(&address) {
-                let message = format!("no frontend is on {address}: it answers 404 to everything");
+                let does = match self.state.listeners.get(&address) {
+                    Some(listener) if listener.is_tcp() => "closes every connection",
+                    _ => "answers 404 to everything",
+                };
+                let message = format!("no frontend is on {address}: it {does}");
                 self.report.push(Diagnostic::warning(span, message));
             }
         }

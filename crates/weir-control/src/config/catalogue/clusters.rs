@@ -1,8 +1,9 @@
 //! Keys of clusters and of what is in them.
 
+use super::health::{EJECTION, HEALTH_CHECK};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::words::{ClusterProtocol, PathType, Version, words};
-use super::{Harmless, Kind, Later, PROXY, Section, UDP, Without};
+use super::{Harmless, Kind, Later, Section, UDP, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
 
@@ -11,11 +12,13 @@ pub(in super::super) static CLUSTER: Section = Section {
     name: "a cluster",
     heading: "`[clusters.<id>]`",
     keys: &[
-        required("protocol", Kind::Word(words::<ClusterProtocol>), "What backends speak."),
+        required("protocol", Kind::Word(words::<ClusterProtocol>), "What its listeners carry."),
         required("frontends", Kind::Tables(&FRONTEND), "Which requests go to this cluster."),
         required("backends", Kind::Tables(&BACKEND), "The servers."),
         text("load_balancing", Kind::Word(words::<LoadBalancing>), "ROUND_ROBIN", BALANCING),
         text("load_metric", Kind::Word(words::<LoadMetric>), "CONNECTIONS", METRIC),
+        key("affinity_header", Kind::Text, Without::Other("the address"), AFFINITY_HEADER),
+        key("affinity_cookie", Kind::Text, Without::Other("the address"), AFFINITY_COOKIE),
         flag("sticky_session", false, "Keep a client on one backend with a cookie."),
         flag("https_redirect", false, "Answer with a redirect to `https`."),
         key("https_redirect_port", PORT, Without::Other("443"), "Port of that redirect."),
@@ -26,20 +29,20 @@ pub(in super::super) static CLUSTER: Section = Section {
         key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
         flag("http2", false, HTTP2),
+        flag("send_proxy", false, SEND_PROXY),
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
+        optional("health_check", Kind::Table(&HEALTH_CHECK), "Backends are asked how they are."),
+        optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
+        key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
     ],
-    later: &[
-        Later { names: &["send_proxy"], remedy: PROXY, harmless: Harmless::False },
-        Later {
-            names: &["health_check"],
-            remedy: "active health checks are not in this version: remove the table; backends that \
-                     fail are held back as traffic finds them",
-            harmless: Harmless::Never,
-        },
-        Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never },
-    ],
+    later: &[Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never }],
 };
 
+const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
+const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
+const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
+const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
+                          protocol: the client's, if its listener has `expect_proxy`.";
 const HTTP2: &str =
     "Ask backends for HTTP/2, over TLS by ALPN. Streams of many clients share a connection.";
 const BALANCING: &str = "How a backend is chosen.";
@@ -55,7 +58,9 @@ pub(in super::super) static FRONTEND: Section = Section {
     heading: "`[[clusters.<id>.frontends]]`",
     keys: &[
         required("address", Kind::Address, "The listener; one is made if there is none."),
-        required("hostname", Kind::Text, "A name, `*.suffix`, `*`, or labels with `/regex/`."),
+        key("hostname", Kind::Text, Without::Other("**required** on `http`"), HOSTNAME),
+        key("sni", Kind::Text, Without::Other("any, or none"), SNI),
+        key("alpn", Kind::Texts, Without::Other("any, or none"), PROTOCOLS),
         key("path", Kind::Text, Without::Other("any"), "Compared without the query."),
         text("path_type", Kind::Word(words::<PathType>), "PREFIX", "How `path` is compared."),
         key("method", Kind::Text, Without::Other("any"), "The method."),
@@ -78,6 +83,9 @@ pub(in super::super) static FRONTEND: Section = Section {
     later: &[],
 };
 
+const HOSTNAME: &str = "A name, `*.suffix`, `*`, or labels with `/regex/`.";
+const SNI: &str = "On `tcp`, the server that clients ask for in TLS: a name, `*.suffix` or `*`.";
+const PROTOCOLS: &str = "On `tcp`, protocols of which clients offer one in TLS, as `h2`.";
 const REDIRECT: &str = "What to do instead: 301, 302, 308 or 401.";
 const SCHEME: &str = "Scheme of a redirect's `Location`.";
 

@@ -2,9 +2,10 @@
 
 use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
-use super::{Harmless, Key, Kind, Later, PROXY, Section, UDP, Without};
+use super::{Harmless, Key, Kind, Later, Section, UDP, Without};
 use super::{flag, key, number, optional, required, text};
-use crate::state::{ClientAuth, H2};
+use crate::check::{LEAST_HELLO_BYTES, MOST_HELLO_BYTES};
+use crate::state::{ClientAuth, H2, HELLO_BYTES};
 
 const fn inherited(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Seconds, Without::Other("top level"), doc)
@@ -44,10 +45,13 @@ pub(in super::super) static LISTENER: Section = Section {
         required("address", Kind::Address, "Where to accept connections."),
         required("protocol", Kind::Word(words::<ListenerProtocol>), "What clients speak."),
         key("public_address", Kind::Address, Without::Other("`address`"), PUBLIC),
+        flag("expect_proxy", false, EXPECT_PROXY),
         inherited("front_timeout", "Longest inactivity of a client."),
         inherited("back_timeout", "Longest inactivity of a backend."),
         inherited("connect_timeout", "Longest wait for a connection to a backend."),
         inherited("request_timeout", "Longest wait for a complete request head."),
+        number("sni_preread_timeout", Kind::Seconds, 5, HELLO_TIMEOUT),
+        number("sni_preread_max_bytes", HELLO, HELLO_BYTES as u64, HELLO_SIZE),
         text("sticky_name", Kind::Text, "SOZUBALANCEID", "Name of the sticky-session cookie."),
         text("sozu_id_header", Kind::Text, "Sozu-Id", "Name of the field with the request's id."),
         flag("elide_x_real_ip", false, "Remove `X-Real-IP` sent by clients."),
@@ -103,16 +107,18 @@ pub(in super::super) static LISTENER: Section = Section {
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
         optional("client_crl", Kind::Text, "PEM file with the revocation lists of these."),
     ],
-    later: &[
-        Later { names: &["expect_proxy"], remedy: PROXY, harmless: Harmless::False },
-        Later {
-            names: &["max_rx_datagram_size", "max_flows"],
-            remedy: UDP,
-            harmless: Harmless::Never,
-        },
-    ],
+    later: &[Later {
+        names: &["max_rx_datagram_size", "max_flows"],
+        remedy: UDP,
+        harmless: Harmless::Never,
+    }],
 };
 
+const EXPECT_PROXY: &str =
+    "Connections begin with a header of the PROXY protocol. Not beside `public_address`.";
+const HELLO: Kind = Kind::Number(LEAST_HELLO_BYTES as u64, MOST_HELLO_BYTES as u64);
+const HELLO_TIMEOUT: &str = "On `tcp`, longest wait for the ClientHello that says where to go.";
+const HELLO_SIZE: &str = "On `tcp`, bytes of a ClientHello that are looked at.";
 const STREAM_IDLE: &str =
     "Seconds that a client may keep a stream waiting; 0: `back_timeout`, and 30 at least.";
 const GRACEFUL: &str =

@@ -4,16 +4,21 @@
 //! Must not know: how a file is read, and what its values lead to.
 
 mod clusters;
+mod health;
 mod listeners;
+mod scope;
 mod tls;
 mod top;
 mod words;
 
-use clusters::CLUSTER;
+use clusters::{BACKEND, CLUSTER, FRONTEND};
 pub(super) use listeners::LISTENER;
+pub(super) use scope::{BACKEND_SCOPE, CLUSTER_SCOPE, FRONTEND_SCOPE, LISTENER_SCOPE, Scope};
 pub(super) use tls::TLS_ONLY;
 pub(super) use top::FILE;
-pub(super) use words::{ListenerProtocol, OnStart, PathType, Version, Word, Words};
+pub(super) use words::{
+    ClusterProtocol, ListenerProtocol, OnStart, PathType, ProbeMode, Version, Word, Words,
+};
 
 /// A table of the file.
 #[derive(Debug)]
@@ -158,5 +163,4 @@ const PORT: Kind = Kind::Number(1, 65_535);
 const PER_IP: Kind = Kind::Number(0, u32::MAX as u64);
 const RETRY_AFTER: Kind = Kind::Number(0, i32::MAX as u64);
 
-const PROXY: &str = "the PROXY protocol is not in this version: remove the key";
 const UDP: &str = "UDP is not in this version: remove the key";

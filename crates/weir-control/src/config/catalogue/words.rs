@@ -30,11 +30,16 @@ pub(in super::super) enum ListenerProtocol {
     #[default]
     Http,
     Https,
+    Tcp,
 }
 
 impl Words for ListenerProtocol {
-    const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("https", Some(Self::Https)), ("tcp", None), ("udp", None)];
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("http", Some(Self::Http)),
+        ("https", Some(Self::Https)),
+        ("tcp", Some(Self::Tcp)),
+        ("udp", None),
+    ];
 }
 
 /// A version of SSL or TLS.
@@ -64,15 +69,31 @@ impl Words for ClientAuth {
     ];
 }
 
-/// Protocol of a cluster.
-#[derive(Clone, Copy)]
-pub(super) enum ClusterProtocol {
+/// What a health check asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum ProbeMode {
+    #[default]
     Http,
+    Grpc,
+    Tcp,
+}
+
+impl Words for ProbeMode {
+    const WORDS: &'static [(&'static str, Option<Self>)] =
+        &[("http", Some(Self::Http)), ("grpc", Some(Self::Grpc)), ("tcp", Some(Self::Tcp))];
+}
+
+/// Protocol of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum ClusterProtocol {
+    #[default]
+    Http,
+    Tcp,
 }
 
 impl Words for ClusterProtocol {
     const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("tcp", None)];
+        &[("http", Some(Self::Http)), ("tcp", Some(Self::Tcp))];
 }
 
 /// Which state is served at the start.
@@ -127,8 +148,8 @@ impl Words for LoadBalancing {
         ("RANDOM", Some(Self::Random)),
         ("LEAST_LOADED", Some(Self::LeastLoaded)),
         ("POWER_OF_TWO", Some(Self::PowerOfTwo)),
-        ("HRW", None),
-        ("MAGLEV", None),
+        ("HRW", Some(Self::Rendezvous)),
+        ("MAGLEV", Some(Self::Maglev)),
     ];
 }
 
@@ -137,6 +158,7 @@ impl Words for LoadMetric {
         ("CONNECTIONS", Some(Self::Connections)),
         ("REQUESTS", Some(Self::Requests)),
         ("CONNECTION_TIME", Some(Self::ConnectionTime)),
+        ("RESPONSE_TIME", Some(Self::ResponseTime)),
     ];
 }
 

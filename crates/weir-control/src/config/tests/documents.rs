@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{EXAMPLE, SMALL, bad, cluster_with, frontend_with, good, https_with, small_with};
+use super::{EXAMPLE, SMALL, TCP, bad, cluster_with, frontend_with, good, https_with, small_with};
 use crate::config::catalogue::{FILE, Kind, LONGEST_SECONDS, Scalar, Without};
 use crate::config::{check, json_schema, reference};
 
@@ -52,6 +52,7 @@ fn schema_and_checker_agree() {
         frontend_with("tls_versions = [], rewrite_port = 443, position = \"POST\""),
         https_with("tls_versions = [\"TLS_V13\"]\nhsts = { enabled = true, max_age = 0 }"),
         small_with("[tls]\nticket_rotation = 3600"),
+        TCP.to_owned(),
     ];
     for source in &accepted {
         good(source);
@@ -67,13 +68,15 @@ fn schema_and_checker_agree() {
         small_with("back_timeout = 0"),
         small_with("access_logs_format = \"protobuf\""),
         small_with("command_allowed_uids = [-1]"),
-        cluster_with("load_balancing = \"MAGLEV\""),
-        cluster_with("health_check = { uri = \"/\" }"),
+        cluster_with("load_balancing = \"MAGLEF\""),
+        cluster_with("health_check = { mode = \"ping\" }"),
         frontend_with("certificate = 1"),
         https_with("tls_versions = [\"TLS_V14\"]"),
         https_with("client_auth = \"maybe\""),
         https_with("hsts = { max_age = 0 }"),
         https_with("send_tls13_tickets = 17"),
+        TCP.replace("sni_preread_max_bytes = 2048", "sni_preread_max_bytes = 1023"),
+        TCP.replace("alpn = [\"h2\", \"postgresql\"]", "alpn = \"h2\""),
         SMALL.replace("protocol = \"http\"", ""),
         SMALL.replace("127.0.0.1:9000", "localhost"),
     ];

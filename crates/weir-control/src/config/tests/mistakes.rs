@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use super::{EXAMPLE, bad, cluster_with, frontend_with, good, small_with};
+use super::{EXAMPLE, TCP, bad, cluster_with, frontend_with, good, small_with};
 use crate::config::{check, load};
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("keys", include_str!("keys.toml")),
     ("misplaced", include_str!("misplaced.toml")),
     ("syntax", include_str!("syntax.toml")),
     ("values", include_str!("values.toml")),
     ("routes", include_str!("routes.toml")),
+    ("tcp", include_str!("tcp.toml")),
 ];
 
 #[test]
@@ -57,8 +58,7 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
     refused(&small_with("audit_logs_target = \"stdout\""), "audited");
     refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
     refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
-    refused(&cluster_with("load_balancing = \"HRW\""), "`POWER_OF_TWO`");
-    refused(&small_with("").replacen("\"http\"", "\"tcp\"", 1), "this version has `http`");
+    refused(&small_with("").replacen("\"http\"", "\"udp\"", 1), "this version has `http`");
     good(&small_with("disable_cluster_metrics = false"));
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
@@ -136,7 +136,8 @@ fn a_report_holds_no_control_characters_of_the_file() {
 /// A text of the tests, with pieces cut out, doubled or replaced.
 fn mutated() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;
-    let text = prop_oneof![Just(EXAMPLE), Just(FILES[0].1), Just(FILES[1].1), Just(FILES[3].1)];
+    let files = [FILES[0].1, FILES[1].1, FILES[3].1, FILES[5].1, TCP, EXAMPLE];
+    let text = prop::sample::select(files.to_vec());
     let piece = prop_oneof!["[a-z_=\\[\\]{}\"'0-9.:\\\\ \n]{0,6}", "\\PC{0,3}"];
     let edit = (any::<prop::sample::Index>(), 0..40_usize, piece);
     (text, prop::collection::vec(edit, 0..8)).prop_map(|(text, edits)| {

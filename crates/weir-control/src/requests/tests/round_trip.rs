@@ -13,9 +13,10 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition, Frontend,
-    FrontendId, H2, HeaderEdit, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric,
-    PathRule, Position, ProxyMode, Redirect, RedirectScheme, State, TlsVersion,
+    Affinity, Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition,
+    EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener,
+    ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyMode, Redirect,
+    RedirectScheme, State, TlsVersion,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -169,15 +170,42 @@ fn http_listener() -> impl Strategy<Value = Listener> {
     )
 }
 
+fn health() -> impl Strategy<Value = HealthCheck> {
+    let http =
+        |statuses: &[(u16, u16)]| Probe::Http { uri: "/up".into(), statuses: statuses.to_vec() };
+    let probes = vec![
+        http(&[]),
+        http(&[(204, 204)]),
+        http(&[(200, 299), (404, 404)]),
+        Probe::Grpc { service: "shop".into() },
+        Probe::Tcp,
+    ];
+    let numbers = (1..99_u64, 1..99_u64, 1..9_u32, 1..9_u32);
+    (select(probes), option::of(1..9_u16), numbers).prop_map(|(probe, port, numbers)| {
+        let (interval, timeout, rise, fall) = numbers;
+        let (interval, timeout) = (Duration::from_secs(interval), Duration::from_secs(timeout));
+        HealthCheck { probe, port, interval, timeout, rise, fall }
+    })
+}
+
+fn ejection() -> impl Strategy<Value = EjectionRules> {
+    (1..9_u32, 1..9_u64, 0..=100_u8).prop_map(|(consecutive, base, most_percent)| EjectionRules {
+        consecutive,
+        base: Duration::from_secs(base),
+        most_percent,
+    })
+}
+
 fn cluster() -> impl Strategy<Value = Cluster> {
-    use LoadBalancing::{LeastLoaded, PowerOfTwo, Random, RoundRobin};
-    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo]);
+    use LoadBalancing::{LeastLoaded, Maglev, PowerOfTwo, Random, Rendezvous, RoundRobin};
+    let balancing = select(vec![RoundRobin, Random, LeastLoaded, PowerOfTwo, Rendezvous, Maglev]);
     let metric =
         select(vec![LoadMetric::Connections, LoadMetric::Requests, LoadMetric::ConnectionTime]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let numbers = (option::of(1..9_u16), option::of(1..9_u64), option::of(1..9_u32));
     let modes = vec![ProxyMode::Expect, ProxyMode::Send, ProxyMode::Relay];
-    let beyond = (option::of(backend_tls()), option::of(select(modes)));
+    let used = (option::of(health()), option::of(ejection()), 0..99_u64);
+    let beyond = (option::of(backend_tls()), option::of(select(modes)), used);
     (0..3_u8, balancing, metric, flags, numbers, answers(), beyond).prop_map(
         |(
             id,
@@ -186,10 +214,19 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             (sticky, redirect, auth),
             (port, limit, retry),
             answers,
-            (tls, proxy),
+            (tls, proxy, (health, ejection, slow)),
         )| {
             Cluster {
                 proxy,
+                udp: None,
+                affinity: match id {
+                    0 => Affinity::SourceIp,
+                    1 => Affinity::Field("x-tenant".into()),
+                    _ => Affinity::Cookie("tenant".into()),
+                },
+                health: health.map(Box::new),
+                ejection,
+                slow_start: Duration::from_secs(slow),
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),

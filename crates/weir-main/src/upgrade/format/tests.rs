@@ -28,13 +28,15 @@ fn what_is_written_is_what_was_always_written() {
 fn every_descriptor_is_told() {
     let mut descriptors: Vec<_> = parse(&golden()).expect("read").descriptors().collect();
     descriptors.sort_unstable();
-    assert_eq!(descriptors, [5, 6, 7, 9, 11, 12, 13, 15, 17, 21, 22]);
+    assert_eq!(descriptors, [5, 6, 7, 9, 11, 12, 13, 15, 17, 21, 22, 23, 24, 25, 26]);
 }
 
 #[test]
 fn fields_that_are_not_known_are_skipped() {
     let mut document = golden();
-    for place in ["", "/plan", "/plan/settings", "/slots/0", "/slots/0/worker", "/control"] {
+    for place in
+        ["", "/plan", "/plan/settings", "/slots/0", "/slots/0/worker", "/leaving/0", "/control"]
+    {
         document.pointer_mut(place).expect("there")["from_the_future"] = json!({"a": [1]});
     }
     let handover = parse(&document).expect("read");

@@ -1,0 +1,47 @@
+//! Health checks and what else decides which backends are used.
+
+use super::{Problem, field_name};
+use crate::state::{Affinity, HealthCheck, Probe};
+
+/// What clients are known by: a field, a cookie, or else their addresses.
+pub(crate) fn affinity(field: Option<String>, cookie: Option<String>) -> Result<Affinity, Problem> {
+    match (field, cookie) {
+        (Some(_), Some(_)) => {
+            let message = "clients are known by a field or by a cookie, not by both";
+            Err(Problem::new(message).help("remove one of them"))
+        }
+        (Some(name), None) => {
+            field_name("affinity_header", &name)?;
+            Ok(Affinity::Field(name))
+        }
+        (None, Some(name)) => {
+            field_name("affinity_cookie", &name)?;
+            Ok(Affinity::Cookie(name))
+        }
+        (None, None) => Ok(Affinity::SourceIp),
+    }
+}
+
+/// A check that can be made.
+pub(crate) fn health(check: &HealthCheck) -> Result<(), Problem> {
+    if let Probe::Http { uri, statuses } = &check.probe {
+        if !uri.starts_with('/') || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("{uri:?} cannot be asked for");
+            return Err(Problem::new(message).help("write a path, as `/health`"));
+        }
+        let possible = |(first, last): &(u16, u16)| (200..=599).contains(first) && first <= last;
+        if !statuses.iter().all(possible) {
+            return Err(Problem::new("an expected status is a number from 200 to 599"));
+        }
+    }
+    let parts = [
+        ("interval", check.interval.is_zero()),
+        ("timeout", check.timeout.is_zero()),
+        ("healthy_threshold", check.rise == 0),
+        ("unhealthy_threshold", check.fall == 0),
+    ];
+    match parts.into_iter().find(|(_, is_zero)| *is_zero) {
+        Some((name, _)) => Err(Problem::new(format!("the `{name}` of a health check is 0"))),
+        None => Ok(()),
+    }
+}

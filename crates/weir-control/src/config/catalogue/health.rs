@@ -1,0 +1,40 @@
+//! Keys of what decides which backends are used.
+
+use super::words::{ProbeMode, words};
+use super::{Kind, PORT, Section, Without};
+use super::{key, number, required, text};
+
+/// Active health checks.
+pub(super) static HEALTH_CHECK: Section = Section {
+    name: "a health check",
+    heading: "`[clusters.<id>.health_check]`",
+    keys: &[
+        text("mode", Kind::Word(words::<ProbeMode>), "http", MODE),
+        key("uri", Kind::Text, Without::Other("**required** for `http`"), "What is asked for."),
+        number("expected_status", Kind::Number(0, 599), 0, "The good status; 0: any 2xx."),
+        key("service", Kind::Text, Without::Other("the whole server"), SERVICE),
+        key("port", PORT, Without::Other("that of the backend"), "Where they are asked."),
+        number("interval", Kind::Seconds, 10, "From one check to the next."),
+        number("timeout", Kind::Seconds, 5, "Longest wait for an answer."),
+        number("healthy_threshold", TIMES, 3, "Successes that make a backend healthy again."),
+        number("unhealthy_threshold", TIMES, 3, "Failures that make a backend unhealthy."),
+    ],
+    later: &[],
+};
+
+const TIMES: Kind = Kind::Number(1, u32::MAX as u64);
+const MODE: &str =
+    "A GET, the gRPC health checking protocol, or a connection that is all that is wanted.";
+const SERVICE: &str = "For `grpc`, the service that is asked for.";
+
+/// Passive ejection.
+pub(super) static EJECTION: Section = Section {
+    name: "an ejection",
+    heading: "`[clusters.<id>.ejection]`",
+    keys: &[
+        required("consecutive", TIMES, "Bad outcomes in a row: 5xx, resets, silence, refusals."),
+        number("seconds", Kind::Seconds, 30, "For how long the first time; it doubles."),
+        number("most_percent", Kind::Number(0, 100), 50, "Share of the backends, at most."),
+    ],
+    later: &[],
+};

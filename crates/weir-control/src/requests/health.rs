@@ -1,0 +1,133 @@
+//! Health checks of clusters, and when backends are ejected.
+
+use std::time::Duration;
+
+use weir_proto::{
+    Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList, HttpStatusRange,
+    QueryHealthChecks, SetHealthCheck,
+};
+
+use super::Refusal;
+use crate::check;
+use crate::order::Order;
+use crate::state::{Cluster, EjectionRules, HealthCheck, Probe, State};
+
+pub(super) fn set(state: &State, wanted: &SetHealthCheck) -> Result<Vec<Order>, Refusal> {
+    let health = Some(Box::new(health_check(&wanted.config)?));
+    Ok(vec![Order::Cluster(Cluster { health, ..known(state, &wanted.cluster_id)?.clone() })])
+}
+
+pub(super) fn remove(state: &State, cluster: &str) -> Result<Vec<Order>, Refusal> {
+    Ok(vec![Order::Cluster(Cluster { health: None, ..known(state, cluster)?.clone() })])
+}
+
+fn known<'a>(state: &'a State, cluster: &str) -> Result<&'a Cluster, Refusal> {
+    state.clusters.get(cluster).ok_or_else(|| format!("there is no cluster `{cluster}`").into())
+}
+
+/// The checks in force, of one cluster or of all.
+pub fn health_checks(state: &State, query: &QueryHealthChecks) -> HealthChecksList {
+    let wanted = |id: &str| query.cluster_id.as_ref().is_none_or(|wanted| wanted == id);
+    let clusters = state.clusters.values().filter(|cluster| wanted(&cluster.id));
+    let checks = clusters.filter_map(|cluster| {
+        Some((cluster.id.clone(), health_config(cluster.health.as_deref()?)))
+    });
+    HealthChecksList { map: checks.collect() }
+}
+
+/// The check that a message describes.
+pub(super) fn health_check(config: &HealthCheckConfig) -> Result<HealthCheck, Refusal> {
+    if !config.headers.is_empty() {
+        return Err("a health check cannot have header fields in this version".into());
+    }
+    let check = HealthCheck {
+        probe: probe(config)?,
+        port: config.port.map(port).transpose()?,
+        interval: Duration::from_secs(config.interval.into()),
+        timeout: Duration::from_secs(config.timeout.into()),
+        rise: config.healthy_threshold,
+        fall: config.unhealthy_threshold,
+    };
+    check::health(&check)?;
+    Ok(check)
+}
+
+fn probe(config: &HealthCheckConfig) -> Result<Probe, Refusal> {
+    if let Some(service) = &config.grpc_service {
+        return Ok(Probe::Grpc { service: service.clone() });
+    }
+    match HealthCheckMode::try_from(config.mode) {
+        Ok(HealthCheckMode::Tcp) => Ok(Probe::Tcp),
+        Ok(HealthCheckMode::Http) => {
+            let one = (config.expected_status, config.expected_status);
+            let one = Some(one).filter(|(status, _)| *status > 0);
+            let more = config.accepted_statuses.iter().map(|range| (range.start, range.end));
+            let status = |status| u16::try_from(status).unwrap_or(u16::MAX);
+            let statuses = one.into_iter().chain(more);
+            let statuses = statuses.map(|(first, last)| (status(first), status(last))).collect();
+            Ok(Probe::Http { uri: config.uri.clone(), statuses })
+        }
+        Err(_) => Err("the mode of the health check has no known number".into()),
+    }
+}
+
+fn port(port: u32) -> Result<u16, Refusal> {
+    let port = u16::try_from(port).ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "the port of a health check is a number from 1 to 65535".into())
+}
+
+/// A check as the protocol shows it.
+pub(super) fn health_config(check: &HealthCheck) -> HealthCheckConfig {
+    let mut config = HealthCheckConfig {
+        interval: seconds(check.interval),
+        timeout: seconds(check.timeout),
+        healthy_threshold: check.rise,
+        unhealthy_threshold: check.fall,
+        port: check.port.map(Into::into),
+        ..HealthCheckConfig::default()
+    };
+    match &check.probe {
+        Probe::Http { uri, statuses } => {
+            config.uri.clone_from(uri);
+            match &statuses[..] {
+                [(only, last)] if only == last => config.expected_status = (*only).into(),
+                some => {
+                    let ranges = some.iter().map(|(first, last)| HttpStatusRange {
+                        start: (*first).into(),
+                        end: (*last).into(),
+                    });
+                    config.accepted_statuses = ranges.collect();
+                }
+            }
+        }
+        Probe::Grpc { service } => config.grpc_service = Some(service.clone()),
+        Probe::Tcp => config.mode = HealthCheckMode::Tcp.into(),
+    }
+    config
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// When backends are ejected, as a message says.
+pub(super) fn ejection(config: &Ejection) -> Result<EjectionRules, Refusal> {
+    let percent = u8::try_from(config.most_percent).ok().filter(|percent| *percent <= 100);
+    let Some(most_percent) = percent.filter(|_| config.consecutive > 0 && config.base_seconds > 0)
+    else {
+        return Err("backends are ejected after at least 1 bad outcome, for at least 1 second, \
+                    and at most 100 percent of them"
+            .into());
+    };
+    let base = Duration::from_secs(config.base_seconds.into());
+    Ok(EjectionRules { consecutive: config.consecutive, base, most_percent })
+}
+
+/// And as the protocol shows it.
+pub(super) fn ejection_config(rules: &EjectionRules) -> Ejection {
+    Ejection {
+        consecutive: rules.consecutive,
+        base_seconds: seconds(rules.base),
+        most_percent: rules.most_percent.into(),
+    }
+}

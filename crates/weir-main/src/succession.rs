@@ -1,0 +1,357 @@
+//! One worker in the place of another that is well: nobody loses a connection.
+//!
+//! ```text
+//! started on the same sockets ──▶ serves ──▶ the other one retires ──▶ has finished
+//!          │                                      │ connections between two requests
+//!          └─ ended, or late: the                 └─────────▶ the one in its place
+//!             other one goes on
+//! ```
+//!
+//! Must not know: what is in a connection.
+//!
+//! Invariants: a worker is told to retire only when another one accepts from all of its sockets; no
+//! change of the state begins while a successor is not ready; one that finishes has until a
+//! deadline.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use log::{error, info, warn};
+use serde::{Deserialize, Serialize};
+use weir_base::Instant;
+use weir_control::channel::{Passed, ToMain};
+use weir_proto::{EventKind, Response};
+use weir_sys::Epoll;
+
+use crate::control::Asker;
+use crate::slot::Slot;
+use crate::supervise::{Stage, Supervisor};
+use crate::worker_process::{End, HandedWorker, WorkerProcess};
+
+/// Workers cut what is left when their time is over; this is how long they may take to do it.
+const CUT_GRACE: Duration = Duration::from_secs(1);
+
+/// How often whoever waits is told that it is not over.
+const TELL_PERIOD: Duration = Duration::from_secs(5);
+
+/// A worker that is to take the place of another.
+pub(crate) struct Successor {
+    pub(crate) worker: WorkerProcess,
+    /// Who asked for it.
+    asker: Asker,
+}
+
+/// A worker that finishes.
+pub(crate) struct Leaving {
+    pub(crate) worker: WorkerProcess,
+    pub(crate) slot: u16,
+    /// The process id of the one in its place.
+    heir: Option<i32>,
+    /// Who waits for its end.
+    asker: Option<Asker>,
+    /// It is killed then.
+    until: Instant,
+    tell_at: Instant,
+    account: Account,
+}
+
+/// What became of the connections of a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// Others got them.
+    passed: usize,
+    /// They have ended in their own time.
+    finished: usize,
+    cut: usize,
+}
+
+impl Account {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.finished += other.finished;
+        self.cut += other.cut;
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, finished, cut } = self;
+        write!(f, "connections: {passed} passed on, {finished} ended, {cut} cut")
+    }
+}
+
+/// The same as it passes from one image of main to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedLeaving {
+    worker: HandedWorker,
+    slot: u16,
+    heir: Option<i32>,
+    asker: Option<Asker>,
+    time: Duration,
+    account: Account,
+}
+
+impl HandedLeaving {
+    /// The descriptors in it.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.worker.descriptors()
+    }
+}
+
+impl Leaving {
+    /// The one in its place and who waits for its end; when it is killed and when whoever waits is
+    /// told more.
+    fn new(
+        worker: WorkerProcess,
+        slot: u16,
+        (heir, asker): (Option<i32>, Option<Asker>),
+        (until, tell_at): (Instant, Instant),
+    ) -> Self {
+        Self { worker, slot, heir, asker, until, tell_at, account: Account::default() }
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self) -> Instant {
+        let tell_at = if self.asker.is_some() { self.tell_at } else { Instant::FAR };
+        self.until.min(tell_at)
+    }
+
+    /// What another image of this process needs to go on with it.
+    pub(crate) fn hand_over(&self, now: Instant) -> HandedLeaving {
+        HandedLeaving {
+            worker: self.worker.hand_over(),
+            slot: self.slot,
+            heir: self.heir,
+            asker: self.asker,
+            time: self.until.since(now),
+            account: self.account,
+        }
+    }
+
+    /// Goes on with what [`Leaving::hand_over`] has told.
+    pub(crate) fn resume(
+        handed: HandedLeaving,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> std::io::Result<Self> {
+        let HandedLeaving { worker, slot, heir, asker, time, account } = handed;
+        let worker = WorkerProcess::resume(slot, worker, epoll, now)?;
+        let times = (now + time, now + TELL_PERIOD);
+        Ok(Self { account, ..Self::new(worker, slot, (heir, asker), times) })
+    }
+
+    fn name(&self) -> String {
+        format!("worker {} (pid {})", self.slot, self.worker.pid())
+    }
+}
+
+impl Supervisor {
+    /// Begins to replace a worker.
+    pub(crate) fn upgrade_worker(&mut self, asker: Asker, id: u32, now: Instant) {
+        let started = self.replaceable(id).and_then(|slot| {
+            let worker = self.new_worker(slot, &mut Vec::new(), now);
+            let failed = |error| format!("worker {id} cannot be replaced: {error}");
+            Ok((slot, worker.map_err(failed)?))
+        });
+        match started {
+            Ok((slot, worker)) => {
+                let sentence = format!("worker {slot}: pid {} is starting", worker.pid());
+                info!("{sentence}, to take its place");
+                self.answer(&asker, &Response::processing(sentence, None));
+                self.slots[usize::from(slot)].successor = Some(Successor { worker, asker });
+            }
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
+        }
+    }
+
+    fn replaceable(&self, id: u32) -> Result<u16, String> {
+        let slot = u16::try_from(id).ok().filter(|slot| *slot < self.plan.worker_count);
+        let slot = slot.ok_or_else(|| {
+            let count = self.plan.worker_count;
+            format!("there is no worker {id}: there are {count}, from 0 (`weir status`)")
+        })?;
+        match &self.slots[usize::from(slot)] {
+            place if place.serves() => Ok(slot),
+            _ => Err(format!("worker {id} does not serve at the moment: try again")),
+        }
+    }
+
+    /// Some worker has a successor that is not ready.
+    pub(crate) fn expects_successor(&self) -> bool {
+        self.slots.iter().any(|slot| slot.successor.is_some())
+    }
+
+    /// One that is to take the place of the worker of `slot` says something.
+    pub(crate) fn hear_successor(&mut self, slot: u16, message: ToMain, now: Instant) {
+        let Some(successor) = &mut self.slots[usize::from(slot)].successor else { return };
+        match message {
+            ToMain::Applied { .. } => {
+                successor.worker.became_ready(now);
+                self.succeed(slot, now);
+            }
+            ToMain::Refused { epoch, reason } => {
+                let what = format!("refused the configuration of epoch {epoch} ({reason})");
+                successor.worker.kill(what);
+            }
+            message => self.hear_answer(slot, message),
+        }
+    }
+
+    /// The successor serves: the other one retires.
+    fn succeed(&mut self, slot: u16, now: Instant) {
+        let place = &mut self.slots[usize::from(slot)];
+        let Some(Successor { worker, asker }) = place.successor.take() else { return };
+        let heir = worker.pid();
+        let Some(old) = place.worker.replace(worker) else { return };
+        let sentence = format!("worker {slot}: pid {heir} serves, pid {} finishes", old.pid());
+        info!("{sentence}");
+        self.answer(&asker, &Response::processing(sentence, None));
+        self.let_go(slot, old, Some(heir), Some(asker), now);
+    }
+
+    /// A worker that has no slot any more retires, once others accept from all of its sockets.
+    pub(crate) fn let_go(
+        &mut self,
+        slot: u16,
+        mut worker: WorkerProcess,
+        heir: Option<i32>,
+        asker: Option<Asker>,
+        now: Instant,
+    ) {
+        self.lend_orphaned_sockets();
+        let time = self.plan.drain_timeout;
+        worker.retire(time);
+        let times = (now + time + CUT_GRACE, now + TELL_PERIOD);
+        self.leaving.push(Leaving::new(worker, slot, (heir, asker), times));
+    }
+
+    /// The worker of `slot` has ended before its successor was ready, which is the worker now.
+    pub(crate) fn succeeded_early(&mut self, slot: u16, what: &str) -> bool {
+        let place = &mut self.slots[usize::from(slot)];
+        let Some(Successor { worker, asker }) = place.successor.take() else { return false };
+        let heir = worker.pid();
+        warn!("{what}; pid {heir} was to take its place and does so now");
+        place.worker = Some(worker);
+        let sentence = format!("{what}; pid {heir} takes its place");
+        self.answer(&asker, &Response::failure(sentence));
+        true
+    }
+
+    /// A successor has ended before it was ready.
+    pub(crate) fn successor_ended(&mut self, slot: u16, end: &End) {
+        let place = &mut self.slots[usize::from(slot)];
+        let Some(Successor { worker, asker }) = place.successor.take() else { return };
+        let (pid, how) = (worker.pid(), &end.how);
+        if let Some(home) = &self.home {
+            home.forget_worker(slot, pid);
+        }
+        let sentence = format!("worker {slot} was not replaced: pid {pid} {how}");
+        error!("{sentence}");
+        let message = format!("{sentence}; the running one goes on");
+        self.answer(&asker, &Response::failure(message));
+    }
+
+    /// One that finishes says something.
+    pub(crate) fn hear_leaving(&mut self, index: usize, message: ToMain) {
+        let Some(leaving) = self.leaving.get_mut(index) else { return };
+        let slot = leaving.slot;
+        match message {
+            ToMain::Passed(passed) => self.pass_on(index, passed),
+            ToMain::Drained { cut, finished } => {
+                leaving.worker.has_drained();
+                leaving.account.finished += finished;
+                leaving.account.cut += cut;
+                if cut > 0 {
+                    self.note_cut(slot, cut);
+                }
+            }
+            message => self.hear_answer(slot, message),
+        }
+    }
+
+    /// Gives a connection to the worker in the place of the one that has passed it on, or to
+    /// another.
+    fn pass_on(&mut self, index: usize, passed: Passed) {
+        let leaving = &mut self.leaving[index];
+        // With a pipe comes the connection to its backend.
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || leaving.worker.take_descriptor();
+        let connection: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
+        let (slot, turn) = (leaving.slot, leaving.account.passed);
+        match self.taker(slot, turn) {
+            Some(taker) => {
+                taker.adopt_connection(passed, &connection);
+                self.leaving[index].account.passed += 1;
+            }
+            None => {
+                warn!("the connection of client {} is closed: no worker takes it", passed.client);
+                self.leaving[index].account.cut += 1;
+            }
+        }
+    }
+
+    /// Who takes what the worker of `slot` has had: the one in its place, else those that serve in
+    /// turn.
+    fn taker(&mut self, slot: u16, turn: usize) -> Option<&mut WorkerProcess> {
+        if matches!(self.stage, Stage::Ending { .. }) {
+            return None;
+        }
+        let own = self.slots.get(usize::from(slot)).is_some_and(Slot::takes_orders);
+        let serving: Vec<u16> = self.slots_that(Slot::serves).collect();
+        let other = || serving.get(turn.checked_rem(serving.len())?).copied();
+        let taker = if own { Some(slot) } else { other() }?;
+        self.slots.get_mut(usize::from(taker))?.worker.as_mut()
+    }
+
+    /// Tells whoever waits, kills what is late.
+    pub(crate) fn attend_leaving(&mut self, now: Instant) {
+        for index in 0..self.leaving.len() {
+            let leaving = &mut self.leaving[index];
+            if leaving.until <= now {
+                leaving.until = Instant::FAR;
+                leaving.worker.kill("had no time left".to_owned());
+            }
+            if let Some(asker) = leaving.asker.filter(|_| leaving.tell_at <= now) {
+                leaving.tell_at = now + TELL_PERIOD;
+                let message = format!("{} still finishes", leaving.name());
+                self.answer(&asker, &Response::processing(message, None));
+            }
+        }
+    }
+
+    /// One that was to finish has ended.
+    pub(crate) fn leaving_ended(&mut self, index: usize, end: &End) {
+        let leaving = self.leaving.remove(index);
+        let (name, how) = (leaving.name(), format!("{}{}", end.how, self.scene(end)));
+        if let Some(home) = &self.home {
+            home.forget_worker(leaving.slot, leaving.worker.pid());
+        }
+        let account = leaving.account;
+        self.note_left(leaving.worker.pid(), account);
+        let place = leaving.heir.map(|pid| format!(", and pid {pid} serves in its place"));
+        let place = place.unwrap_or_default();
+        let response = if end.by_itself {
+            self.tell_of(EventKind::WorkerUpgraded);
+            info!("{name} has finished{place}; {account}");
+            Response::ok(format!("{name} has finished{place}; {account}"), None)
+        } else {
+            self.note_early_end(&format!("{name} {how}"));
+            let sentence = format!("{name} {how} before it had finished{place}; {account}");
+            Response::failure(sentence)
+        };
+        if let Some(asker) = leaving.asker {
+            self.answer(&asker, &response);
+        }
+    }
+
+    /// The proxy ends: whoever waits for a worker is told.
+    pub(crate) fn stop_succession(&mut self, now: Instant) {
+        for slot in 0..self.plan.worker_count {
+            let place = &mut self.slots[usize::from(slot)];
+            let Some(Successor { mut worker, asker }) = place.successor.take() else { continue };
+            worker.kill("was not needed any more".to_owned());
+            self.leaving.push(Leaving::new(worker, slot, (None, Some(asker)), (now, Instant::FAR)));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Connections that pass from one worker to another.
+//!
+//! ```text
+//! old worker                      main                        another worker
+//!   ◀──────────────────── retire ─┤
+//!   ├─ each that waits for a request, or is a pipe, with its descriptors ─▶ serves it
+//!   ├─ others finish, or become such a one
+//!   └─ drained
+//! ```
+//!
+//! Must not know: who takes them.
+//!
+//! Invariants: only what is descriptors and plain values is passed on: a connection without TLS
+//! between two requests, of which no byte is in our memory, or a byte pipe without TLS, with the
+//! bytes that are; once it is passed on, nothing here can reach it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use weir_base::Key;
+use weir_control::channel::{Passed, PassedPipe};
+use weir_http::policy::RequestId;
+use weir_sys::TcpStream;
+
+use crate::accept::{Past, Waiting};
+use crate::alarm::Alarm;
+use crate::buffers::{PER_EXCHANGE, Reservation};
+use crate::front::Front;
+use crate::session::{Session, Stage};
+use crate::socket::Socket;
+use crate::token::Token;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Others accept now: passes on what can be, lets the rest finish.
+    pub(crate) fn retire(&mut self, deadline: Duration) {
+        if self.cx.draining() {
+            return;
+        }
+        self.control.hide();
+        self.finished = 0;
+        self.passed = Some(0);
+        self.cx.drain_until = Some(self.cx.now + deadline);
+        self.cx.passing = true;
+        self.cx.drain_datagrams();
+        self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
+        self.gate.leave_listeners(&mut self.cx);
+        while let Some(waiting) = self.gate.next() {
+            self.pass_waiting(waiting);
+        }
+        self.queue_all();
+    }
+
+    /// Passes a session on.
+    pub(crate) fn pass(&mut self, key: Key) {
+        let Some(session) = self.sessions.remove(key) else { return };
+        if let Some((passed, streams)) = session.part(&mut self.cx) {
+            self.give(passed, &streams);
+        }
+    }
+
+    /// Passes on what was accepted and has no session yet.
+    fn pass_waiting(&mut self, waiting: Waiting) {
+        let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
+        let (client, waited) = (waiting.client, Duration::ZERO);
+        let listener = listener.settings.config.address;
+        let passed = Passed { listener, client, requests: 0, waited, id: None, pipe: None };
+        self.give(passed, &[waiting.stream]);
+    }
+
+    fn give(&mut self, passed: Passed, streams: &[TcpStream]) {
+        let given = self.control.pass(passed, streams);
+        if let Some(count) = self.passed.as_mut().filter(|_| given) {
+            *count += 1;
+        } else {
+            self.finished += 1;
+        }
+    }
+
+    /// Serves a connection of another worker, as one that was accepted here.
+    pub(crate) fn adopt(&mut self, passed: Passed, stream: TcpStream) {
+        let client = passed.client;
+        let Some(listener) = self.cx.tables.by_address.get(&passed.listener).copied() else {
+            return self.cx.observe.passed_lost(client, "its listener is gone");
+        };
+        let now = self.cx.now;
+        let past = passed.id.map(|id| Past {
+            requests: passed.requests,
+            waits_since: now.before(passed.waited),
+            id: RequestId::of_text(id),
+        });
+        match self.gate.add(Waiting { stream, client, listener, since: now, past }) {
+            true => self.cx.observe.adopted(),
+            false => self.cx.observe.passed_lost(client, "too many connections wait already"),
+        }
+    }
+
+    /// Goes on with a byte pipe of another worker.
+    pub(crate) fn adopt_pipe(
+        &mut self,
+        passed: &Passed,
+        pipe: PassedPipe,
+        [front, back]: [TcpStream; 2],
+    ) {
+        let resumed = self.session_of(passed, front).and_then(|key| {
+            let session = self.sessions.get_mut(key).ok_or("there is no place for it")?;
+            let resumed = session.resume_pipe(pipe, back, &mut self.cx);
+            self.settle(key, resumed.is_ok());
+            resumed.map(|()| key)
+        });
+        match resumed {
+            Ok(key) => {
+                self.cx.observe.adopted();
+                self.queue(key);
+            }
+            Err(cause) => self.cx.observe.passed_lost(passed.client, cause),
+        }
+    }
+
+    /// A session for a pipe, with the buffers that it may need.
+    fn session_of(&mut self, passed: &Passed, front: TcpStream) -> Result<Key, &'static str> {
+        let listener = self.cx.tables.by_address.get(&passed.listener).copied();
+        let listener = listener.ok_or("its listener is gone")?;
+        let settings = self.cx.tables.listeners.get(listener).ok_or("its listener is gone")?;
+        let settings = Rc::clone(&settings.settings);
+        if self.connections() >= self.cx.settings.limits.sessions && !self.evict() {
+            return Err("there are too many connections");
+        }
+        if !self.cx.buffers.admit(PER_EXCHANGE) {
+            return Err("there are no buffers for it");
+        }
+        let (now, id) = (self.cx.now, passed.id.map(RequestId::of_text));
+        let id = id.unwrap_or_else(|| self.cx.new_id());
+        let epoll = &self.cx.epoll;
+        let opened = self.sessions.insert_with(|key| {
+            let socket = Socket::accepted(front, epoll, Token::Session(key))?;
+            Ok::<_, std::io::Error>(Session {
+                key,
+                front: Front::Socket(socket),
+                client: passed.client,
+                listener,
+                settings,
+                stage: Stage::Idle,
+                since: now,
+                active_at: now,
+                requests: passed.requests,
+                alarm: Alarm::silent(),
+                queued: false,
+                starved: false,
+                id,
+                counted: Vec::new(),
+                reservation: Reservation::Exchange(PER_EXCHANGE),
+                tls: None,
+                announced: None,
+            })
+        });
+        opened.and_then(Result::ok).ok_or_else(|| {
+            self.cx.buffers.dismiss(Reservation::Exchange(PER_EXCHANGE));
+            "its connection cannot be watched"
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Connections that pass from one worker to another, and what stays behind; what is refused, and
+//! last words.
+
+mod harness;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::h2::Client;
+use harness::tls::{Authority, TlsPeer, listener_tls};
+use harness::{Backside, Peer, Proxy, frontend};
+use weir_control::change::object_hash;
+use weir_control::channel::{Refusal, ToMain, ToWorker};
+use weir_control::last_words;
+
+const LONG: Duration = Duration::from_secs(30);
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n")
+}
+
+fn answer(peer: &mut Peer, body: &str) {
+    let length = body.len();
+    peer.send(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
+}
+
+/// One that serves the same listener as another.
+fn other(one: &Proxy, backend: &Backside) -> Proxy {
+    Proxy::changed(&[backend.address], |state, address| {
+        let mut listener = state.listeners.remove(&address).expect("a listener");
+        listener.address = one.address;
+        state.listeners.insert(one.address, listener);
+        let mut frontends: Vec<_> = state.frontends.iter().cloned().collect();
+        frontends.iter_mut().for_each(|frontend| frontend.address = one.address);
+        state.frontends = Default::default();
+        frontends.into_iter().for_each(|frontend| state.frontends.push(frontend));
+    })
+}
+
+fn retire(proxy: &mut Proxy) {
+    proxy.say(&ToWorker::Retire { deadline: LONG });
+}
+
+#[test]
+fn a_connection_between_two_requests_is_passed_on_with_what_is_known_of_it() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = other(&old, &backend);
+    let mut client = old.connect();
+    client.send(&get("/1"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "one");
+    client.until("one");
+    retire(&mut old);
+    let (passed, descriptors) = old.passed();
+    assert_eq!((passed.listener, passed.requests, passed.pipe.is_some()), (old.address, 1, false));
+    assert_eq!(Ok(passed.client), client.stream.local_addr().map_err(|e| e.to_string()));
+    assert_eq!(old.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    old.has_ended();
+    new.adopt(passed, &descriptors);
+    drop(descriptors);
+    client.send(&get("/2"));
+    let mut peer = backend.accept();
+    assert!(peer.head().starts_with("GET /2 "));
+    answer(&mut peer, "two");
+    client.until("two");
+}
+
+#[test]
+fn a_request_that_has_begun_is_served_and_then_its_connection_passed_on() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut client = old.connect();
+    client.send("GET / HTTP/1.1\r\nHo");
+    let mut busy = old.connect();
+    busy.send(&get("/busy"));
+    let mut peer = backend.accept();
+    peer.head();
+    retire(&mut old);
+    answer(&mut peer, "busy");
+    assert!(!busy.until("busy").contains("close"));
+    let (first, _kept) = old.passed();
+    assert_eq!(Ok(first.client), busy.stream.local_addr().map_err(|e| e.to_string()));
+    client.send("st: example.org\r\n\r\n");
+    peer.head();
+    answer(&mut peer, "late");
+    client.until("late");
+    let (second, _kept_too) = old.passed();
+    assert_eq!(second.requests, 1);
+    assert_eq!(old.drained(), 0);
+}
+
+#[test]
+fn a_pipe_is_passed_on_with_what_was_not_sent() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = other(&old, &backend);
+    let mut client = old.connect();
+    client.send(&get("/").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
+    let mut peer = backend.accept();
+    peer.head();
+    peer.send("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    client.head();
+    client.send("up");
+    peer.until("up");
+    retire(&mut old);
+    let (mut passed, descriptors) = old.passed();
+    assert_eq!(old.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    old.has_ended();
+    let pipe = passed.pipe.as_mut().expect("a pipe");
+    assert_eq!((&*pipe.cluster, pipe.address), ("app", backend.address));
+    assert!(pipe.head.starts_with(b"GET / HTTP/1.1\r\n"));
+    // As if the kernel had not taken all.
+    (pipe.to_back, pipe.to_front) = (b"unsent".to_vec(), b"unseen".to_vec());
+    client.send("later");
+    new.adopt(passed, &descriptors);
+    drop(descriptors);
+    peer.until("unsentlater");
+    peer.send("down");
+    client.until("unseendown");
+    peer.close_write();
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn tls_and_streams_are_drained_by_the_old_one() {
+    let (authority, backend) = (Authority::new("ca"), Backside::new());
+    let mut old = Proxy::changed(&[backend.address], |state, address| {
+        let mut tls = listener_tls();
+        tls.alpn = vec!["h2".into(), "http/1.1".into()];
+        let listener = state.listeners.get_mut(&address).expect("a listener");
+        listener.tls = Some(Box::new(tls));
+        let served = authority.certificate(address, &["example.org"], 1 << 40);
+        state.certificates.insert(served.id(), served);
+    });
+    let config = Arc::new(authority.client());
+    let mut idle = TlsPeer::connect(old.address, &config, "example.org");
+    idle.send(&get("/"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "one");
+    idle.until("one");
+    let mut streams = authority.client();
+    streams.alpn_protocols = vec![b"h2".to_vec()];
+    let mut streams = TlsPeer::connect(old.address, &Arc::new(streams), "example.org");
+    streams.shake_hands().expect("made");
+    let mut streams = Client::new(streams.0);
+    let stream = streams.get("/");
+    peer.head();
+    retire(&mut old);
+    assert_eq!(idle.rest(), b"");
+    assert_eq!(streams.goaway(), 0, "NO_ERROR");
+    answer(&mut peer, "in time");
+    assert_eq!(streams.answer(stream).body, b"in time");
+    assert!(matches!(old.hear(), ToMain::Drained { cut: 0, finished: 2 }));
+    old.has_ended();
+}
+
+#[test]
+fn what_cannot_be_served_is_closed_and_nothing_else_happens() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = Proxy::to(&[backend.address]);
+    let mut client = old.connect();
+    client.send(&get("/"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "one");
+    client.until("one");
+    retire(&mut old);
+    let (passed, descriptors) = old.passed();
+    assert_eq!(old.drained(), 0);
+    // It has another listener.
+    new.adopt(passed, &descriptors);
+    drop(descriptors);
+    assert_eq!(client.rest(), "");
+    let mut client = new.connect();
+    client.send(&get("/"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "two");
+    client.until("two");
+}
+
+#[test]
+fn what_workers_have_died_of_is_refused_and_served_again() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    let mut kept = proxy.connect();
+    kept.send(&get("/"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "one");
+    kept.until("one");
+    let mut refuse = |refusals: Vec<Refusal>| {
+        proxy.say(&ToWorker::Refuse(refusals));
+        // It has been read when this is answered.
+        proxy.hash();
+        proxy.address
+    };
+    let connect = |address: SocketAddr| Peer::new(TcpStream::connect(address).expect("connect"));
+    let elsewhere = Some(IpAddr::from([192, 0, 2, 1]));
+    let address = refuse(vec![
+        Refusal { client: elsewhere, route: None },
+        Refusal { client: Some(LOCAL), route: Some(1) },
+    ]);
+    kept.send(&get("/"));
+    peer.head();
+    answer(&mut peer, "two");
+    kept.until("two");
+    let route = Some(object_hash("frontend", &frontend(address)));
+    for client in [None, Some(LOCAL)] {
+        let mut client_of_it = connect(refuse(vec![Refusal { client, route }]));
+        client_of_it.send(&get("/"));
+        assert!(client_of_it.until("for a while").starts_with("HTTP/1.1 503 "));
+    }
+    refuse(vec![Refusal { client: Some(LOCAL), route: None }]);
+    assert_eq!(connect(address).rest(), "");
+    kept.send(&get("/"));
+    assert!(kept.until("for a while").starts_with("HTTP/1.1 503 "));
+    let mut again = connect(refuse(Vec::new()));
+    again.send(&get("/"));
+    peer.head();
+    answer(&mut peer, "three");
+    again.until("three");
+}
+
+#[test]
+fn a_page_has_what_is_in_use_and_nothing_that_is_done() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    let page = proxy.give_page();
+    let mut client = proxy.connect();
+    client.send(&get("/"));
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "one");
+    client.until("one");
+    proxy.hash();
+    let mut bytes = vec![0; last_words::BYTES];
+    page.read_exact_at(&mut bytes, 0).expect("read");
+    let words = last_words::read(&bytes);
+    assert_eq!((words.epoch, words.work, words.panic), (1, None, None));
+    let session = bytes.windows(16).any(|bytes| bytes == LOCAL_MAPPED);
+    assert!(session, "whom it has worked for stands there");
+}
+
+/// As it stands on a page: two numbers in the order of this machine.
+const LOCAL_MAPPED: [u8; 16] = {
+    let bits = Ipv4Addr::LOCALHOST.to_ipv6_mapped().to_bits();
+    let (high, low) = (((bits >> 64) as u64).to_ne_bytes(), (bits as u64).to_ne_bytes());
+    let mut both = [0; 16];
+    let mut at = 0;
+    while at < 8 {
+        both[at] = high[at];
+        both[at + 8] = low[at];
+        at += 1;
+    }
+    both
+};
