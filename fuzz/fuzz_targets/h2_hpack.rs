@@ -2,4 +2,7 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::h2::hpack(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    weir_fuzz::h2::hpack(data);
+    weir_fuzz::h2_hpack::blocks(data);
+});

@@ -4,4 +4,5 @@
 pub mod h1;
 pub mod h2;
 pub mod l4;
+pub mod h2_hpack;
 pub mod proto;

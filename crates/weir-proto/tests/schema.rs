@@ -36,7 +36,8 @@ fn owner(line: &str) -> &str {
 
 fn enum_lines(kind: &EnumDescriptorProto) -> Vec<String> {
     let line = |name: &str, number| format!("{}.{name} {number}", kind.name());
-    kind.value.iter().map(|value| line(value.name(), value.number())).collect()
+    let values = kind.value.iter().filter(|value| value.number() < OWN);
+    values.map(|value| line(value.name(), value.number())).collect()
 }
 
 fn message_lines(message: &DescriptorProto) -> Vec<String> {

@@ -14,6 +14,7 @@ mod alarm;
 mod apply;
 mod buffers;
 mod census;
+mod checkup;
 mod context;
 mod control;
 mod date;

@@ -5,8 +5,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use weir_base::{Instant, Key, Slab};
-use weir_control::channel::Finding;
-use weir_control::state::{BackendId, Carries};
+use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
@@ -45,7 +44,7 @@ pub(crate) struct Worker {
     pub(crate) sessions: Slab<Session>,
     pub(crate) gate: Gate,
     /// Of the worker that makes health checks for all.
-    probes: Option<Probes>,
+    pub(crate) probes: Option<Probes>,
     pub(crate) control: Control,
     signals: Option<Signals>,
     ready: Vec<Key>,
@@ -491,35 +490,6 @@ impl Worker {
                     self.control.counted(number, counts);
                 }
             }
-        }
-    }
-
-    /// What is checked has changed.
-    fn check(&mut self, checked: Vec<Key>, joined: Vec<(Key, Box<str>)>) {
-        let Some(probes) = &mut self.probes else { return };
-        for cluster in checked {
-            probes.reschedule(cluster, &self.cx);
-        }
-        for (cluster, backend) in joined {
-            probes.greet(cluster, backend);
-        }
-    }
-
-    fn take_finding(&mut self, finding: &Finding) {
-        let BackendId { cluster, id } = &finding.backend;
-        let Some(key) = self.cx.tables.by_id.get(cluster).copied() else { return };
-        self.cx.checked(key, id, finding.healthy);
-        if let Some(probes) = &mut self.probes {
-            probes.remember(key, id, finding.healthy);
-        }
-    }
-
-    /// Moves health checks on; everybody is told of verdicts by main.
-    fn probe(&mut self) {
-        let Some(probes) = self.probes.as_mut().filter(|_| !self.cx.draining()) else { return };
-        for judged in probes.turn(&mut self.cx) {
-            self.cx.checked(judged.cluster, &judged.backend, judged.healthy);
-            self.cx.tell_finding(&judged);
         }
     }
 

@@ -1,97 +1,81 @@
 //! Header blocks as they come, RFC 7541 §3 and §6.
 
 use super::table::Table;
-use super::{huffman, integer, static_table};
+use super::{DecodeError, HpackError, INITIAL_TABLE, KEPT, huffman, integer, static_table};
 
-/// The rule that a block breaks: the connection cannot go on (RFC 9113 §4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HpackError {
-    /// RFC 7541 §3.
-    #[error("a header block ends in the middle of a field")]
-    Truncated,
-    /// RFC 7541 §5.1.
-    #[error("an integer is too large")]
-    Integer,
-    /// RFC 7541 §5.2.
-    #[error("a string is not Huffman-coded as it says")]
-    Huffman,
-    /// RFC 7541 §2.3.3.
-    #[error("an index is beyond the table")]
-    Index,
-    /// RFC 7541 §4.2: only at the beginning of a block.
-    #[error("the table changes its size in the middle of a block")]
-    SizeUpdatePlace,
-    /// RFC 7541 §6.3.
-    #[error("the table becomes larger than allowed")]
-    SizeUpdate,
-}
+/// Bytes of a name or of a value, both as it is sent and as it is meant (RFC 7541 §7.4).
+pub const MOST_STRING: usize = 64 * 1024;
 
-/// Why a block was not decoded to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeError<E> {
-    /// It breaks a rule.
-    Hpack(HpackError),
-    /// The sink did not want it; all of it was decoded nevertheless, for the sake of the table.
-    Sink(E),
-}
-
-impl<E> From<HpackError> for DecodeError<E> {
-    fn from(error: HpackError) -> Self {
-        Self::Hpack(error)
-    }
-}
+/// Bytes of names and values that the fields of one block may have, those that come by index alone
+/// not counted; a block of 64 KiB that is no attack has a tenth of that.
+pub const MOST_WRITTEN_OUT: usize = 1024 * 1024;
 
 /// Decodes the header blocks of one connection.
+///
+/// Memory: the bytes of the table, three eighths of that for where its entries lie, and scratch
+/// space for the longest field of a block, of which 4 KiB are kept.
+///
+/// Work: what comes by index alone is copied only when it goes over the end of the ring, and is not
+/// even looked at once the sink has refused a field. What is written out costs its own bytes, and
+/// those of a name that it takes out of the table: two bytes may cost as many as the table has, so
+/// there is a bound for them ([`MOST_WRITTEN_OUT`]), whatever the sink says.
 #[derive(Debug)]
 pub struct Decoder {
     table: Table,
-    /// The size that we announced.
+    /// Bytes that the peer may make the table.
     most: usize,
-    /// Name and value of the field that is worked on.
-    field: Vec<u8>,
+    /// Name and value of a field that does not lie in one piece.
+    scratch: Vec<u8>,
+    /// What is left of [`MOST_WRITTEN_OUT`].
+    left: usize,
 }
 
 impl Decoder {
-    /// With a table of at most that many bytes.
+    /// `table_bytes` is what SETTINGS announce. When it is more than 4,096, the table has 4,096
+    /// until the peer enlarges it. It should not be less: until the peer has acknowledged that, it
+    /// may use 4,096.
     pub fn new(table_bytes: usize) -> Self {
-        Self { table: Table::new(table_bytes), most: table_bytes, field: Vec::new() }
+        let mut table = Table::new(table_bytes);
+        table.set_bound(table_bytes.min(INITIAL_TABLE));
+        Self { table, most: table_bytes, scratch: Vec::new(), left: 0 }
     }
 
-    /// Decodes one complete block. `sink` gets every field in order until it does not want one.
+    /// Decodes one complete block. `sink` gets names and values in order until it does not want
+    /// one; the rest is decoded for the sake of the table.
     ///
     /// # Errors
-    /// [`DecodeError`].
+    /// [`DecodeError::Hpack`] when a rule is broken, also after the sink has refused a field;
+    /// otherwise [`DecodeError::Sink`] with the sink's error.
     pub fn decode<E>(
         &mut self,
         block: &[u8],
-        mut sink: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+        sink: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), DecodeError<E>> {
-        let mut unwanted = None;
+        let mut gate = Gate { sink, refused: None };
+        self.left = MOST_WRITTEN_OUT;
         let mut rest = self.size_updates(block)?;
-        while !rest.is_empty() {
-            // Of what nobody wants, only what goes into the table is looked at.
-            let index = rest[0] & 0b1000_0000 != 0 && unwanted.is_some();
-            let (name, after) = if index { self.skip_indexed(rest)? } else { self.next(rest)? };
-            rest = after;
-            let (name, value) = self.field.split_at(name);
-            if unwanted.is_none() {
-                unwanted = sink(name, value).err();
-            }
+        while let Some(first) = rest.first() {
+            let is_indexed = first & 0b1000_0000 != 0;
+            rest = if is_indexed {
+                self.indexed(rest, &mut gate)?
+            } else {
+                self.literal(*first, rest, &mut gate)?
+            };
         }
-        if self.field.capacity() > KEPT {
-            self.field = Vec::new();
+        if self.scratch.capacity() > KEPT {
+            self.scratch = Vec::with_capacity(KEPT);
         }
-        unwanted.map_or(Ok(()), |error| Err(DecodeError::Sink(error)))
+        gate.refused.map_or(Ok(()), |error| Err(DecodeError::Sink(error)))
     }
 
-    /// Changes of the size of the table, at the beginning of a block.
+    /// Changes of the size of the table, at the beginning of a block (§4.2, §6.3).
     fn size_updates<'a>(&mut self, mut block: &'a [u8]) -> Result<&'a [u8], HpackError> {
         while let Some(first) = block.first()
-            && first & 0b1110_0000 == 0b0010_0000
+            && is_size_update(*first)
         {
             let (size, rest) = integer::read(5, block)?;
             if size > self.most {
-                return Err(HpackError::SizeUpdate);
+                return Err(HpackError::SizeUpdateTooLarge);
             }
             self.table.set_bound(size);
             block = rest;
@@ -99,66 +83,108 @@ impl Decoder {
         Ok(block)
     }
 
-    /// The next field, in [`Self::field`]: the length of its name, and what is left.
-    fn next<'a>(&mut self, block: &'a [u8]) -> Result<(usize, &'a [u8]), HpackError> {
-        self.field.clear();
-        let first = block.first().copied().unwrap_or_default();
-        if first & 0b1000_0000 != 0 {
-            let (index, rest) = integer::read(7, block)?;
-            return Ok((self.indexed(index, true)?, rest));
+    /// A field of a table (§6.1); what is left.
+    fn indexed<'a, E>(
+        &mut self,
+        block: &'a [u8],
+        gate: &mut Gate<impl FnMut(&[u8], &[u8]) -> Result<(), E>, E>,
+    ) -> Result<&'a [u8], HpackError> {
+        let (index, rest) = integer::read(7, block)?;
+        if let Some((name, value)) = static_table::get(index) {
+            gate.give(name, value);
+            return Ok(rest);
         }
-        if first & 0b1110_0000 == 0b0010_0000 {
-            return Err(HpackError::SizeUpdatePlace);
+        let age = index.checked_sub(static_table::DYNAMIC).ok_or(HpackError::IndexZero)?;
+        let field = self.table.get(age).ok_or(HpackError::IndexTooLarge)?;
+        if gate.refused.is_some() {
+            return Ok(rest);
         }
-        let kept = first & 0b0100_0000 != 0;
-        let (index, rest) = integer::read(if kept { 6 } else { 4 }, block)?;
-        let (name, rest) = match index {
-            0 => {
-                let rest = self.string(rest)?;
-                (self.field.len(), rest)
-            }
-            _ => (self.indexed(index, false)?, rest),
-        };
+        if let Some((name, value)) = field.whole() {
+            gate.give(name, value);
+            return Ok(rest);
+        }
+        self.scratch.clear();
+        field.name().append_to(&mut self.scratch);
+        let name = self.scratch.len();
+        field.value().append_to(&mut self.scratch);
+        let (name, value) = self.scratch.split_at(name);
+        gate.give(name, value);
+        Ok(rest)
+    }
+
+    /// A field that is written out, at least its value (§6.2); what is left.
+    fn literal<'a, E>(
+        &mut self,
+        first: u8,
+        block: &'a [u8],
+        gate: &mut Gate<impl FnMut(&[u8], &[u8]) -> Result<(), E>, E>,
+    ) -> Result<&'a [u8], HpackError> {
+        if is_size_update(first) {
+            return Err(HpackError::SizeUpdateTooLate);
+        }
+        let is_kept = first & 0b0100_0000 != 0;
+        let (index, rest) = integer::read(if is_kept { 6 } else { 4 }, block)?;
+        self.scratch.clear();
+        let rest = if index == 0 { self.string(rest)? } else { self.name(index, rest)? };
+        let name = self.scratch.len();
         let rest = self.string(rest)?;
-        if kept {
-            let (name, value) = self.field.split_at(name);
+        self.left = self.left.checked_sub(self.scratch.len()).ok_or(HpackError::TooLarge)?;
+        let (name, value) = self.scratch.split_at(name);
+        if is_kept {
             self.table.add(name, value);
         }
-        Ok((name, rest))
+        gate.give(name, value);
+        Ok(rest)
     }
 
-    fn skip_indexed<'a>(&mut self, block: &'a [u8]) -> Result<(usize, &'a [u8]), HpackError> {
-        let (index, rest) = integer::read(7, block)?;
-        let last = static_table::DYNAMIC + self.table.len();
-        if index == 0 || index >= last { Err(HpackError::Index) } else { Ok((0, rest)) }
-    }
-
-    /// Appends the field of an index, or its name alone; the length of the name.
-    fn indexed(&mut self, index: usize, with_value: bool) -> Result<usize, HpackError> {
-        if let Some((name, value)) = static_table::get(index) {
-            self.field.extend_from_slice(name);
-            if with_value {
-                self.field.extend_from_slice(value);
-            }
-            return Ok(name.len());
+    /// Appends the name of an index to the scratch; `rest` again.
+    ///
+    /// It is copied because the field that it is for may evict it (§4.4).
+    fn name<'a>(&mut self, index: usize, rest: &'a [u8]) -> Result<&'a [u8], HpackError> {
+        if let Some((name, _)) = static_table::get(index) {
+            self.scratch.extend_from_slice(name);
+            return Ok(rest);
         }
-        let age = index.checked_sub(static_table::DYNAMIC).ok_or(HpackError::Index)?;
-        self.table.copy(age, with_value, &mut self.field).ok_or(HpackError::Index)
+        let field = self.table.get(index - static_table::DYNAMIC);
+        field.ok_or(HpackError::IndexTooLarge)?.name().append_to(&mut self.scratch);
+        Ok(rest)
     }
 
-    /// Appends a string; what is left.
+    /// Appends a string to the scratch (§5.2); what is left.
     fn string<'a>(&mut self, input: &'a [u8]) -> Result<&'a [u8], HpackError> {
-        let coded = input.first().is_some_and(|byte| byte & 128 != 0);
+        let is_coded = input.first().is_some_and(|first| first & 0b1000_0000 != 0);
         let (len, rest) = integer::read(7, input)?;
+        if len > MOST_STRING {
+            return Err(HpackError::StringTooLong);
+        }
         let (string, rest) = rest.split_at_checked(len).ok_or(HpackError::Truncated)?;
-        if coded {
-            huffman::decode(string, &mut self.field)?;
-        } else {
-            self.field.extend_from_slice(string);
+        if !is_coded {
+            self.scratch.extend_from_slice(string);
+            return Ok(rest);
+        }
+        let before = self.scratch.len();
+        huffman::decode(string, &mut self.scratch)?;
+        if self.scratch.len() - before > MOST_STRING {
+            return Err(HpackError::StringTooLong);
         }
         Ok(rest)
     }
 }
 
-/// Bytes of the longest field that are kept for the next one.
-const KEPT: usize = 4_096;
+fn is_size_update(first: u8) -> bool {
+    first & 0b1110_0000 == 0b0010_0000
+}
+
+/// The sink, until it refuses a field.
+struct Gate<S, E> {
+    sink: S,
+    refused: Option<E>,
+}
+
+impl<E, S: FnMut(&[u8], &[u8]) -> Result<(), E>> Gate<S, E> {
+    fn give(&mut self, name: &[u8], value: &[u8]) {
+        if self.refused.is_none() {
+            self.refused = (self.sink)(name, value).err();
+        }
+    }
+}

@@ -6,6 +6,7 @@ use super::HpackError;
 ///
 /// # Errors
 /// When it is not complete, or above 2^28: no length or index is.
+#[inline]
 pub(super) fn read(bits: u32, input: &[u8]) -> Result<(usize, &[u8]), HpackError> {
     let (first, mut rest) = input.split_first().ok_or(HpackError::Truncated)?;
     let most = (1_usize << bits) - 1;
@@ -25,6 +26,7 @@ pub(super) fn read(bits: u32, input: &[u8]) -> Result<(usize, &[u8]), HpackError
 }
 
 /// Appends one, with the bits above its prefix.
+#[inline]
 pub(super) fn write(bits: u32, above: u8, value: usize, out: &mut Vec<u8>) {
     let most = (1_usize << bits) - 1;
     if value < most {

@@ -1,7 +1,9 @@
-//! Fields that every table begins with, RFC 7541 appendix A.
+//! Fields that every connection knows, RFC 7541 appendix A.
 
-/// From index 1.
-pub(super) const STATIC: [(&[u8], &[u8]); 61] = [
+use super::hash::hash_name;
+
+/// From index 1; those of one name stand side by side.
+const FIELDS: [(&[u8], &[u8]); 61] = [
     (b":authority", b""),
     (b":method", b"GET"),
     (b":method", b"POST"),
@@ -66,39 +68,72 @@ pub(super) const STATIC: [(&[u8], &[u8]); 61] = [
 ];
 
 /// The first index of the table that a connection fills.
-pub(super) const DYNAMIC: usize = STATIC.len() + 1;
+pub(super) const DYNAMIC: usize = FIELDS.len() + 1;
 
-/// An entry by its index.
-pub(super) fn get(index: usize) -> Option<(&'static [u8], &'static [u8])> {
-    STATIC.get(index.checked_sub(1)?).copied()
-}
+/// Places of names by their hash. Of 52 names in 256 places few want the same one.
+const SLOTS: usize = 256;
 
-/// The index of a field, and whether its value is the same.
-pub(super) fn find(name: &[u8], value: &[u8]) -> Option<(usize, bool)> {
-    let (first, last) = range(name)?;
-    let same = (first..=last).find(|index| get(*index).is_some_and(|(_, known)| known == value));
-    Some(same.map_or((first, false), |index| (index, true)))
-}
-
-/// The entries with a name, which stand side by side.
-fn range(name: &[u8]) -> Option<(usize, usize)> {
-    let one = |index| Some((index, index));
-    match name {
-        b":authority" => one(1),
-        b":method" => Some((2, 3)),
-        b":path" => Some((4, 5)),
-        b":scheme" => Some((6, 7)),
-        b":status" => Some((8, 14)),
-        _ if name.starts_with(b"accept") => {
-            one((15..20).find(|index| get(*index).is_some_and(|(known, _)| known == name))?)
+/// By the hash of a name: the first index with it, in its place or in one of the next, before one
+/// that is zero.
+static BY_NAME: [u8; SLOTS] = {
+    let mut slots = [0; SLOTS];
+    let mut index = 1;
+    while index < DYNAMIC {
+        let name = FIELDS[index - 1].0;
+        let mut at = slot(hash_name(name));
+        while slots[at] != 0 && !same(FIELDS[slots[at] as usize - 1].0, name) {
+            at = (at + 1) % SLOTS;
         }
-        // From here on the names are in order.
-        _ => {
-            let rest = &STATIC[19..];
-            let at = rest.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
-            one(20 + at)
+        if slots[at] == 0 {
+            slots[at] = index as u8;
         }
+        index += 1;
     }
+    slots
+};
+
+const fn slot(hash: u64) -> usize {
+    (hash >> 32) as usize % SLOTS
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+/// The field of an index, which begin at 1.
+pub(super) fn get(index: usize) -> Option<(&'static [u8], &'static [u8])> {
+    FIELDS.get(index.checked_sub(1)?).copied()
+}
+
+/// The first index with that name, whose hash is `hash`.
+pub(super) fn find(hash: u64, name: &[u8]) -> Option<usize> {
+    let mut at = slot(hash);
+    loop {
+        let index = usize::from(BY_NAME[at]);
+        let (known, _) = get(index)?;
+        if known == name {
+            return Some(index);
+        }
+        at = (at + 1) % SLOTS;
+    }
+}
+
+/// The index with that value, of those that have the name of `first`.
+pub(super) fn with_value(first: usize, value: &[u8]) -> Option<usize> {
+    let (name, known) = get(first)?;
+    if known == value {
+        return Some(first);
+    }
+    if known.is_empty() {
+        // A name with values has one from its first field on.
+        return None;
+    }
+    let others = FIELDS[first..].iter().take_while(|(other, _)| *other == name);
+    others.zip(first + 1..).find(|((_, known), _)| *known == value).map(|(_, index)| index)
 }
 
 #[cfg(test)]
@@ -106,13 +141,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_is_found() {
+    fn the_fields_are_those_of_the_rfc() {
+        let lines = include_str!("data/static.txt").lines().filter(|line| !line.starts_with('#'));
+        let lines: Vec<&str> = lines.collect();
+        assert_eq!(lines.len(), FIELDS.len());
+        for (line, (index, (name, value))) in lines.iter().zip((1..).zip(FIELDS)) {
+            let known = format!("{index} {} {}", name.escape_ascii(), value.escape_ascii());
+            assert_eq!(known.trim_end(), *line);
+        }
+    }
+
+    #[test]
+    fn every_field_is_found() {
         for index in 1..DYNAMIC {
             let (name, value) = get(index).unwrap();
-            assert_eq!(find(name, value), Some((index, true)));
+            let first = find(hash_name(name), name).unwrap();
+            assert_eq!(get(first).unwrap().0, name);
+            assert!(first == 1 || get(first - 1).unwrap().0 != name);
+            assert_eq!(with_value(first, value), Some(index));
         }
-        assert_eq!((get(0), get(62)), (None, None));
-        assert_eq!(find(b":status", b"302"), Some((8, false)));
-        assert_eq!((find(b"date", b"x"), find(b"x", b"")), (Some((33, false)), None));
+        assert_eq!((get(0), get(DYNAMIC)), (None, None));
+        assert_eq!((find(hash_name(b"x"), b"x"), with_value(8, b"302")), (None, None));
+    }
+
+    #[test]
+    fn a_search_is_short() {
+        let taken = |at: usize| BY_NAME[at % SLOTS] != 0;
+        let longest = (0..SLOTS).map(|from| (from..).take_while(|at| taken(*at)).count()).max();
+        assert!(longest <= Some(6), "{longest:?}");
     }
 }

@@ -1,0 +1,157 @@
+//! What the peer's decoder knows, and what is worth to be known to it.
+
+use super::hash::{hash, hash_name};
+use super::literal::Form;
+use super::seen::Seen;
+use super::table::{Field, Table};
+use super::{INITIAL_TABLE, static_table};
+
+/// Longer values are rarely the same twice, and evict many others.
+const LONGEST_KEPT: usize = 512;
+
+/// How a field is to be written.
+pub(super) enum Place {
+    /// It has an index.
+    Index(usize),
+    /// It is written out, with the index of its name if that has one.
+    Literal(Form, Option<usize>),
+}
+
+/// The table, and where to find what is in it.
+///
+/// The table is that of the peer, except that names stand in it as the caller wrote them: so that a
+/// field that comes again is compared at once, without putting its name into lower case before.
+pub(super) struct Known {
+    table: Table,
+    seen: Seen,
+    /// The entry that may be the next one to be found: heads of one origin have their fields in one
+    /// order, in which they were put into the table. It spares the search by hash.
+    guess: u16,
+    /// The first entry that was found in a block, which is the first guess for the next one.
+    first: u16,
+    /// Nothing was found in this block so far.
+    is_first: bool,
+}
+
+impl Known {
+    /// With the table that a connection begins with.
+    pub(super) fn new() -> Self {
+        Self {
+            table: Table::new(INITIAL_TABLE),
+            seen: Seen::new(),
+            guess: 0,
+            first: 0,
+            is_first: true,
+        }
+    }
+
+    pub(super) fn bound(&self) -> usize {
+        self.table.bound()
+    }
+
+    /// Changes the bound, within the one of the beginning.
+    pub(super) fn set_bound(&mut self, bound: usize) {
+        self.table.set_bound(bound);
+    }
+
+    /// A block begins.
+    pub(super) fn begin(&mut self) {
+        (self.guess, self.is_first) = (self.first, true);
+    }
+
+    /// The index of a field that came before, with its name written in the same way.
+    #[inline]
+    pub(super) fn find(&mut self, name: &[u8], value: &[u8]) -> Option<usize> {
+        let guessed = self.index(self.guess, |field| field.is(name, value));
+        if guessed.is_some() {
+            self.guess = self.guess.wrapping_add(1);
+            self.is_first = false;
+            return guessed;
+        }
+        self.search(name, value)
+    }
+
+    /// The same by hash.
+    #[inline(never)]
+    fn search(&mut self, name: &[u8], value: &[u8]) -> Option<usize> {
+        if value.len() > LONGEST_KEPT {
+            return None;
+        }
+        let found = self.seen.find(key(name, value), |entry| {
+            self.index(entry, |field| field.is(name, value)).map(|index| (index, entry))
+        });
+        let (index, entry) = found?;
+        self.guess = entry.wrapping_add(1);
+        if std::mem::take(&mut self.is_first) {
+            self.first = entry;
+        }
+        Some(index)
+    }
+
+    /// The index of a name, which is in lower case.
+    pub(super) fn find_name(&self, lower: &[u8]) -> Option<usize> {
+        let hash = hash_name(lower);
+        static_table::find(hash, lower).or_else(|| self.named(hash, lower))
+    }
+
+    /// How a field is to be written that [`find`](Self::find) does not find; `name` as the caller
+    /// writes it, `lower` in lower case. When it is to be put into the peer's table, it is in this
+    /// one afterwards.
+    pub(super) fn place(&mut self, name: &[u8], lower: &[u8], value: &[u8]) -> Place {
+        let hash = hash_name(lower);
+        let fixed = static_table::find(hash, lower);
+        if let Some(index) = fixed.and_then(|first| static_table::with_value(first, value)) {
+            return Place::Index(index);
+        }
+        let index = fixed.or_else(|| self.named(hash, lower));
+        // A name without an index comes again, even when its value does not.
+        let is_worth_it = index.is_none() || comes_again(lower);
+        if !is_worth_it || value.len() > LONGEST_KEPT || !self.table.fits(name, value) {
+            return Place::Literal(Form::NotIndexed, index);
+        }
+        // It may have taken the place of the field that was guessed.
+        self.guess = self.guess.wrapping_add(1);
+        let entry = self.table.next() as u16;
+        self.table.add(name, value);
+        self.seen.put(key(name, value), entry);
+        if fixed.is_none() {
+            self.seen.put(hash, entry);
+        }
+        Place::Literal(Form::Indexed, index)
+    }
+
+    /// The index of an entry with that name, whose hash is `hash`.
+    fn named(&self, hash: u64, lower: &[u8]) -> Option<usize> {
+        let same = |field: Field<'_>| field.name().is_ignoring_case(lower);
+        self.seen.find(hash, |entry| self.index(entry, same))
+    }
+
+    /// The index of an entry by its number, when it is there and the `same`.
+    #[inline]
+    fn index(&self, entry: u16, same: impl Fn(Field<'_>) -> bool) -> Option<usize> {
+        let age = usize::from((self.table.next() as u16).wrapping_sub(entry).wrapping_sub(1));
+        self.table.get(age).is_some_and(same).then_some(static_table::DYNAMIC + age)
+    }
+}
+
+/// What a field is searched by.
+fn key(name: &[u8], value: &[u8]) -> u64 {
+    hash(hash(0, name), value)
+}
+
+/// Fields whose value is another one each time are not worth a place in the table.
+fn comes_again(name: &[u8]) -> bool {
+    !matches!(
+        name,
+        b"age"
+            | b"content-length"
+            | b"content-range"
+            | b"etag"
+            | b"expires"
+            | b"last-modified"
+            | b"location"
+            | b":path"
+            | b"sozu-id"
+            | b"x-request-id"
+    )
+}
