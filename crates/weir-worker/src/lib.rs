@@ -90,6 +90,8 @@ pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
         buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>() + ALLOCATION,
         spare_buffers: buffers::spare(buffers),
         handshake_buffers: buffers::PER_TLS * buffers::handshakes(buffers),
+        udp_flow: udp::Udp::FLOW_BYTES + ALLOCATION,
+        udp_shared: udp::Udp::SHARED_BYTES,
         fixed: FIXED_BYTES,
     }
 }

@@ -112,7 +112,8 @@ impl Control {
 pub(super) fn read(message: &libc::msghdr) -> Told {
     let mut told = Told::default();
     // SAFETY: `message` has been received with a control buffer that still is where it says; the
-    // kernel wrote whole headers to it. A value is read only where its header says that it is there.
+    // kernel wrote whole headers to it. A value is read only where its header says that there is
+    // one.
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(message);
         while let Some(header) = next.as_ref() {
