@@ -194,13 +194,15 @@ pub struct Passed {
     pub requests: u64,
     /// How long it has waited for the next one.
     pub waited: Duration,
-    /// Its identity in logs, if it has one.
+    /// Its identity in logs; `None`: nothing of it was taken from the kernel.
     pub id: Option<[u8; 26]>,
+    /// The PROXY protocol header that it began with.
+    pub announced: Option<Vec<u8>>,
     /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
     pub pipe: Option<Box<PassedPipe>>,
 }
 
-/// What there is of a byte pipe (101) beside its two connections.
+/// What there is of a byte pipe (101, or TCP) beside its two connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedPipe {
     /// Of the request that it began with, as it came; empty: bytes of TCP.

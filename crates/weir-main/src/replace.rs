@@ -32,7 +32,7 @@ impl Supervisor {
                     None => info!("worker {slot} is starting as pid {pid}"),
                     Some(why) => {
                         warn!("{why}; started again as pid {pid} on the same sockets");
-                        self.tell_of(EventKind::WorkerRelaunched);
+                        self.tell_of_slot(slot, EventKind::WorkerRelaunched);
                     }
                 },
                 Err(error) => {
@@ -94,8 +94,7 @@ impl Supervisor {
         let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
         let what = format!("worker {slot} (pid {}) {}{}", worker.pid(), end.how, self.scene(end));
         if !end.by_itself {
-            self.tell_of(EventKind::WorkerKilled);
-            self.note_crash(end, now);
+            self.note_crash(slot, end, now);
         }
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());

@@ -191,9 +191,12 @@ impl WorkerProcess {
         !self.channel.wants_write() && !self.channel.holds_descriptors()
     }
 
-    /// The descriptor of the message that was received last.
-    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.channel.take_fd()
+    /// The descriptors of a connection whose message was received last: with a pipe comes the
+    /// connection to its backend.
+    pub(crate) fn take_connection(&mut self, passed: &Passed) -> Vec<OwnedFd> {
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || self.channel.take_fd();
+        std::iter::repeat_with(take).take(count).flatten().collect()
     }
 
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use weir_balance::breaker::Breaker;
 use weir_balance::{Group, Rules, Spec};
 use weir_base::{Endpoint, Instant, Key};
 use weir_control::change::object_hash;
@@ -348,6 +349,14 @@ fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut 
     if cluster.settings.config.health != settings.config.health {
         changes.checked.push(key);
     }
+    if cluster.settings.config.breaker != settings.config.breaker {
+        let now = weir_sys::now();
+        let breaker = settings.config.breaker.map(|rules| Box::new(Breaker::new(rules, now)));
+        cluster.breaker = breaker;
+    }
+    if cluster.settings.config.retries != settings.config.retries {
+        cluster.retries = None;
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);
@@ -368,6 +377,8 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
             answers: AnswerSet::default(),
             tls: None,
         }),
+        retries: None,
+        breaker: None,
         routes: 0,
         defined: false,
     };

@@ -26,7 +26,7 @@ use crate::accept::{Past, Waiting};
 use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::front::Front;
-use crate::session::{Session, Stage};
+use crate::session::{Announced, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
 use crate::worker::Worker;
@@ -64,7 +64,8 @@ impl Worker {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let (client, waited) = (waiting.client, Duration::ZERO);
         let listener = listener.settings.config.address;
-        let passed = Passed { listener, client, requests: 0, waited, id: None, pipe: None };
+        let passed =
+            Passed { listener, client, requests: 0, waited, id: None, announced: None, pipe: None };
         self.give(passed, &[waiting.stream]);
     }
 
@@ -88,6 +89,7 @@ impl Worker {
             requests: passed.requests,
             waits_since: now.before(passed.waited),
             id: RequestId::of_text(id),
+            announced: announced(&passed),
         });
         match self.gate.add(Waiting { stream, client, listener, since: now, past }) {
             true => self.cx.observe.adopted(),
@@ -151,7 +153,7 @@ impl Worker {
                 counted: Vec::new(),
                 reservation: Reservation::Exchange(PER_EXCHANGE),
                 tls: None,
-                announced: None,
+                announced: announced(passed),
             })
         });
         opened.and_then(Result::ok).ok_or_else(|| {
@@ -159,4 +161,8 @@ impl Worker {
             "its connection cannot be watched"
         })
     }
+}
+
+fn announced(passed: &Passed) -> Option<Rc<Announced>> {
+    passed.announced.as_deref().and_then(Announced::of).map(Rc::new)
 }

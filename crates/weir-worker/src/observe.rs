@@ -14,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_balance::breaker::State;
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
 use weir_control::channel::{Finding, Happening, Settings};
@@ -314,6 +315,17 @@ impl Observe {
                     self.tell_main(Happening::ClusterRecovered(cluster.to_owned()));
                 }
             }
+        }
+    }
+
+    /// A circuit breaker is in another state now.
+    pub(crate) fn breaker(&mut self, cluster: &str, state: State) {
+        match state {
+            State::Closed => log::info!("cluster `{cluster}` answers well again and is asked"),
+            State::Open => log::warn!(
+                "too many requests to cluster `{cluster}` failed: it is not asked for a while"
+            ),
+            State::Trial => log::info!("cluster `{cluster}` is asked a little, as a trial"),
         }
     }
 

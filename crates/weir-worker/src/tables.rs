@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use weir_balance::breaker::Breaker;
+use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
@@ -141,6 +143,10 @@ static NO_EDITS: Edits = Edits::NONE;
 pub(crate) struct Cluster {
     pub(crate) settings: Rc<ClusterSettings>,
     pub(crate) group: Group,
+    /// Made when something fails for the first time.
+    pub(crate) retries: Option<Box<Budget>>,
+    /// Of a cluster that has one.
+    pub(crate) breaker: Option<Box<Breaker>>,
     /// Routes that lead here.
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.

@@ -9,7 +9,7 @@ use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
-use crate::accept::{Gate, Waiting};
+use crate::accept::{Gate, Past, Waiting};
 use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
@@ -338,15 +338,16 @@ impl Worker {
         }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
-        let stage = Stage::first(listener, &self.cx.tables);
+        let stage = match &waiting.past {
+            None => Stage::first(listener, &self.cx.tables),
+            Some(_) => Stage::second(listener),
+        };
         let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
-        let (id, since, requests) = match waiting.past {
-            Some(past) => (past.id, past.waits_since, past.requests),
-            None => (id, now, 0),
-        };
+        let (waits_since, announced) = (now, None);
+        let past = waiting.past.unwrap_or(Past { requests: 0, waits_since, id, announced });
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
@@ -360,17 +361,17 @@ impl Worker {
                 listener: waiting.listener,
                 settings: std::rc::Rc::clone(&settings),
                 stage,
-                since,
+                since: past.waits_since,
                 active_at: now,
-                requests,
+                requests: past.requests,
                 alarm: Alarm::silent(),
                 queued: false,
                 starved: false,
-                id,
+                id: past.id,
                 counted: Vec::new(),
                 reservation: Reservation::None,
                 tls: None,
-                announced: None,
+                announced: past.announced,
             })
         });
         match opened {

@@ -16,12 +16,12 @@ use process_support::control::{bad, good, pids};
 use process_support::held::{Asked, goes_on, is_one, kill, resume, stop};
 use process_support::installed::{Installed, command};
 use process_support::{fetch, fetch_from};
+use weir_base::Endpoint;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{ActivateListener, ListenerType, UpgradeMain};
 use weir_client::{Client, Options};
 use weir_control::channel::{Settings, ToWorker, encode};
 use weir_control::config;
-use weir_base::Endpoint;
 use weir_sys::{Channel, TcpListener as Shared};
 use weir_testkit::process::{
     PATIENCE, Process, Signal, children, eventually, is_running, send_signal,

@@ -9,7 +9,10 @@ use weir_proto::{
 
 use weir_tls::certificate::{certificate_pem, key_pem};
 
-use super::health::{ejection, ejection_config, health_check, health_config};
+use super::health::{
+    breaker, breaker_config, ejection, ejection_config, health_check, health_config, retries,
+    retries_config,
+};
 use super::{Keys, Refusal, address, certificate, https, port, udp};
 use crate::check;
 use crate::order::Order;
@@ -55,6 +58,8 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         udp: config.udp.as_ref().map(udp::rules).transpose()?.map(Box::new),
         health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
         ejection: config.ejection.as_ref().map(ejection).transpose()?,
+        retries: config.retry_budget.as_ref().map(retries).transpose()?,
+        breaker: config.breaker.as_ref().map(breaker).transpose()?,
         slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
@@ -266,6 +271,8 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         },
         health_check: cluster.health.as_deref().map(health_config),
         ejection: cluster.ejection.as_ref().map(ejection_config),
+        retry_budget: cluster.retries.as_ref().map(retries_config),
+        breaker: cluster.breaker.as_ref().map(breaker_config),
         slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
         ..Config::default()
     }

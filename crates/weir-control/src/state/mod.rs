@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+pub use weir_balance::breaker::Settings as BreakerSettings;
+pub use weir_balance::retry::Limits as RetryLimits;
 pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
@@ -175,6 +177,10 @@ pub struct Cluster {
     pub health: Option<Box<HealthCheck>>,
     /// When its backends are ejected for the outcome of requests.
     pub ejection: Option<EjectionRules>,
+    /// How many requests are sent once more; `None`: [`RetryLimits::default`].
+    pub retries: Option<RetryLimits>,
+    /// When nobody is asked because too many requests fail.
+    pub breaker: Option<BreakerSettings>,
     /// How long a backend that comes back takes to get its whole share.
     pub slow_start: Duration,
 }

@@ -1,6 +1,6 @@
 //! Keys of clusters and of what is in them.
 
-use super::health::{EJECTION, HEALTH_CHECK};
+use super::health::{BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::udp::CLUSTER_UDP;
 use super::words::{ClusterProtocol, PathType, Version, words};
@@ -35,6 +35,8 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("udp", Kind::Table(&CLUSTER_UDP), "On `tcp`, what holds for datagrams."),
         optional("health_check", Kind::Table(&HEALTH_CHECK), "Backends are asked how they are."),
         optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
+        optional("retry_budget", Kind::Table(&RETRY_BUDGET), RETRIES),
+        optional("breaker", Kind::Table(&BREAKER), "Nobody is asked while too many requests fail."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
     ],
     later: &[],
@@ -42,6 +44,7 @@ pub(in super::super) static CLUSTER: Section = Section {
 
 const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
 const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
+const RETRIES: &str = "How many requests are sent once more, in each worker.";
 const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
 const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
                           protocol: the client's, if its listener has `expect_proxy`.";

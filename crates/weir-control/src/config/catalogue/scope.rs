@@ -44,6 +44,8 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "health_check",
         "ejection",
         "slow_start",
+        "retry_budget",
+        "breaker",
     ],
     only_tcp: &["send_proxy", "udp"],
 };

@@ -13,10 +13,11 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Affinity, Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition,
-    EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener,
-    ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyDatagrams, ProxyMode,
-    Redirect, RedirectScheme, State, TlsVersion, UdpAffinity, UdpListener, UdpRules,
+    Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate, ClientAuth, Cluster,
+    EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity,
+    Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyDatagrams,
+    ProxyMode, Redirect, RedirectScheme, RetryLimits, State, TlsVersion, UdpAffinity, UdpListener,
+    UdpRules,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -226,6 +227,14 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 },
                 health: health.map(Box::new),
                 ejection,
+                retries: (slow > 50).then_some(RetryLimits { percent: 30, at_least: id.into() }),
+                breaker: (slow > 70).then(|| BreakerSettings {
+                    percent: 50,
+                    at_least: 9,
+                    wait: Duration::from_secs(slow),
+                    longest_wait: Duration::from_secs(99),
+                    trials: 2,
+                }),
                 slow_start: Duration::from_secs(slow),
                 http2: true,
                 tls: tls.map(Box::new),
