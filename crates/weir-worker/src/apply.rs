@@ -121,6 +121,8 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     for order in batch.0 {
         put(tables, sockets, order, &mut changes);
     }
+    let active = |l: &Listener| l.settings.config.active;
+    changes.closed.retain(|key| !tables.listeners.get(*key).is_some_and(active));
     changes
 }
 
@@ -305,8 +307,9 @@ fn commit_listener(
 ) {
     let address = settings.config.address;
     let active = settings.config.active;
-    let lent = sockets.remove(&Endpoint::tcp(address)).filter(|_| active).unwrap_or_default();
-    let lent: Vec<_> = lent.into_iter().map(TcpListener::from_fd).collect();
+    // An order that follows may want them if this one does not.
+    let lent = if active { sockets.remove(&Endpoint::tcp(address)) } else { None };
+    let lent: Vec<_> = lent.unwrap_or_default().into_iter().map(TcpListener::from_fd).collect();
     tables.add(settings.hash);
     if let Some(tls) = &mut settings.tls {
         tls.store.set_default(tls.default.take());

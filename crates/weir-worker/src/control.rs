@@ -323,7 +323,7 @@ impl Control {
             cx.open_datagrams(key, index);
         }
         for (key, sockets) in changes.udp_closed.drain(..) {
-            cx.close_datagrams(key, &sockets);
+            cx.close_datagrams(key, sockets);
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len() + cx.tables.udp.len());
         cx.desk.set_epoch(epoch);

@@ -435,6 +435,29 @@ fn a_listener_that_goes_takes_its_flows_along() {
 }
 
 #[test]
+fn a_listener_may_stop_and_begin_again_in_one_change() {
+    let (backend, client) = (Peer::new(), Peer::new());
+    let mut flows = Flows::to(&[&backend], |_, _, _| {});
+    let listener = flows.state.udp[&flows.at].clone();
+    let of = |active| Order::UdpListener(Box::new(UdpListener { active, ..listener.clone() }));
+    flows.transact(vec![of(false), of(true)]);
+    client.send(flows.at, "one");
+    heard(&backend, "one");
+    flows.transact(vec![Order::RemoveUdpListener(flows.at), of(false), of(true)]);
+    client.send(flows.at, "two");
+    heard(&backend, "two");
+
+    let socket = weir_sys::UdpSocket::bind(([127, 0, 0, 1], 0).into()).expect("bound");
+    let address = socket.local_addr().expect("bound");
+    flows.proxy.lend(Endpoint::udp(address), &socket);
+    let of = |active| UdpListener { address, active, ..listener.clone() };
+    let orders = [of(false), of(true)].map(|l| Order::UdpListener(Box::new(l)));
+    flows.transact(orders.to_vec());
+    client.send(address, "three");
+    heard(&backend, "three");
+}
+
+#[test]
 fn a_drain_lets_flows_finish() {
     let (backend, client) = (Peer::new(), Peer::new());
     let mut flows = Flows::to(&[&backend], |_, rules, _| rules.responses = 2);

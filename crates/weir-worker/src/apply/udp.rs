@@ -27,7 +27,9 @@ pub(super) fn put(
     changes: &mut Changes,
 ) {
     let (address, active) = (settings.config.address, settings.config.active);
-    let lent = sockets.remove(&Endpoint::udp(address)).filter(|_| active).unwrap_or_default();
+    // An order that follows may want them if this one does not.
+    let lent = if active { sockets.remove(&Endpoint::udp(address)) } else { None };
+    let lent = lent.unwrap_or_default();
     let settings = Rc::new(settings);
     let cluster = settings.config.cluster.as_deref().map(|id| cluster_slot(tables, id));
     let known = tables.udp.key(&address);

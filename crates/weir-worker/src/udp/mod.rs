@@ -205,15 +205,20 @@ impl Context {
     }
 
     /// A listener is not active any more, or gone: so are its flows.
-    pub(crate) fn close_datagrams(&mut self, listener: Key, sockets: &[UdpSocket]) {
-        for socket in sockets {
-            // It may stay open elsewhere, and the kernel would go on telling us of it.
-            let _ = self.epoll.remove(socket.as_fd());
-        }
+    pub(crate) fn close_datagrams(&mut self, listener: Key, sockets: Vec<UdpSocket>) {
         self.udp.close_those(|flow| flow.data.listener == listener);
         self.settle_flows();
         if let Some(listener) = self.tables.udp.get_mut(listener) {
             listener.backlog.clear(&mut self.udp.room);
+        }
+        for socket in sockets {
+            // It may stay open elsewhere, and the kernel would go on telling us of it.
+            let _ = self.epoll.remove(socket.as_fd());
+            // A later order of the same change may serve there again.
+            let at = socket.local_addr().ok().map(Endpoint::udp);
+            if let Some(again) = at.and_then(|at| self.active_udp(at)) {
+                self.lend_datagrams(again, socket);
+            }
         }
     }
 
