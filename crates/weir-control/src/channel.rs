@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Limits;
+use weir_base::{Endpoint, Limits};
 
 use weir_tls::{Fingerprint, TicketKey};
 
@@ -21,7 +21,7 @@ use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -31,9 +31,9 @@ pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 pub enum ToWorker {
     /// The first message, once.
     Start(Box<Settings>),
-    /// A listening socket to accept from as well: one descriptor is attached. An address can come
+    /// A socket to serve clients of as well: one descriptor is attached. An endpoint can come
     /// more than once: a worker is also lent the sockets of a slot that has no worker.
-    Socket(SocketAddr),
+    Socket(Endpoint),
     /// Changes to apply at the next tick boundary, all at once.
     Apply {
         /// The epoch that holds when they are applied.

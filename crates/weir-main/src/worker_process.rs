@@ -7,13 +7,12 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
@@ -262,8 +261,8 @@ impl WorkerProcess {
     }
 
     /// Lends a listening socket.
-    pub(crate) fn lend(&mut self, address: SocketAddr, socket: BorrowedFd<'_>) {
-        self.send_with(&ToWorker::Socket(address), Some(socket));
+    pub(crate) fn lend(&mut self, at: Endpoint, socket: BorrowedFd<'_>) {
+        self.send_with(&ToWorker::Socket(at), Some(socket));
     }
 
     /// Tells the worker to finish within `deadline`.

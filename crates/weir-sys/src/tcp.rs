@@ -99,6 +99,12 @@ fn concerns_one_connection(error: Errno) -> bool {
     )
 }
 
+impl From<TcpListener> for OwnedFd {
+    fn from(listener: TcpListener) -> Self {
+        listener.0
+    }
+}
+
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -109,7 +115,7 @@ impl AsFd for TcpListener {
 ///
 /// # Errors
 /// Of `socket` or `bind`, other than "address in use".
-pub fn is_bound(address: SocketAddr) -> io::Result<bool> {
+pub(crate) fn is_bound(address: SocketAddr) -> io::Result<bool> {
     if address.port() == 0 {
         return Ok(false);
     }

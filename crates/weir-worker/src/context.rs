@@ -29,6 +29,7 @@ use crate::pipes::Pipes;
 use crate::probe::Judged;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
+use crate::udp::Udp;
 use crate::upstream::{Peer, Upstream};
 
 /// Shared by all sessions of a worker.
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) pipes: Pipes,
     pub(crate) upstream: Upstream,
     pub(crate) multiplexes: Multiplexes,
+    pub(crate) udp: Udp,
     /// Streams that have no session yet.
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
@@ -95,6 +97,7 @@ impl Context {
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
             multiplexes: Multiplexes::new(limits.sessions),
+            udp: Udp::new(limits, now),
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),

@@ -42,7 +42,8 @@ impl Worker {
         self.passed = Some(0);
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.passing = true;
-        self.cx.observe.retirement_began(self.sessions.len(), deadline);
+        self.cx.drain_datagrams();
+        self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
         self.gate.leave_listeners(&mut self.cx);
         while let Some(waiting) = self.gate.next() {
             self.pass_waiting(waiting);

@@ -4,8 +4,10 @@
 
 mod record;
 mod trouble;
+mod udp;
 
 pub(crate) use record::user_agent;
+pub(crate) use udp::Dropped;
 
 use std::fmt::Display;
 use std::io;
@@ -54,6 +56,8 @@ pub(crate) struct Observe {
     starved: Trouble,
     /// No connection to a backend can be made.
     exhausted: Trouble,
+    /// Datagrams are dropped, as there is no room for their flows.
+    flows_full: Trouble,
     /// What main has not been told.
     happened: Vec<Happening>,
 }
@@ -98,6 +102,7 @@ impl Observe {
             without_descriptor: Trouble::none(),
             starved: Trouble::none(),
             exhausted: Trouble::none(),
+            flows_full: Trouble::none(),
             happened: Vec::with_capacity(MOST_HAPPENINGS),
         })
     }
@@ -117,6 +122,9 @@ impl Observe {
         if self.exhausted.poll(now).is_some() {
             self.tell(Event::ConnectsPossible {});
         }
+        if let Some(after) = self.flows_full.poll(now) {
+            self.tell(Event::UdpFlowsFit { after });
+        }
     }
 
     /// The time of this turn, since the Unix epoch.
@@ -133,8 +141,10 @@ impl Observe {
 
     /// When there is something to tell or to write though nothing happens.
     pub(crate) fn deadline(&self) -> Instant {
-        [&self.full, &self.without_descriptor, &self.starved, &self.exhausted]
+        let shortages = [&self.full, &self.without_descriptor, &self.starved, &self.exhausted];
+        shortages
             .into_iter()
+            .chain([&self.flows_full])
             .map(Trouble::deadline)
             .fold(self.logs.map_or(Instant::FAR, Logs::deadline), Instant::min)
     }

@@ -25,6 +25,7 @@ use weir_tls::{
 };
 
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
+use crate::udp::listener::UdpListeners;
 use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
@@ -42,6 +43,7 @@ const TICKET_LIFETIME: u32 = weir_control::channel::TICKET_LIFETIME.as_secs() as
 pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
     pub(crate) by_address: Map<SocketAddr, Key>,
+    pub(crate) udp: UdpListeners,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) by_id: Map<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
@@ -166,6 +168,7 @@ impl Tables {
             tls_refusal: tls_refusal(limits),
             listeners: Slab::new(MAX_LISTENERS),
             by_address: Map::default(),
+            udp: UdpListeners::new(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: Map::default(),
             hash: 0,

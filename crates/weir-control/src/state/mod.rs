@@ -9,6 +9,7 @@ mod h2;
 mod health;
 mod tcp;
 mod tls;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +28,9 @@ pub use health::{HealthCheck, Probe};
 pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
+};
+pub use udp::{
+    DATAGRAM_BYTES, LONGEST_DATAGRAM, ProxyDatagrams, UdpAffinity, UdpListener, UdpRules,
 };
 pub use weir_route::{PathRule, Position};
 
@@ -165,6 +169,8 @@ pub struct Cluster {
     pub tls: Option<Box<BackendTls>>,
     /// PROXY protocol headers on its connections of TCP.
     pub proxy: Option<ProxyMode>,
+    /// What holds for its datagrams, where something was said.
+    pub udp: Option<Box<UdpRules>>,
     /// What clients are told apart by, for policies that go by a key.
     pub affinity: Affinity,
     /// How its backends are checked.
@@ -374,6 +380,8 @@ impl Named for Backend {
 pub struct State {
     /// By address.
     pub listeners: BTreeMap<SocketAddr, Listener>,
+    /// Listeners of UDP, by address.
+    pub udp: BTreeMap<SocketAddr, UdpListener>,
     /// By id.
     pub clusters: BTreeMap<String, Cluster>,
     /// In order of declaration.

@@ -69,6 +69,7 @@ impl Builder<'_> {
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
+            udp: self.udp_rules(table).map(Box::new),
             affinity: self.affinity(table),
             health: self.health_check(table).map(Box::new),
             ejection: table.section("ejection").and_then(|table| ejection(&table)),

@@ -2,7 +2,7 @@
 
 use crate::state::{
     ClientAuth, EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme,
-    TlsVersion,
+    TlsVersion, UdpAffinity,
 };
 
 /// A type whose values have names in the file; `None` is a value of a later version.
@@ -31,6 +31,7 @@ pub(in super::super) enum ListenerProtocol {
     Http,
     Https,
     Tcp,
+    Udp,
 }
 
 impl Words for ListenerProtocol {
@@ -38,8 +39,13 @@ impl Words for ListenerProtocol {
         ("http", Some(Self::Http)),
         ("https", Some(Self::Https)),
         ("tcp", Some(Self::Tcp)),
-        ("udp", None),
+        ("udp", Some(Self::Udp)),
     ];
+}
+
+impl Words for UdpAffinity {
+    const WORDS: &'static [(&'static str, Option<Self>)] =
+        &[("SOURCE_IP", Some(Self::SourceIp)), ("SOURCE_IP_PORT", Some(Self::SourceIpPort))];
 }
 
 /// A version of SSL or TLS.
