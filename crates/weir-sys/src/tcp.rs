@@ -57,22 +57,6 @@ impl TcpListener {
         }
     }
 
-    /// Another descriptor of the same socket.
-    ///
-    /// # Errors
-    /// When the process may have no more.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self(self.0.try_clone()?))
-    }
-
-    /// Tells sockets apart: equal for descriptors of the same one.
-    ///
-    /// # Errors
-    /// Of `fstat(2)`.
-    pub fn identity(&self) -> io::Result<u64> {
-        Ok(rustix::fs::fstat(&self.0)?.st_ino)
-    }
-
     /// The address it is bound to.
     ///
     /// # Errors

@@ -43,5 +43,5 @@ pub(crate) fn for_udp(cluster: &Cluster) -> Result<(), Problem> {
 
 /// Why nothing probes the backends of datagrams.
 pub(crate) const NO_UDP_HEALTH: &str = "backends of datagrams are not probed in this version: \
-                                        leave `udp.health` out, or have their host checked \
-                                        with the `health_check` of the cluster";
+                                        leave `udp.health` out, or have their host checked with \
+                                        the `health_check` of the cluster";
