@@ -69,6 +69,8 @@ names! {
         /// Those of them that could not be served.
         PassedLost = "sessions.passed.lost",
 
+        /// Exchanges that a backend took part in.
+        Served = "requests",
         /// Request heads received.
         Requests = "http.requests",
         /// HTTP/1 exchanges that ended, well or not.
@@ -202,6 +204,8 @@ names! {
         /// Times a cluster had an available backend again.
         ClusterRecovered = "cluster.available_recovered",
 
+        /// Times that a cluster or backend had no place of its own among the metrics.
+        ScopesRefused = "metrics.scopes.refused",
         /// Access-log records.
         AccessLogs = "access_logs.count",
         /// Log lines and access-log records lost because their target was slow.
@@ -228,8 +232,10 @@ names! {
         AcceptQueue = "accept_queue.connections",
         /// 1 while nothing is accepted because a limit is reached.
         AcceptClosed = "accept_queue.backpressure",
-        /// HTTP sessions.
-        HttpSessions = "protocol.http",
+        /// Connections of TCP that are passed on.
+        TcpConnections = "protocol.tcp",
+        /// Open streams of HTTP/2 clients.
+        Streams = "h2.connection.active_streams",
         /// WebSocket pipes.
         WebSockets = "protocol.ws",
         /// Exchanges in progress.
@@ -240,6 +246,34 @@ names! {
         BackendIdle = "backend.pool.size",
         /// The configuration in use.
         Epoch = "configuration.epoch",
+        /// Clusters of the configuration.
+        Clusters = "configuration.clusters",
+        /// Backends of the configuration.
+        Backends = "configuration.backends",
+        /// Frontends of the configuration.
+        Frontends = "configuration.frontends",
+        /// Backends of a cluster that can be chosen.
+        AvailableBackends = "cluster.available_backends",
+        /// Backends of a cluster.
+        TotalBackends = "cluster.total_backends",
+        /// Connections to a backend, those being made included.
+        PerBackend = "connections_per_backend",
+        /// 1, or 0 while the backend counts as down.
+        BackendAvailable = "backend.available",
+    }
+}
+
+names! {
+    /// Durations, recorded in microseconds.
+    Time {
+        /// From the first byte of a request to the end of the exchange.
+        Request = "request_time",
+        /// From the complete head to when it was written to the backend.
+        Service = "service_time",
+        /// From there to the head of the response.
+        Response = "backend_response_time",
+        /// Until a connection to a backend was there.
+        Connect = "backend_connection_time",
     }
 }
 
@@ -279,6 +313,16 @@ impl Counters {
         if let Some(counter) = listed(status) {
             self.add(counter, 1);
         }
+    }
+
+    /// The counters of a final response.
+    pub fn of_status(status: u16) -> impl Iterator<Item = Counter> {
+        [Some(class(status)), listed(status)].into_iter().flatten()
+    }
+
+    /// The counter of a response that the proxy gives by itself.
+    pub fn of_answer(status: u16) -> Counter {
+        answer(status)
     }
 
     /// Counts a response that the proxy gave by itself, in addition to

@@ -23,6 +23,7 @@ use weir_tls::{
 };
 
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
+use crate::measure::{Places, Scopes};
 use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
@@ -48,6 +49,8 @@ pub(crate) struct Tables {
     pub(crate) tls_refusal: Option<String>,
     /// Keys of session tickets, for all listeners.
     pub(crate) tickets: Tickets,
+    /// For what is counted.
+    pub(crate) places: Places,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<SocketAddr, usize>,
 }
@@ -139,6 +142,8 @@ static NO_EDITS: Edits = Edits::NONE;
 pub(crate) struct Cluster {
     pub(crate) settings: Rc<ClusterSettings>,
     pub(crate) group: Group,
+    /// What was counted.
+    pub(crate) scopes: Scopes,
     /// Routes that lead here.
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.
@@ -164,6 +169,7 @@ impl Tables {
             by_id: Map::default(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
+            places: Places::default(),
             backends_at: Map::default(),
         }
     }

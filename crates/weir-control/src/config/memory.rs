@@ -6,6 +6,7 @@
 
 use weir_base::Limits;
 use weir_route::{REGEX_MEMORY, Rule};
+use weir_telemetry::{Fine, Scope, Time};
 
 use super::Checked;
 
@@ -16,6 +17,10 @@ const TLS_CONNECTION: usize = 12 << 10;
 const MULTIPLEX: usize = 40 << 10;
 /// Bytes of a certificate with its key, parsed; its issuers are kept once.
 const CERTIFICATE: usize = 4 << 10;
+
+/// Clusters and backends of a worker that are counted apart, at most; beyond, they are counted with
+/// all others only.
+pub const MOST_SCOPES: usize = 16 << 10;
 
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,8 @@ pub struct Memory {
     pub tls: usize,
     /// Certificates and their keys.
     pub certificates: usize,
+    /// Metrics of the worker, its clusters and backends.
+    pub metrics: usize,
     /// Of backend connections that carry streams.
     pub links: usize,
     /// The program itself.
@@ -84,6 +91,7 @@ impl Memory {
             links: if asks_http2(checked) { limits.backend_connections * MULTIPLEX } else { 0 },
             tls: if ends_tls(checked) { limits.sessions * TLS_CONNECTION } else { 0 },
             certificates: checked.state.certificates.len() * CERTIFICATE,
+            metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -102,6 +110,7 @@ impl Memory {
             + self.links
             + self.tls
             + self.certificates
+            + self.metrics
             + self.fixed
     }
 
@@ -132,6 +141,7 @@ impl std::fmt::Display for Memory {
             (self.links, "HTTP/2 of backend connections"),
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
+            (self.metrics, "metrics"),
             (self.fixed, "the program"),
         ] {
             if bytes == 0 && OPTIONAL.contains(&what) {
@@ -151,6 +161,10 @@ fn ends_tls(checked: &Checked) -> bool {
 
 fn asks_http2(checked: &Checked) -> bool {
     checked.state.clusters.values().any(|cluster| cluster.http2)
+}
+
+fn scopes(checked: &Checked) -> usize {
+    (checked.state.clusters.len() + checked.state.backends.len()).min(MOST_SCOPES)
 }
 
 fn regexes(checked: &Checked) -> usize {

@@ -3,7 +3,7 @@
 use super::health::{EJECTION, HEALTH_CHECK};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::words::{ClusterProtocol, PathType, Version, words};
-use super::{Harmless, Kind, Later, Section, UDP, Without};
+use super::{Kind, Later, Section, UDP, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
 
@@ -35,7 +35,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
     ],
-    later: &[Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never }],
+    later: &[Later { names: &["udp"], remedy: UDP }],
 };
 
 const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";

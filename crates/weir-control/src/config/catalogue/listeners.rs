@@ -2,7 +2,7 @@
 
 use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
-use super::{Harmless, Key, Kind, Later, Section, UDP, Without};
+use super::{Key, Kind, Later, Section, UDP, Without};
 use super::{flag, key, number, optional, required, text};
 use crate::check::{LEAST_HELLO_BYTES, MOST_HELLO_BYTES};
 use crate::state::{ClientAuth, H2, HELLO_BYTES};
@@ -107,11 +107,7 @@ pub(in super::super) static LISTENER: Section = Section {
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
         optional("client_crl", Kind::Text, "PEM file with the revocation lists of these."),
     ],
-    later: &[Later {
-        names: &["max_rx_datagram_size", "max_flows"],
-        remedy: UDP,
-        harmless: Harmless::Never,
-    }],
+    later: &[Later { names: &["max_rx_datagram_size", "max_flows"], remedy: UDP }],
 };
 
 const EXPECT_PROXY: &str =

@@ -1,0 +1,132 @@
+//! What a real proxy measures of its traffic, and how it is asked.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use process_support::backend::Backend;
+use process_support::control::{bad, good, json};
+use process_support::{Config, Proxy, fetch_from};
+use serde_json::Value;
+
+/// Two clusters: one with a backend that answers, one whose backend refuses connections.
+fn start(backend: &Backend, extra: &str) -> Proxy {
+    let address = backend.address;
+    let text = format!(
+        r#"
+command_socket = "control.sock"
+ctl_command_timeout = 20000
+worker_count = 2
+worker_timeout = 20
+max_connections = 100
+{extra}
+
+[[listeners]]
+protocol = "http"
+address = "127.0.0.1:0"
+
+[clusters.good]
+protocol = "http"
+frontends = [{{ address = "127.0.0.1:0", hostname = "good.example" }}]
+backends = [{{ address = "{address}", backend_id = "one" }}]
+
+[clusters.broken]
+protocol = "http"
+frontends = [{{ address = "127.0.0.1:0", hostname = "broken.example" }}]
+backends = [{{ address = "127.0.0.1:1", backend_id = "none" }}]
+"#
+    );
+    Proxy::start(Config::new(&text), &[])
+}
+
+/// Requests to both clusters.
+fn traffic(proxy: &Proxy) {
+    for _ in 0..5 {
+        assert!(fetch_from(proxy.address, "good.example", "/").starts_with("HTTP/1.1 200"));
+    }
+    for _ in 0..2 {
+        assert!(fetch_from(proxy.address, "broken.example", "/").starts_with("HTTP/1.1 503"));
+    }
+}
+
+fn get(proxy: &Proxy, words: &[&str]) -> Value {
+    json(&good(proxy, &[&["metrics", "get", "--json"], words].concat()))
+}
+
+fn count(metrics: &Value, name: &str) -> Option<u64> {
+    metrics[name]["inner"]["COUNT"].as_u64()
+}
+
+fn samples(metrics: &Value, name: &str) -> Option<u64> {
+    metrics[name]["inner"]["PERCENTILES"]["samples"].as_u64()
+}
+
+#[test]
+fn requests_are_counted_as_a_whole_and_by_cluster() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(all["main"]["configuration.clusters"]["inner"]["GAUGE"], 2, "{all}");
+    let proxying = &all["proxying"];
+    assert_eq!(count(proxying, "http.requests"), Some(7), "{all}");
+    assert_eq!(count(proxying, "http.status.200"), Some(5));
+    assert_eq!(count(proxying, "http.503.errors"), Some(2));
+    assert_eq!(samples(proxying, "request_time"), Some(7));
+    assert_eq!(proxying["server.live"]["inner"]["GAUGE"], 2);
+    let [served, broken] = ["good", "broken"].map(|id| &all["clusters"][id]["cluster"]);
+    assert_eq!((count(served, "requests"), count(served, "http.status.2xx")), (Some(5), Some(5)));
+    assert_eq!(samples(served, "backend_response_time"), Some(5));
+    let histogram = &served["backend_response_time_histogram"]["inner"]["HISTOGRAM"];
+    assert_eq!(histogram["count"], 5, "{all}");
+    assert!(count(served, "bytes_out") > Some(100), "{all}");
+    assert_eq!(count(broken, "http.errors"), Some(2));
+    assert!(count(broken, "backend.connections.error") > Some(0), "{all}");
+    assert_eq!(all["clusters"]["good"]["backends"], json("[]"), "not told apart: {all}");
+    let apart = get(&proxy, &["--workers"]);
+    let of = |id: &str| count(&apart["workers"][id]["proxy"], "http.requests").unwrap_or(0);
+    assert_eq!((of("0") + of("1"), &apart["proxying"]), (7, &json("{}")), "{apart}");
+}
+
+#[test]
+fn a_query_can_be_narrow() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let all = get(&proxy, &["--clusters", "good", "--names", "requests"]);
+    assert_eq!((&all["proxying"], &all["main"]), (&json("{}"), &json("{}")), "{all}");
+    let clusters = all["clusters"].as_object().expect("a map");
+    assert_eq!(clusters.keys().collect::<Vec<_>>(), ["good"]);
+    let names = all["clusters"]["good"]["cluster"].as_object().expect("a map");
+    assert_eq!(names.keys().collect::<Vec<_>>(), ["requests"]);
+    assert_eq!(get(&proxy, &["--no-clusters"])["clusters"], json("{}"));
+    let why = bad(&proxy, &["metrics", "get", "--clusters", "other"]);
+    assert!(why.contains("worker 0: there is no cluster `other`"), "{why}");
+    let why = bad(&proxy, &["metrics", "get", "--backends", "other"]);
+    assert!(why.contains("there is no backend `other`"), "{why}");
+    let listed = get(&proxy, &["--list"]);
+    let has = |of: &str, name: &str| listed[of].as_array().expect("a list").contains(&name.into());
+    assert!(has("proxy_metrics", "http.requests") && has("cluster_metrics", "requests"));
+}
+
+#[test]
+fn counting_can_be_stopped_and_begun_anew() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    good(&proxy, &["metrics", "clear"]);
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), None, "{all}");
+    assert_eq!(count(&all["clusters"]["good"]["cluster"], "requests"), None);
+    good(&proxy, &["metrics", "disable"]);
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(
+        (count(&all["proxying"], "http.requests"), &all["clusters"]),
+        (Some(7), &json("{}"))
+    );
+    good(&proxy, &["metrics", "enable"]);
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), Some(14));
+    assert_eq!(count(&all["clusters"]["good"]["cluster"], "requests"), Some(5), "{all}");
+}
