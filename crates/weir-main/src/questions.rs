@@ -197,6 +197,11 @@ impl Supervisor {
         Some(&mut ask.about)
     }
 
+    /// Whether a question is for such a thing.
+    pub(crate) fn has_asked(&self, is: impl Fn(&About) -> bool) -> bool {
+        self.asks.iter().any(|ask| is(&ask.about))
+    }
+
     /// A worker has answered; the last answer ends the question.
     pub(crate) fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };

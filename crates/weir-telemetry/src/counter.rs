@@ -206,6 +206,8 @@ names! {
 
         /// Times that a cluster or backend had no place of its own among the metrics.
         ScopesRefused = "metrics.scopes.refused",
+        /// Datagrams for statsd that were not sent.
+        StatsdDropped = "metrics.datagrams.dropped",
         /// Access-log records.
         AccessLogs = "access_logs.count",
         /// Log lines and access-log records lost because their target was slow.

@@ -58,8 +58,8 @@ impl<const BITS: u32> Histogram<BITS> {
         self.max
     }
 
-    /// The value that the part `q` (0 to 1) of all values does not exceed, as exactly as a bucket is;
-    /// 0 when there is none.
+    /// The value that the part `q` (0 to 1) of all values does not exceed, as exactly as a bucket
+    /// is; 0 when there is none.
     pub fn quantile(&self, q: f64) -> u64 {
         let rank = ((self.count as f64 * q).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;

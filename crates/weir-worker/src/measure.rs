@@ -76,6 +76,12 @@ impl Scopes {
         place.as_mut().map(|(_, scope)| &mut **scope)
     }
 
+    /// Whether something was counted since this was asked last: what is counted for a backend is
+    /// counted for the cluster too.
+    pub(crate) fn take_touched(&mut self) -> bool {
+        self.own.as_mut().is_some_and(|scope| scope.take_touched())
+    }
+
     /// Forgets all.
     pub(crate) fn clear(&mut self, places: &mut Places) {
         places.used -= usize::from(self.own.is_some());

@@ -59,27 +59,30 @@ impl Survey {
     }
 
     /// The next clusters; whether others follow.
-    fn advance(&mut self, tables: &Tables) -> (Vec<OfCluster>, bool) {
+    fn advance(&mut self, tables: &mut Tables) -> (Vec<OfCluster>, bool) {
         let mut found = Vec::new();
         let mut work = 0;
         while work < STRIDE {
-            let (key, cluster) = match &mut self.walk {
+            let key = match &mut self.walk {
                 Walk::From(index) => {
-                    let Some((key, cluster)) = tables.clusters.first_from(*index) else {
+                    let Some((key, _)) = tables.clusters.first_from(*index) else {
                         return (found, false);
                     };
                     *index = key.index() + 1;
-                    (key, Some(cluster))
+                    key
                 }
                 Walk::Listed(keys) => match keys.pop_front() {
-                    Some(key) => (key, tables.clusters.get(key)),
+                    Some(key) => key,
                     None => return (found, false),
                 },
             };
-            let Some(cluster) = cluster else { continue };
-            debug_assert!(tables.clusters.get(key).is_some());
+            let Some(cluster) = tables.clusters.get_mut(key) else { continue };
+            work += 1;
+            if self.query.changed && !cluster.scopes.take_touched() {
+                continue;
+            }
             let of = self.of_cluster(cluster, tables.places.detail);
-            work += 1 + cluster.group.len();
+            work += cluster.group.len();
             if !(of.own.is_empty() && of.backends.is_empty()) {
                 found.push(of);
             }
@@ -150,7 +153,7 @@ impl Worker {
             return;
         }
         let Some(mut survey) = self.surveys.pop_front() else { return };
-        let (clusters, more) = survey.advance(&self.cx.tables);
+        let (clusters, more) = survey.advance(&mut self.cx.tables);
         let first = std::mem::take(&mut survey.fresh) && !survey.query.is_narrow();
         let proxy = if first { self.measured(&survey.query) } else { Vec::new() };
         self.control.measured(survey.number, Measured { proxy, clusters }, !more);

@@ -3,10 +3,13 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
+use std::net::UdpSocket;
+
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
 use process_support::{Config, Proxy, fetch_from};
 use serde_json::Value;
+use weir_testkit::process::PATIENCE;
 
 /// Two clusters: one with a backend that answers, one whose backend refuses connections.
 fn start(backend: &Backend, extra: &str) -> Proxy {
@@ -36,6 +39,17 @@ backends = [{{ address = "127.0.0.1:1", backend_id = "none" }}]
 "#
     );
     Proxy::start(Config::new(&text), &[])
+}
+
+/// Waits for datagrams until all of these texts were in one.
+fn receive(sink: &UdpSocket, mut wanted: Vec<&str>) {
+    sink.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut datagram = [0; 2000];
+    while !wanted.is_empty() {
+        let length = sink.recv(&mut datagram).unwrap_or_else(|e| panic!("{e}, not {wanted:?}"));
+        let text = String::from_utf8_lossy(&datagram[..length]);
+        wanted.retain(|wanted| !text.lines().any(|line| line.contains(wanted)));
+    }
 }
 
 /// Requests to both clusters.
@@ -129,4 +143,37 @@ fn counting_can_be_stopped_and_begun_anew() {
     let all = get(&proxy, &[]);
     assert_eq!(count(&all["proxying"], "http.requests"), Some(14));
     assert_eq!(count(&all["clusters"]["good"]["cluster"], "requests"), Some(5), "{all}");
+}
+
+#[test]
+fn changes_are_sent_to_statsd_whose_absence_changes_nothing() {
+    let backend = Backend::start();
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = sink.local_addr().expect("bound");
+    let table = format!(
+        "metrics = {{ address = \"{address}\", tagged_metrics = true, prefix = \"edge\", \
+         detail = \"backend\" }}"
+    );
+    let proxy = start(&backend, &table);
+    traffic(&proxy);
+    let cluster = "cluster_id=good:";
+    let requests = format!("edge.cluster.requests,origin=WRK-0");
+    receive(
+        &sink,
+        vec![
+            "edge.configuration.clusters,origin=MAIN,version=",
+            "edge.http.requests,origin=WRK-0",
+            &requests,
+            cluster,
+            "cluster_id=good,backend_id=one:",
+            "|ms",
+        ],
+    );
+    drop(sink);
+    traffic(&proxy);
+    // Whatever the socket says of a sink that is away, traffic and queries go on.
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), Some(14), "{all}");
+    let one = &all["clusters"]["good"]["backends"][0];
+    assert_eq!((&one["backend_id"], count(&one["metrics"], "requests")), (&"one".into(), Some(10)));
 }

@@ -20,8 +20,7 @@ const MS: u64 = 1_000;
 
 type Metrics = BTreeMap<String, FilteredMetrics>;
 
-/// Gauges of main alone, or of a cluster or backend alone.
-const OF_MAIN: [Gauge; 3] = [Gauge::Clusters, Gauge::Backends, Gauge::Frontends];
+/// Gauges of a cluster or backend alone.
 const OF_CLUSTER: [Gauge; 4] =
     [Gauge::AvailableBackends, Gauge::TotalBackends, Gauge::PerBackend, Gauge::BackendAvailable];
 
@@ -51,13 +50,11 @@ pub fn names() -> AvailableMetrics {
 /// What main and its workers have measured: each worker by itself, or all together.
 pub fn answer(
     query: &Query,
-    main: [(Gauge, u64); 3],
+    main: &[Sample],
     by_worker: bool,
     found: impl IntoIterator<Item = (String, Measured)>,
 ) -> AggregatedMetrics {
-    debug_assert!(main.iter().all(|(gauge, _)| OF_MAIN.contains(gauge)));
-    let main = main.map(|(gauge, value)| Sample::gauge(gauge.name(), value));
-    let main = if query.is_narrow() { Metrics::new() } else { entries(query, main.as_slice()) };
+    let main = if query.is_narrow() { Metrics::new() } else { entries(query, main) };
     let workers = found.into_iter().map(|(id, measured)| (id, worker(query, &measured)));
     if by_worker {
         return AggregatedMetrics { main, workers: workers.collect(), ..Default::default() };

@@ -52,6 +52,8 @@ pub struct Query {
     pub backends: Vec<String>,
     /// Only what is of the worker as a whole.
     pub no_clusters: bool,
+    /// Only clusters that have counted something since this was asked last.
+    pub changed: bool,
 }
 
 impl Query {

@@ -3,29 +3,33 @@
 //! Must not know: what is counted.
 //!
 //! * `leases`: who wants workers to tell more apart, and for how long.
+//! * `statsd`: where metrics are sent to, if somewhere.
 //!
 //! Invariant: every worker is told the same level, new ones at their start, and those of another
 //! main or image at once.
 
 mod leases;
+mod statsd;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_base::Instant;
 use weir_control::channel::{Question, ToWorker};
-use weir_control::metrics::{self, Detail, Measured, Query};
+use weir_control::metrics::{self, Detail, Measured, Query, Sample};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
     Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
     MetricsConfiguration, QueryMetricsOptions, Response, SetMetricDetail, WorkerMetricDetailStatus,
 };
-use weir_telemetry::Gauge;
+use weir_telemetry::{Counter, Gauge};
 
 use crate::control::Asker;
 use crate::questions::About;
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
+use crate::worker_process::WorkerProcess;
 use leases::Leases;
+use statsd::Statsd;
 
 /// What main knows of metrics.
 #[derive(Default)]
@@ -33,11 +37,13 @@ pub(crate) struct Metrics {
     leases: Leases,
     /// What workers tell apart; `None`: they were not told.
     told: Option<Detail>,
+    statsd: Option<Statsd>,
 }
 
 /// Answers to a question about metrics.
 pub(crate) struct Gathering {
-    asker: Asker,
+    /// `None`: statsd.
+    asker: Option<Asker>,
     query: Query,
     by_worker: bool,
     /// By slot.
@@ -46,11 +52,20 @@ pub(crate) struct Gathering {
     refused: BTreeMap<u16, String>,
 }
 
+impl Gathering {
+    fn new(asker: Option<Asker>, query: Query, by_worker: bool) -> Self {
+        Self { asker, query, by_worker, found: BTreeMap::new(), refused: BTreeMap::new() }
+    }
+}
+
 impl Metrics {
     /// When something changes though nobody asks.
     pub(crate) fn deadline(&self) -> Instant {
         match self.told {
-            Some(_) => self.leases.deadline(),
+            Some(_) => {
+                let statsd = self.statsd.as_ref().map_or(Instant::FAR, |statsd| statsd.next);
+                self.leases.deadline().min(statsd)
+            }
             None => Instant::default(),
         }
     }
@@ -72,7 +87,46 @@ impl Supervisor {
     /// Forgets leases that are over.
     pub(crate) fn attend_metrics(&mut self, now: Instant) {
         let ended = self.metrics.leases.expire(now);
+        if self.metrics.told.is_none() {
+            let plan = self.plan.metrics.statsd.clone();
+            self.metrics.statsd = plan.map(|plan| Statsd::new(plan, now));
+        }
         self.tell_detail("lease_tick_expired", ended);
+        let begins = self.metrics.statsd.as_mut().is_some_and(|statsd| statsd.begins(now));
+        if begins {
+            self.ask_for_changes(now);
+        }
+    }
+
+    /// Asks workers what is to be sent to statsd, unless some have not answered the last time.
+    fn ask_for_changes(&mut self, now: Instant) {
+        let is_ours = |about: &About| matches!(about, About::Metrics(g) if g.asker.is_none());
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        if waiting.is_empty() || self.has_asked(is_ours) {
+            return;
+        }
+        let pids: Vec<i32> = self.workers().map(WorkerProcess::pid).collect();
+        let serving: Vec<i32> = waiting.iter().filter_map(|slot| self.pid_of(*slot)).collect();
+        let Some(statsd) = &mut self.metrics.statsd else { return };
+        statsd.retain(|pid| pids.contains(&pid));
+        let query = Query { changed: !statsd.is_new(&serving), ..Query::default() };
+        let gathering = Gathering::new(None, query.clone(), true);
+        self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
+    }
+
+    fn pid_of(&self, slot: u16) -> Option<i32> {
+        self.slots.get(usize::from(slot))?.worker.as_ref().map(WorkerProcess::pid)
+    }
+
+    /// Sends what workers have counted since the last time.
+    fn send_to_statsd(&mut self, found: BTreeMap<u16, Measured>) {
+        let by_process = found
+            .into_iter()
+            .filter_map(|(slot, measured)| self.pid_of(slot).map(|pid| ((pid, slot), measured)));
+        let (by_process, main) = (by_process.collect(), self.own_metrics());
+        let clusters = &self.plan.state.clusters;
+        let Some(statsd) = &mut self.metrics.statsd else { return };
+        statsd.send(&main, by_process, |id| clusters.contains_key(id));
     }
 
     /// Tells workers what they are to tell apart, if that is something else now.
@@ -173,14 +227,9 @@ impl Supervisor {
             clusters: wanted.cluster_ids,
             backends: wanted.backend_ids,
             no_clusters: wanted.no_clusters,
+            changed: false,
         };
-        let gathering = Gathering {
-            asker,
-            query: query.clone(),
-            by_worker: wanted.workers,
-            found: BTreeMap::new(),
-            refused: BTreeMap::new(),
-        };
+        let gathering = Gathering::new(Some(asker), query.clone(), wanted.workers);
         if BTreeSet::is_empty(&waiting) {
             return self.tell_metrics(gathering, 0);
         }
@@ -217,6 +266,7 @@ impl Supervisor {
     /// Tells whoever asked what workers have measured; so many have not said it all.
     pub(crate) fn tell_metrics(&mut self, gathering: Gathering, late: usize) {
         let Gathering { asker, query, by_worker, found, refused } = gathering;
+        let Some(asker) = asker else { return self.send_to_statsd(found) };
         if !refused.is_empty() {
             let sentences = refused.iter().map(|(slot, reason)| format!("worker {slot}: {reason}"));
             let sentence = sentences.collect::<Vec<_>>().join(", ");
@@ -227,18 +277,23 @@ impl Supervisor {
             late => format!("{late} workers have not answered in time, or not completely"),
         };
         let found = found.into_iter().map(|(slot, measured)| (slot.to_string(), measured));
-        let all = metrics::answer(&query, self.configured(), by_worker, found);
+        let all = metrics::answer(&query, &self.own_metrics(), by_worker, found);
         self.answer(&asker, &Response::ok(message, ContentType::Metrics(all)));
     }
 
-    /// How much main has to serve.
-    pub(crate) fn configured(&self) -> [(Gauge, u64); 3] {
+    /// What main has measured itself.
+    fn own_metrics(&self) -> Vec<Sample> {
         let state = &self.plan.state;
-        [
-            (Gauge::Clusters, state.clusters.len() as u64),
-            (Gauge::Backends, state.backends.len() as u64),
-            (Gauge::Frontends, state.frontends.len() as u64),
-        ]
+        let gauge = |gauge: Gauge, value: usize| Sample::gauge(gauge.name(), value as u64);
+        let mut samples = vec![
+            gauge(Gauge::Clusters, state.clusters.len()),
+            gauge(Gauge::Backends, state.backends.len()),
+            gauge(Gauge::Frontends, state.frontends.len()),
+        ];
+        if let Some(statsd) = &self.metrics.statsd {
+            samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped));
+        }
+        samples
     }
 }
 
