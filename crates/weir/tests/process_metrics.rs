@@ -7,9 +7,9 @@ use std::net::UdpSocket;
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
-use process_support::{Config, Proxy, fetch_from};
+use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
 use serde_json::Value;
-use weir_testkit::process::PATIENCE;
+use weir_testkit::process::{PATIENCE, Process, Signal, eventually};
 
 /// Two clusters: one with a backend that answers, one whose backend refuses connections.
 fn start(backend: &Backend, extra: &str) -> Proxy {
@@ -176,4 +176,46 @@ fn changes_are_sent_to_statsd_whose_absence_changes_nothing() {
     assert_eq!(count(&all["proxying"], "http.requests"), Some(14), "{all}");
     let one = &all["clusters"]["good"]["backends"][0];
     assert_eq!((&one["backend_id"], count(&one["metrics"], "requests")), (&"one".into(), Some(10)));
+}
+
+#[test]
+fn an_exporter_serves_prometheus_and_people_and_can_be_killed() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let mut command = weir();
+    command.arg("exporter").args(["--listen", "127.0.0.1:0", "--backends"]);
+    let mut exporter = Process::spawn(command.arg("-c").arg(proxy.config.path()));
+    let address = listening(&mut exporter);
+    let get = |path: &str| fetch(address, path);
+    assert!(get("/health").starts_with("HTTP/1.1 200"));
+    assert!(get("/ready").starts_with("HTTP/1.1 200"));
+    assert!(get("/else").starts_with("HTTP/1.1 404"));
+    let page = get("/");
+    assert!(page.contains("Content-Security-Policy: default-src 'none'"), "{page}");
+    assert!(!page.contains("src=") && !page.contains("href="), "nothing is fetched from elsewhere");
+    // The page and the scrape that follow the lease have what backends have counted since.
+    traffic(&proxy);
+    let has = |text: &str| {
+        eventually(text, || get("/metrics").contains(text));
+    };
+    has("weir_up 1\n");
+    has("# TYPE weir_proxy_http_requests_total counter\n");
+    has("weir_cluster_request_time_seconds_bucket{worker=\"");
+    has("cluster=\"good\",backend=\"one\"} ");
+    assert!(get("/api/metrics").contains("\"proxying\":{"));
+    exporter.signal(Signal::KILL);
+    traffic(&proxy);
+}
+
+#[test]
+fn an_exporter_whose_weir_is_away_says_so() {
+    let config = Config::new("command_socket = \"control.sock\"\n");
+    let mut command = weir();
+    command.arg("exporter").args(["--listen", "127.0.0.1:0", "-c"]).arg(config.path());
+    let mut exporter = Process::spawn(&mut command);
+    let address = listening(&mut exporter);
+    assert!(fetch(address, "/metrics").contains("\r\n\r\n# TYPE weir_up gauge\nweir_up 0\n"));
+    assert!(fetch(address, "/ready").starts_with("HTTP/1.1 503"));
+    assert!(fetch(address, "/health").starts_with("HTTP/1.1 200"));
 }
