@@ -44,8 +44,6 @@ names! {
         HandshakesCut = "tls.handshakes.cut",
         /// Handshakes with backends that failed.
         BackendHandshakeErrors = "backend.tls.handshake.failed",
-        /// Sockets closed at once because a limit was reached.
-        ConnectionCapped = "listener.connection_capped",
         /// Accepted sockets closed because they waited too long for a session.
         AcceptQueueTimeout = "accept_queue.timeout",
         /// Seconds during which nothing was accepted because a limit was reached.
@@ -83,15 +81,9 @@ names! {
         BackendParseErrors = "http.backend_parse_errors",
         /// Requests that no frontend matches.
         NoRoute = "http.failed_backend_matching",
-        /// Responses cut by the backend inside the body.
-        BackendCutResponse = "h1.backend_eof_before_message_complete",
         /// Requests refused because their address has too many connections to the cluster.
         PerAddressLimit = "connections.rejected_per_cluster_ip",
-        /// Request ids made here.
-        RequestIdGenerated = "http.x_request_id.generated",
-        /// Request ids kept from the client.
-        RequestIdPropagated = "http.x_request_id.propagated",
-        /// Connections turned into WebSocket pipes.
+        /// WebSocket pipes that ended.
         WebSockets = "websocket.upgrades",
 
         /// Responses of class 1xx.
@@ -176,25 +168,15 @@ names! {
         BytesIn = "bytes_in",
         /// Bytes sent to clients.
         BytesOut = "bytes_out",
-        /// Bytes received from backends.
-        BackBytesIn = "back_bytes_in",
-        /// Bytes sent to backends.
-        BackBytesOut = "back_bytes_out",
 
-        /// Connections to backends that were started.
-        BackendConnections = "backend.connections.total",
         /// Requests sent on a connection that had served one before.
         BackendReused = "backend.pool.hit",
         /// Requests for which a connection was made.
         BackendFresh = "backend.pool.miss",
         /// Connections to backends that could not be made.
         BackendConnectErrors = "backend.connections.error",
-        /// Requests sent to a backend that is down, because no other is left.
-        BackendFailOpen = "backends.fail_open",
         /// Attempts to reach another backend for a request.
         BackendRetries = "backend.connect.retries",
-        /// Requests given up after the last such attempt.
-        BackendRetriesExhausted = "backend.connect.retries_exhausted",
         /// Times a backend was taken out of its cluster.
         BackendDown = "backend.down",
         /// Times a backend was taken back into its cluster.

@@ -153,3 +153,52 @@ impl Tables {
         self.places.refused = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_balance::{Group, LoadBalancing, LoadMetric, Spec};
+    use weir_telemetry::Counter;
+
+    use super::*;
+
+    fn backends() -> (Group, [BackendKey; 2]) {
+        let mut group = Group::new(LoadBalancing::default(), LoadMetric::default());
+        for id in ["a", "b"] {
+            let address = "127.0.0.1:1".parse().expect("an address");
+            let (id, sticky_id) = (id.into(), None);
+            let spec = Spec { id, address, weight: 1, sticky_id, backup: false };
+            group.upsert(spec).expect("room");
+        }
+        let keys = ["a", "b"].map(|id| group.key_of(id).expect("there"));
+        (group, keys)
+    }
+
+    #[test]
+    fn there_are_only_so_many_scopes() {
+        let (_, [a, b]) = backends();
+        let mut scopes = Scopes::default();
+        let mut places = Places { used: MOST_SCOPES - 2, ..Places::default() };
+        assert!(scopes.own_mut(&mut places).is_some());
+        assert!(scopes.of_mut(a, &mut places).is_some());
+        assert!(scopes.of_mut(b, &mut places).is_none());
+        assert_eq!((places.used, places.refused), (MOST_SCOPES, 1));
+        scopes.clear_backends(&mut places);
+        assert!(scopes.of_mut(b, &mut places).is_some() && scopes.of(a).is_none());
+        scopes.clear(&mut places);
+        assert_eq!(places.used, MOST_SCOPES - 2);
+    }
+
+    #[test]
+    fn a_backend_does_not_get_what_was_counted_for_another() {
+        let (mut group, [a, _]) = backends();
+        let (mut scopes, mut places) = (Scopes::default(), Places::default());
+        scopes.of_mut(a, &mut places).expect("room").add(Counter::Served, 1);
+        let spec = group.spec_of("a").expect("there").clone();
+        group.remove("a");
+        group.upsert(Spec { id: "c".into(), ..spec }).expect("room");
+        let c = group.key_of("c").expect("there");
+        assert_eq!((c.index(), scopes.of(c).is_none()), (a.index(), true), "the same place");
+        assert_eq!(scopes.of_mut(c, &mut places).expect("room").counted().count(), 0);
+        assert_eq!(places.used, 1);
+    }
+}

@@ -361,6 +361,17 @@ impl Observe {
         self.happened.drain(..)
     }
 
+    /// A request goes to a backend on a connection that was there, or on one that is made.
+    pub(crate) fn reached(&mut self, reused: bool) {
+        let counter = if reused { Counter::BackendReused } else { Counter::BackendFresh };
+        self.counters.add(counter, 1);
+    }
+
+    /// A request is tried again.
+    pub(crate) fn retried(&mut self) {
+        self.counters.add(Counter::BackendRetries, 1);
+    }
+
     pub(crate) fn no_route(&mut self) {
         self.counters.add(Counter::NoRoute, 1);
     }

@@ -9,6 +9,10 @@ use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
 use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
 use serde_json::Value;
+use weir_client::proto::request::RequestType;
+use weir_client::proto::response_content::ContentType;
+use weir_client::proto::{MetricDetail, SetMetricDetail};
+use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Process, Signal, eventually};
 
 /// Two clusters: one with a backend that answers, one whose backend refuses connections.
@@ -157,13 +161,13 @@ fn changes_are_sent_to_statsd_whose_absence_changes_nothing() {
     let proxy = start(&backend, &table);
     traffic(&proxy);
     let cluster = "cluster_id=good:";
-    let requests = format!("edge.cluster.requests,origin=WRK-0");
+    let requests = "edge.cluster.requests,origin=WRK-0";
     receive(
         &sink,
         vec![
             "edge.configuration.clusters,origin=MAIN,version=",
             "edge.http.requests,origin=WRK-0",
-            &requests,
+            requests,
             cluster,
             "cluster_id=good,backend_id=one:",
             "|ms",
@@ -218,4 +222,40 @@ fn an_exporter_whose_weir_is_away_says_so() {
     assert!(fetch(address, "/metrics").contains("\r\n\r\n# TYPE weir_up gauge\nweir_up 0\n"));
     assert!(fetch(address, "/ready").starts_with("HTTP/1.1 503"));
     assert!(fetch(address, "/health").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let connect = || {
+        let timeout = Some(PATIENCE);
+        let options = Options { timeout, ..Options::default() };
+        Client::connect(&proxy.config.in_directory("control.sock"), options).expect("connected")
+    };
+    let wanted = |clear| {
+        RequestType::SetMetricDetail(SetMetricDetail {
+            client_id: "test".to_owned(),
+            detail: Some(MetricDetail::DetailBackend.into()),
+            clear: Some(clear),
+            ..SetMetricDetail::default()
+        })
+    };
+    let (mut first, mut second) = (connect(), connect());
+    let Some(ContentType::MetricDetailStatus(status)) =
+        first.request(wanted(false)).expect("granted").content
+    else {
+        panic!("another answer")
+    };
+    assert_eq!(status.previous_effective(), MetricDetail::DetailCluster);
+    assert_eq!(status.effective(), MetricDetail::DetailBackend);
+    let leases: Vec<_> = status.workers.values().map(|of| of.active_lease_count).collect();
+    assert_eq!(leases, [1, 1]);
+    traffic(&proxy);
+    let backends = || get(&proxy, &[])["clusters"]["good"]["backends"].clone();
+    assert_eq!(count(&backends()[0]["metrics"], "requests"), Some(5));
+    let refused = second.request(wanted(true)).expect_err("it is of another client").to_string();
+    assert!(refused.contains("of another client"), "{refused}");
+    first.request(wanted(true)).expect("given up");
+    assert_eq!(backends(), json("[]"));
 }

@@ -28,6 +28,9 @@ impl Observe {
         if active.failed {
             self.counters.add(Counter::RequestErrors, 1);
         }
+        if active.tunnel && !active.raw {
+            self.counters.add(Counter::WebSockets, 1);
+        }
         match active.status {
             0 if active.raw => {}
             0 => self.counters.add(Counter::StatusNone, 1),
@@ -85,7 +88,9 @@ fn measured(active: &Active, now: Instant) -> [Option<(Time, Duration)>; 3] {
 /// Counts an exchange for its cluster or backend.
 fn count(scope: &mut Scope, active: &Active, times: &[Option<(Time, Duration)>]) {
     scope.add(Counter::Served, u64::from(active.served_by.is_some()));
-    scope.add(Counter::RequestErrors, u64::from(active.failed));
+    if active.failed {
+        scope.add(Counter::RequestErrors, 1);
+    }
     scope.add(Counter::BytesIn, active.bytes_in);
     scope.add(Counter::BytesOut, active.bytes_out);
     scope.add(Counter::AccessLogs, 1);

@@ -12,11 +12,15 @@ use crate::output::print;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where to listen.
-    #[arg(long, value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 9101)))]
+    #[arg(long, value_name = "IP:PORT", default_value_t = usual())]
     listen: SocketAddr,
     /// Have Weir count for each backend, while this runs and somebody asks.
     #[arg(long)]
     backends: bool,
+}
+
+fn usual() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 9101).into()
 }
 
 /// Runs until it is ended.

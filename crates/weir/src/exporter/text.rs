@@ -143,6 +143,38 @@ mod tests {
         assert_eq!(of(None), "# TYPE weir_up gauge\nweir_up 0\n");
     }
 
+    /// What the exporter can say of a metric of that name.
+    fn family(of: &str, name: &str) -> Vec<String> {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let name = format!("weir_{of}_{}", name.chars().map(plain).collect::<String>());
+        match name.strip_suffix("_histogram") {
+            Some(time) => vec![format!("{time}_seconds_bucket")],
+            None => {
+                let counter = name.strip_suffix("_total").unwrap_or(&name);
+                vec![format!("{counter}_total"), name.clone()]
+            }
+        }
+    }
+
+    #[test]
+    fn rules_and_dashboard_name_only_what_there_is() {
+        let names = weir_control::metrics::names();
+        let (proxy, cluster) = (&names.proxy_metrics, &names.cluster_metrics);
+        let all = proxy.iter().map(|name| ("proxy", name));
+        let all = all.chain(cluster.iter().flat_map(|name| [("cluster", name), ("backend", name)]));
+        let mut known: Vec<_> = all.flat_map(|(of, name)| family(of, name)).collect();
+        known.push("weir_up".to_owned());
+        let rules = include_str!("../../../../packaging/prometheus/weir.rules.yml");
+        let dashboard = include_str!("../../../../packaging/grafana/weir.json");
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = [rules, dashboard].into_iter().flat_map(|text| text.split(|c| !word(c)));
+        let named: Vec<_> = words.filter(|word| word.starts_with("weir_")).collect();
+        assert!(named.len() > 20);
+        for name in named {
+            assert!(known.iter().any(|known| known == name), "{name}");
+        }
+    }
+
     #[test]
     fn histograms_have_the_same_bounds_in_every_series() {
         let bucket = |le, count| Bucket { count, le };
