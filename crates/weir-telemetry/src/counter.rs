@@ -73,6 +73,8 @@ names! {
         Requests = "http.requests",
         /// HTTP/1 exchanges that ended, well or not.
         Exchanges = "http.e2e.http11",
+        /// HTTP/2 exchanges that ended, well or not.
+        Http2Exchanges = "http.e2e.h2",
         /// Exchanges that failed.
         RequestErrors = "http.errors",
         /// Requests that break a rule of HTTP.

@@ -20,9 +20,12 @@ impl Observe {
             self.timed(time, took);
         }
         self.counters.add(Counter::Served, u64::from(backend.is_some()));
-        let counted = if active.raw { Counter::TcpRequests } else { Counter::Requests };
-        self.counters.add(counted, 1);
-        self.counters.add(Counter::Exchanges, 1);
+        let (counted, version) = match (active.raw, session.front.stream().is_some()) {
+            (true, _) => (Counter::TcpRequests, None),
+            (false, true) => (Counter::Requests, Some(Counter::Http2Exchanges)),
+            (false, false) => (Counter::Requests, Some(Counter::Exchanges)),
+        };
+        [Some(counted), version].into_iter().flatten().for_each(|c| self.counters.add(c, 1));
         self.counters.add(Counter::BytesIn, active.bytes_in);
         self.counters.add(Counter::BytesOut, active.bytes_out);
         if active.failed {
