@@ -14,6 +14,13 @@ use crate::load::Load;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackendKey(pub(crate) Key);
 
+impl BackendKey {
+    /// A place of its own among the backends of the group; below [`crate::Group::CAPACITY`].
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
 /// A backend as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
@@ -57,6 +64,13 @@ pub struct View<'a> {
     pub requests: u32,
     /// Removed; only what is in flight is left.
     pub removed: bool,
+}
+
+impl View<'_> {
+    /// It does not count as down.
+    pub fn is_available(&self) -> bool {
+        self.state != State::Down && self.checked != Checked::Unhealthy && !self.ejected
+    }
 }
 
 /// What the group keeps about a backend.

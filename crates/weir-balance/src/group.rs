@@ -260,6 +260,16 @@ impl Group {
         backends.peek().is_some() && backends.all(|(_, backend)| backend.is_down())
     }
 
+    /// How many backends there are, removed ones with something in flight included.
+    pub fn len(&self) -> usize {
+        self.backends.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.backends.is_empty()
+    }
+
     /// Every backend, removed ones with something in flight included.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = View<'_>> {
         self.backends.iter().map(move |(key, backend)| backend.view(key, now))

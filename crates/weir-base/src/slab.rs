@@ -136,6 +136,18 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The first value at this index or behind it.
+    pub fn first_from(&self, index: usize) -> Option<(Key, &T)> {
+        let slots = self.slots.get(index..)?.iter().zip(index as u32..);
+        let mut used = slots.filter_map(|(slot, index)| match slot {
+            Slot::Used { value, generation } => {
+                Some((Key { index, generation: *generation }, value))
+            }
+            Slot::Free { .. } => None,
+        });
+        used.next()
+    }
+
     /// The value of `key`, if it is still current.
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.slots.get(key.index())? {

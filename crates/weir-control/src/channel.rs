@@ -14,6 +14,7 @@ use weir_base::{Endpoint, Limits};
 
 use weir_tls::{Fingerprint, TicketKey};
 
+use crate::metrics::{Detail, Measured, Query};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
@@ -21,7 +22,7 @@ use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -61,8 +62,9 @@ pub enum ToWorker {
         /// The epoch that it was prepared for.
         epoch: u64,
     },
-    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`] or
-    /// [`ToMain::CertificatesFound`] of this number.
+    /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`],
+    /// [`ToMain::CertificatesFound`], [`ToMain::Measured`] or [`ToMain::NotMeasured`] of this
+    /// number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -71,6 +73,10 @@ pub enum ToWorker {
     },
     /// Seal session tickets with the first of these keys, open them with all.
     TicketKeys(Vec<TicketKey>),
+    /// Count for each of these from now on, and forget what was counted for others.
+    Measure(Detail),
+    /// Forget everything that was counted.
+    ClearMetrics,
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// What checks say of backends.
@@ -149,6 +155,22 @@ pub enum ToMain {
         number: u64,
         /// By listener.
         found: Vec<FoundCertificates>,
+    },
+    /// Answer to [`Question::Metrics`], or a part of it.
+    Measured {
+        /// Of the question.
+        number: u64,
+        /// What was measured.
+        part: Box<Measured>,
+        /// Nothing else follows.
+        last: bool,
+    },
+    /// Other answer to [`Question::Metrics`].
+    NotMeasured {
+        /// Of the question.
+        number: u64,
+        /// A sentence.
+        reason: String,
     },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
@@ -295,6 +317,8 @@ pub enum Question {
         /// Those that a client of this name could be shown; `None`: all.
         domain: Option<String>,
     },
+    /// What was measured.
+    Metrics(Query),
 }
 
 /// Certificates that a listener serves.

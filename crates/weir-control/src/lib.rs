@@ -10,6 +10,7 @@
 //! * [`requests`]: the control protocol's requests as changes, and back.
 //! * [`order`]: numbered changes to it; a worker is the fold of its orders.
 //! * [`channel`]: the messages between main and a worker.
+//! * [`metrics`]: what is measured, as it travels and as it is shown.
 //! * [`packed`]: values as bytes.
 
 pub mod change;
@@ -20,6 +21,7 @@ pub mod declared;
 #[cfg(test)]
 mod fixtures;
 pub mod last_words;
+pub mod metrics;
 pub mod order;
 pub mod packed;
 pub mod requests;

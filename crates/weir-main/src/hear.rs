@@ -90,6 +90,10 @@ impl Supervisor {
             ToMain::CertificatesFound { number, found } => {
                 self.note_certificates(slot, number, &found);
             }
+            ToMain::Measured { number, part, last } => {
+                self.note_measured(slot, number, *part, last);
+            }
+            ToMain::NotMeasured { number, reason } => self.note_not_measured(slot, number, reason),
             ToMain::Applied { .. }
             | ToMain::Prepared { .. }
             | ToMain::Refused { .. }

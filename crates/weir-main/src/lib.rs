@@ -10,6 +10,7 @@
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
 //! * `findings`: what health checks found.
+//! * `metrics`: how finely workers count, and what is told of it.
 //! * `tickets`: the keys of session tickets.
 //! * `home`: where workers are found; `orphans`: those that another main has left.
 //! * `upgrade`: another image in main's place, and back if it cannot.
@@ -29,6 +30,7 @@ mod hear;
 mod history;
 mod home;
 mod limits;
+mod metrics;
 mod notify;
 mod orphans;
 mod pidfile;
@@ -55,6 +57,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_control::channel::Settings;
 use weir_control::config::TlsPlan;
+use weir_control::metrics::MetricsPlan;
 use weir_control::state::State;
 
 pub use control::ControlPlan;
@@ -90,6 +93,9 @@ pub struct Plan {
     pub files: Files,
     /// Keys of session tickets.
     pub tls: TlsPlan,
+    /// What is counted, and where it is sent.
+    #[serde(default)]
+    pub metrics: MetricsPlan,
     /// Where this program is, or the one that is to replace it; `None`: it cannot be replaced.
     pub executable: Option<PathBuf>,
 }
@@ -104,6 +110,7 @@ impl Plan {
             control: self.control.clone(),
             files: self.files.clone(),
             tls: self.tls.clone(),
+            metrics: self.metrics.clone(),
             executable: self.executable.clone(),
             ..*self
         }

@@ -16,6 +16,7 @@ use weir_proto::{
 use crate::control::Asker;
 use crate::dry_run::Planned;
 use crate::history::Record;
+use crate::metrics::Gathering;
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::transact::counts;
@@ -53,6 +54,8 @@ pub(crate) enum About {
         /// By slot.
         found: BTreeMap<String, ResponseContent>,
     },
+    /// What workers have measured.
+    Metrics(Box<Gathering>),
     /// A dry run.
     Sessions(Box<Planned>),
 }
@@ -188,8 +191,19 @@ impl Supervisor {
         });
     }
 
+    /// What a question is for, while workers answer it.
+    pub(crate) fn about(&mut self, number: u64) -> Option<&mut About> {
+        let ask = self.asks.iter_mut().find(|ask| ask.number == number)?;
+        Some(&mut ask.about)
+    }
+
+    /// Whether a question is for such a thing.
+    pub(crate) fn has_asked(&self, is: impl Fn(&About) -> bool) -> bool {
+        self.asks.iter().any(|ask| is(&ask.about))
+    }
+
     /// A worker has answered; the last answer ends the question.
-    fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
+    pub(crate) fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let ask = &mut self.asks[at];
         if ask.waiting.remove(&slot) {
@@ -227,6 +241,7 @@ impl Supervisor {
             About::Certificates { asker, found } => {
                 self.tell_certificates(&asker, found, ask.waiting.len());
             }
+            About::Metrics(gathering) => self.tell_metrics(*gathering, ask.waiting.len()),
             About::Sessions(planned) => self.tell_plan(*planned),
         }
     }

@@ -70,6 +70,7 @@ impl Supervisor {
         worker.give_page();
         worker.send(&self.suspects.message());
         worker.send(&self.tickets.message());
+        worker.send(&self.detail_message());
         for (at, socket) in self.sockets.of_slot(slot) {
             worker.lend(at, socket);
         }

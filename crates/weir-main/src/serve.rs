@@ -101,6 +101,9 @@ impl Supervisor {
             R::QueryCertificatesFromWorkers(filters) => {
                 self.ask_for_certificates(asker, filters, now);
             }
+            R::QueryMetrics(wanted) => self.ask_for_metrics(asker, wanted, now),
+            R::ConfigureMetrics(wanted) => self.configure_metrics(&asker, wanted),
+            R::SetMetricDetail(wanted) => self.set_metric_detail(&asker, &wanted, now),
             R::Logging(filter) => self.set_log_filter(&asker, &filter),
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
@@ -255,6 +258,9 @@ fn is_question(request: &RequestType) -> bool {
             | R::CountRequests(_)
             | R::SubscribeEvents(_)
             | R::Logging(_)
+            | R::QueryMetrics(_)
+            | R::ConfigureMetrics(_)
+            | R::SetMetricDetail(_)
             | R::QueryHealthChecks(_)
             | R::SoftStop(_)
             | R::HardStop(_)
@@ -265,9 +271,6 @@ fn is_question(request: &RequestType) -> bool {
 fn missing(request: &RequestType) -> Option<&'static str> {
     use RequestType as R;
     Some(match request {
-        R::QueryMetrics(_) | R::ConfigureMetrics(_) | R::SetMetricDetail(_) => {
-            "metrics cannot be queried or configured in this version: read the access log"
-        }
         R::SetMaxConnectionsPerIp(_)
         | R::QueryMaxConnectionsPerIp(_)
         | R::SetMaxConnectionsPerSubnet(_)

@@ -14,6 +14,7 @@ use crate::control::ControlSocket;
 use crate::findings::Findings;
 use crate::history::History;
 use crate::home::{self, Home};
+use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::orphans::{self, Adoption};
 use crate::questions::COMPARE_PERIOD;
@@ -99,6 +100,7 @@ pub fn run(
         suspects: Suspects::default(),
         spare_hosts: BTreeMap::new(),
         resize: None,
+        metrics: Metrics::default(),
         leaving: Vec::new(),
         slots: (0..plan.worker_count).map(|_| Slot::new(now)).collect(),
         plan,

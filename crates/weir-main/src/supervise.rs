@@ -20,6 +20,7 @@ use crate::findings::Findings;
 use crate::headcount::Resize;
 use crate::history::History;
 use crate::home::Home;
+use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::orphans::Orphan;
 use crate::questions::Ask;
@@ -85,6 +86,7 @@ pub(crate) struct Supervisor {
     pub(crate) suspects: Suspects,
     /// The number of workers changes.
     pub(crate) resize: Option<Resize>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -210,7 +212,7 @@ impl Supervisor {
 
     /// When something is due that is from time to time, and not while the image is replaced.
     fn periodic(&self) -> Instant {
-        self.compare_at.min(self.tickets.next).min(self.findings.next)
+        self.compare_at.min(self.tickets.next).min(self.findings.next).min(self.metrics.deadline())
     }
 
     /// Does everything that is due.
@@ -222,6 +224,7 @@ impl Supervisor {
             self.compare_workers(now);
             self.attend_tickets(now);
             self.attend_findings(now);
+            self.attend_metrics(now);
         }
         self.attend_upgrade(now);
         self.start_due_workers(now);

@@ -44,8 +44,6 @@ names! {
         HandshakesCut = "tls.handshakes.cut",
         /// Handshakes with backends that failed.
         BackendHandshakeErrors = "backend.tls.handshake.failed",
-        /// Sockets closed at once because a limit was reached.
-        ConnectionCapped = "listener.connection_capped",
         /// Accepted sockets closed because they waited too long for a session.
         AcceptQueueTimeout = "accept_queue.timeout",
         /// Seconds during which nothing was accepted because a limit was reached.
@@ -69,10 +67,14 @@ names! {
         /// Those of them that could not be served.
         PassedLost = "sessions.passed.lost",
 
+        /// Exchanges that a backend took part in.
+        Served = "requests",
         /// Request heads received.
         Requests = "http.requests",
         /// HTTP/1 exchanges that ended, well or not.
         Exchanges = "http.e2e.http11",
+        /// HTTP/2 exchanges that ended, well or not.
+        Http2Exchanges = "http.e2e.h2",
         /// Exchanges that failed.
         RequestErrors = "http.errors",
         /// Requests that break a rule of HTTP.
@@ -81,15 +83,9 @@ names! {
         BackendParseErrors = "http.backend_parse_errors",
         /// Requests that no frontend matches.
         NoRoute = "http.failed_backend_matching",
-        /// Responses cut by the backend inside the body.
-        BackendCutResponse = "h1.backend_eof_before_message_complete",
         /// Requests refused because their address has too many connections to the cluster.
         PerAddressLimit = "connections.rejected_per_cluster_ip",
-        /// Request ids made here.
-        RequestIdGenerated = "http.x_request_id.generated",
-        /// Request ids kept from the client.
-        RequestIdPropagated = "http.x_request_id.propagated",
-        /// Connections turned into WebSocket pipes.
+        /// WebSocket pipes that ended.
         WebSockets = "websocket.upgrades",
 
         /// Responses of class 1xx.
@@ -174,10 +170,6 @@ names! {
         BytesIn = "bytes_in",
         /// Bytes sent to clients.
         BytesOut = "bytes_out",
-        /// Bytes received from backends.
-        BackBytesIn = "back_bytes_in",
-        /// Bytes sent to backends.
-        BackBytesOut = "back_bytes_out",
 
         /// Datagrams sent to backends.
         UdpDatagramsIn = "udp.datagrams.in",
@@ -210,20 +202,14 @@ names! {
         /// Datagrams that could not be sent.
         UdpDroppedSendError = "udp.datagrams.dropped.send_error",
 
-        /// Connections to backends that were started.
-        BackendConnections = "backend.connections.total",
         /// Requests sent on a connection that had served one before.
         BackendReused = "backend.pool.hit",
         /// Requests for which a connection was made.
         BackendFresh = "backend.pool.miss",
         /// Connections to backends that could not be made.
         BackendConnectErrors = "backend.connections.error",
-        /// Requests sent to a backend that is down, because no other is left.
-        BackendFailOpen = "backends.fail_open",
         /// Attempts to reach another backend for a request.
         BackendRetries = "backend.connect.retries",
-        /// Requests given up after the last such attempt.
-        BackendRetriesExhausted = "backend.connect.retries_exhausted",
         /// Times a backend was taken out of its cluster.
         BackendDown = "backend.down",
         /// Times a backend was taken back into its cluster.
@@ -233,6 +219,10 @@ names! {
         /// Times a cluster had an available backend again.
         ClusterRecovered = "cluster.available_recovered",
 
+        /// Times that a cluster or backend had no place of its own among the metrics.
+        ScopesRefused = "metrics.scopes.refused",
+        /// Datagrams for statsd that were not sent.
+        StatsdDropped = "metrics.datagrams.dropped",
         /// Access-log records.
         AccessLogs = "access_logs.count",
         /// Log lines and access-log records lost because their target was slow.
@@ -259,8 +249,10 @@ names! {
         AcceptQueue = "accept_queue.connections",
         /// 1 while nothing is accepted because a limit is reached.
         AcceptClosed = "accept_queue.backpressure",
-        /// HTTP sessions.
-        HttpSessions = "protocol.http",
+        /// Connections of TCP that are passed on.
+        TcpConnections = "protocol.tcp",
+        /// Open streams of HTTP/2 clients.
+        Streams = "h2.connection.active_streams",
         /// WebSocket pipes.
         WebSockets = "protocol.ws",
         /// Exchanges in progress.
@@ -271,6 +263,34 @@ names! {
         BackendIdle = "backend.pool.size",
         /// The configuration in use.
         Epoch = "configuration.epoch",
+        /// Clusters of the configuration.
+        Clusters = "configuration.clusters",
+        /// Backends of the configuration.
+        Backends = "configuration.backends",
+        /// Frontends of the configuration.
+        Frontends = "configuration.frontends",
+        /// Backends of a cluster that can be chosen.
+        AvailableBackends = "cluster.available_backends",
+        /// Backends of a cluster.
+        TotalBackends = "cluster.total_backends",
+        /// Connections to a backend, those being made included.
+        PerBackend = "connections_per_backend",
+        /// 1, or 0 while the backend counts as down.
+        BackendAvailable = "backend.available",
+    }
+}
+
+names! {
+    /// Durations, recorded in microseconds.
+    Time {
+        /// From the first byte of a request to the end of the exchange.
+        Request = "request_time",
+        /// From the complete head to when it was written to the backend.
+        Service = "service_time",
+        /// From there to the head of the response.
+        Response = "backend_response_time",
+        /// Until a connection to a backend was there.
+        Connect = "backend_connection_time",
     }
 }
 
@@ -310,6 +330,16 @@ impl Counters {
         if let Some(counter) = listed(status) {
             self.add(counter, 1);
         }
+    }
+
+    /// The counters of a final response.
+    pub fn of_status(status: u16) -> impl Iterator<Item = Counter> {
+        [Some(class(status)), listed(status)].into_iter().flatten()
+    }
+
+    /// The counter of a response that the proxy gives by itself.
+    pub fn of_answer(status: u16) -> Counter {
+        answer(status)
     }
 
     /// Counts a response that the proxy gave by itself, in addition to

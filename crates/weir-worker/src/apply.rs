@@ -28,6 +28,7 @@ mod udp;
 
 use tls::Stores;
 
+use crate::measure::Scopes;
 use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use crate::udp::listener::UdpSettings;
@@ -382,6 +383,7 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
         }),
         retries: None,
         breaker: None,
+        scopes: Scopes::default(),
         routes: 0,
         defined: false,
     };
@@ -455,7 +457,9 @@ fn drop_if_unused(tables: &mut Tables, key: Key) {
     let has_backends = cluster.group.iter(Instant::default()).any(|view| !view.removed);
     if cluster.routes == 0 && !cluster.defined && !has_backends {
         let id = cluster.settings.config.id.clone();
-        tables.clusters.remove(key);
+        if let Some(mut cluster) = tables.clusters.remove(key) {
+            cluster.scopes.clear(&mut tables.places);
+        }
         tables.by_id.remove(&id);
     }
 }

@@ -109,6 +109,11 @@ impl Buffers {
         }
     }
 
+    /// Reserved ones.
+    pub(crate) fn in_use(&self) -> usize {
+        self.reserved
+    }
+
     /// Bytes of a buffer.
     pub(crate) fn size(&self) -> usize {
         self.size

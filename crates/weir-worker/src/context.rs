@@ -16,6 +16,7 @@ use weir_http::h1::{HeadLimits, parse_request};
 use weir_http::message::{Fields, RequestHead};
 use weir_http::policy::RequestId;
 use weir_sys::Epoll;
+use weir_telemetry::{Counter, Scope, Time};
 
 use crate::alarm::TICK;
 use crate::buffers::{Buffer, Buffers};
@@ -317,6 +318,9 @@ impl Context {
         backend: BackendKey,
         begun: Instant,
     ) {
+        let took = self.now - begun;
+        self.observe.timed(Time::Connect, took);
+        self.tables.count(cluster, Some(backend), |scope| scope.record(Time::Connect, took));
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
         let change = entry.group.handle_connect_success(backend, begun, self.now);
         self.tell_transition(cluster, backend, change);
@@ -337,6 +341,8 @@ impl Context {
         if matches!(failure, BackFailure::Refused | BackFailure::ConnectTimeout) {
             let random = self.rng.u64(..);
             let change = entry.group.handle_connect_failure(backend, begun, self.now, random);
+            let count = |scope: &mut Scope| scope.add(Counter::BackendConnectErrors, 1);
+            self.tables.count(cluster, Some(backend), count);
             self.tell_transition(cluster, backend, change);
         }
         if failure.speaks_of_backend() {
@@ -348,9 +354,8 @@ impl Context {
     pub(crate) fn checked(&mut self, cluster: Key, backend: &str, healthy: bool) {
         let Some(entry) = self.tables.clusters.get_mut(cluster) else { return };
         let change = entry.group.handle_check(backend, healthy, self.now);
-        let (id, spec) = (&entry.settings.config.id, entry.group.spec_of(backend));
-        if let (Some(spec), Some(change)) = (spec, change) {
-            self.observe.transition(id, spec, change);
+        if let Some(backend) = entry.group.key_of(backend) {
+            self.tell_transition(Some(cluster), backend, change);
         }
     }
 
@@ -446,8 +451,19 @@ impl Context {
         change: Option<Transition>,
     ) {
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
-        if let (Some(spec), Some(change)) = (entry.group.spec(backend), change) {
-            self.observe.transition(&entry.settings.config.id, spec, change);
+        let (Some(spec), Some(change)) = (entry.group.spec(backend), change) else { return };
+        self.observe.transition(&entry.settings.config.id, spec, change);
+        let (of_backend, of_cluster) = match change {
+            Transition::BackendDown { last } => {
+                (Counter::BackendDown, last.then_some(Counter::NoAvailableBackends))
+            }
+            Transition::BackendUp { first } => {
+                (Counter::BackendUp, first.then_some(Counter::ClusterRecovered))
+            }
+        };
+        self.tables.count(cluster, Some(backend), |scope| scope.add(of_backend, 1));
+        if let Some(counter) = of_cluster {
+            self.tables.count(cluster, None, |scope| scope.add(counter, 1));
         }
     }
 }

@@ -8,6 +8,7 @@ use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
 };
+use weir_control::metrics::{Measured, Query};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
@@ -50,6 +51,13 @@ pub(crate) enum Command {
     },
     /// Checks have said something.
     Findings(Vec<Finding>),
+    /// Say what was measured.
+    Survey {
+        /// Of the question.
+        number: u64,
+        /// What is asked for.
+        query: Query,
+    },
     /// Say how many sessions these objects concern.
     Count {
         /// Of the question.
@@ -242,6 +250,15 @@ impl Control {
                 cx.observe.set_filter(&filter);
                 None
             }
+            ToWorker::Measure(detail) => {
+                cx.tables.set_detail(detail);
+                None
+            }
+            ToWorker::ClearMetrics => {
+                cx.observe.clear();
+                cx.tables.clear_scopes();
+                None
+            }
             ToWorker::Findings(findings) => Some(Command::Findings(findings)),
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
             ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
@@ -340,9 +357,22 @@ impl Control {
         self.say(&ToMain::Counted { number, sessions });
     }
 
+    /// What was measured, or a part of it.
+    pub(crate) fn measured(&mut self, number: u64, part: Measured, last: bool) {
+        self.say(&ToMain::Measured { number, part: Box::new(part), last });
+        // The turn looks whether all of it was sent.
+        self.readable = true;
+    }
+
+    /// Why nothing is said of what was measured.
+    pub(crate) fn not_measured(&mut self, number: u64, reason: String) {
+        self.say(&ToMain::NotMeasured { number, reason });
+    }
+
     fn answer(&mut self, number: u64, question: Question, cx: &mut Context) -> Option<Command> {
         self.say(&match question {
             Question::Sessions(objects) => return Some(Command::Count { number, objects }),
+            Question::Metrics(query) => return Some(Command::Survey { number, query }),
             Question::Hash => {
                 let (epoch, hash) = (cx.observe.epoch(), cx.tables.hash);
                 ToMain::Hashed { number, epoch, hash }

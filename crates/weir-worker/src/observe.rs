@@ -18,10 +18,11 @@ use weir_balance::breaker::State;
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
 use weir_control::channel::{Finding, Happening, Settings};
+use weir_control::metrics::Sample;
 use weir_control::state::{BackendId, Carries};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
-use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event};
+use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event, Fine, Time};
 
 use crate::session::Session;
 use crate::tables::ListenerSettings;
@@ -58,6 +59,8 @@ pub(crate) struct Observe {
     exhausted: Trouble,
     /// Datagrams are dropped, as there is no room for their flows.
     flows_full: Trouble,
+    times: [Fine; Time::ALL.len()],
+    started: Instant,
     /// What main has not been told.
     happened: Vec<Happening>,
 }
@@ -103,8 +106,40 @@ impl Observe {
             starved: Trouble::none(),
             exhausted: Trouble::none(),
             flows_full: Trouble::none(),
+            times: Default::default(),
+            started: weir_sys::now(),
             happened: Vec::with_capacity(MOST_HAPPENINGS),
         })
+    }
+
+    /// Something took so long.
+    pub(crate) fn timed(&mut self, time: Time, took: Duration) {
+        self.times[time as usize].record(took.as_micros() as u64);
+    }
+
+    /// Forgets what was counted.
+    pub(crate) fn clear(&mut self) {
+        self.counters = Counters::default();
+        self.times = Default::default();
+    }
+
+    /// Since this worker started.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.now.since(self.started)
+    }
+
+    /// What was counted, and how long what took; so many samples had no place of their own.
+    pub(crate) fn samples(&self, refused: u64) -> impl Iterator<Item = Sample> {
+        let dropped = self.logs.map_or(0, Logs::dropped);
+        let counted = self.counters.iter().map(move |(counter, value)| match counter {
+            Counter::ScopesRefused => (counter, refused),
+            Counter::LogLinesDropped => (counter, dropped),
+            _ => (counter, value),
+        });
+        let counted = counted.filter(|(_, value)| *value > 0);
+        let counted = counted.map(|(counter, value)| Sample::count(counter.name(), value));
+        let times = Time::ALL.iter().zip(&self.times).filter(|(_, times)| times.count() > 0);
+        counted.chain(times.map(|(time, times)| Sample::times(time.name(), times)))
     }
 
     /// A turn of the loop begins.
@@ -346,6 +381,17 @@ impl Observe {
     /// What main is to be told.
     pub(crate) fn happened(&mut self) -> impl Iterator<Item = Happening> {
         self.happened.drain(..)
+    }
+
+    /// A request goes to a backend on a connection that was there, or on one that is made.
+    pub(crate) fn reached(&mut self, reused: bool) {
+        let counter = if reused { Counter::BackendReused } else { Counter::BackendFresh };
+        self.counters.add(counter, 1);
+    }
+
+    /// A request is tried again.
+    pub(crate) fn retried(&mut self) {
+        self.counters.add(Counter::BackendRetries, 1);
     }
 
     pub(crate) fn no_route(&mut self) {

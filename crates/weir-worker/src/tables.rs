@@ -25,6 +25,7 @@ use weir_tls::{
 };
 
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
+use crate::measure::{Places, Scopes};
 use crate::udp::listener::UdpListeners;
 use crate::upstream::BackendTls;
 
@@ -52,6 +53,8 @@ pub(crate) struct Tables {
     pub(crate) tls_refusal: Option<String>,
     /// Keys of session tickets, for all listeners.
     pub(crate) tickets: Tickets,
+    /// For what is counted.
+    pub(crate) places: Places,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<SocketAddr, usize>,
 }
@@ -147,6 +150,8 @@ pub(crate) struct Cluster {
     pub(crate) retries: Option<Box<Budget>>,
     /// Of a cluster that has one.
     pub(crate) breaker: Option<Box<Breaker>>,
+    /// What was counted.
+    pub(crate) scopes: Scopes,
     /// Routes that lead here.
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.
@@ -173,6 +178,7 @@ impl Tables {
             by_id: Map::default(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
+            places: Places::default(),
             backends_at: Map::default(),
         }
     }

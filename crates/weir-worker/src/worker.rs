@@ -1,5 +1,6 @@
 //! A worker: its sessions, what they share, and the order of one turn.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::observe::Shut;
 use crate::probe::Probes;
 use crate::session::{Born, Session, Stage};
 use crate::socket::Socket;
+use crate::survey::Survey;
 use crate::token::Token;
 use crate::upstream::Wake;
 
@@ -55,6 +57,8 @@ pub(crate) struct Worker {
     pub(crate) passed: Option<usize>,
     /// When slow handshakes may be cut again.
     next_crowd: Instant,
+    /// What main wants to know and was not told yet.
+    pub(crate) surveys: VecDeque<Survey>,
 }
 
 impl Worker {
@@ -74,6 +78,7 @@ impl Worker {
             finished: 0,
             passed: None,
             next_crowd: Instant::default(),
+            surveys: VecDeque::new(),
         };
         worker.control.watch(&worker.cx.epoll)?;
         if let Some(signals) = &worker.signals {
@@ -103,6 +108,7 @@ impl Worker {
             self.feed_handshakes();
             self.probe();
             self.obey();
+            self.survey();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
@@ -114,7 +120,7 @@ impl Worker {
     /// How long the loop may sleep.
     fn timeout(&self) -> Option<std::time::Duration> {
         let waits = self.gate.len() > 0 && self.gate.is_open();
-        if !self.cx.is_quiet() || waits || self.control.has_more() {
+        if !self.cx.is_quiet() || waits || self.control.has_more() || self.can_survey() {
             return Some(std::time::Duration::ZERO);
         }
         if self.cx.draining() && !self.listeners_closed() {
@@ -485,6 +491,7 @@ impl Worker {
                         self.take_finding(&finding);
                     }
                 }
+                Command::Survey { number, query } => self.begin_survey(number, query),
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
                     let counts = census::count(&self.cx, sessions, &objects);

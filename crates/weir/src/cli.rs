@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command as Definition, CommandFactory, FromArgMatches};
 use clap::{Parser, Subcommand, value_parser};
 
-use crate::commands::{check, definitions, demo, main, schema, start, verbs, worker};
+use crate::commands::{check, definitions, demo, exporter, main, schema, start, verbs, worker};
 use crate::console::{Globals, HEADING};
 use crate::failure::Failure;
 
@@ -36,6 +36,11 @@ enum Command {
     Schema,
     /// Run the proxy with two built-in backends, to look at.
     Demo(demo::Args),
+    /// Serve metrics to Prometheus, and a dashboard, over HTTP.
+    ///
+    /// Paths: `/metrics`, `/health` (this process), `/ready` (Weir answers), `/` (the dashboard).
+    /// It can be ended at any time; traffic does not depend on it.
+    Exporter(exporter::Args),
     /// Run main in the place of another version; only main does that.
     #[command(hide = true)]
     Main(main::Args),
@@ -116,6 +121,7 @@ impl Cli {
             Command::Check | Command::Config(Config::Check) => check::run(config()?),
             Command::Schema => schema::run(),
             Command::Demo(args) => demo::run(args),
+            Command::Exporter(args) => exporter::run(&self.globals, args),
             Command::Main(args) => main::run(args),
             Command::Worker(args) => worker::run(args),
             Command::Verb(verb) => verb.run(&self.globals),

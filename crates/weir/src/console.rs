@@ -34,6 +34,31 @@ pub(crate) struct Globals {
     pub(crate) timeout: Option<u64>,
 }
 
+/// How to connect, now and again.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    path: PathBuf,
+    options: Options,
+}
+
+impl Connection {
+    /// Finds Weir.
+    pub(crate) fn of(globals: &Globals) -> Result<Self, Failure> {
+        let settings = settings(globals)?;
+        let path = match (&globals.socket, &settings) {
+            (Some(path), _) => path.clone(),
+            (None, Some(settings)) => settings.path.clone(),
+            (None, None) => return Err(no_socket(globals)),
+        };
+        Ok(Self { path, options: options(globals, settings.as_ref()) })
+    }
+
+    /// Connects.
+    pub(crate) fn open(&self) -> Result<Client, weir_client::Error> {
+        Client::connect(&self.path, self.options)
+    }
+}
+
 /// A connection, and how to print what comes of it.
 pub(crate) struct Console {
     client: Client,
@@ -43,13 +68,7 @@ pub(crate) struct Console {
 impl Console {
     /// Finds Weir and connects.
     pub(crate) fn open(globals: &Globals) -> Result<Self, Failure> {
-        let settings = settings(globals)?;
-        let path = match (&globals.socket, &settings) {
-            (Some(path), _) => path,
-            (None, Some(settings)) => &settings.path,
-            (None, None) => return Err(no_socket(globals)),
-        };
-        let client = Client::connect(path, options(globals, settings.as_ref()))?;
+        let client = Connection::of(globals)?.open()?;
         Ok(Self { client, json: globals.json })
     }
 

@@ -76,6 +76,14 @@ pub(crate) enum Failure {
     /// A comparison that was not made.
     #[error(transparent)]
     Diff(Box<Failure>),
+    /// The exporter's address is taken, or not ours.
+    #[error("{address} cannot be listened on: {cause}")]
+    Exporter {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        cause: io::Error,
+    },
     /// The dashboard.
     #[error("`weir top` is not in this version: try `weir metrics get --refresh 1`")]
     Top,

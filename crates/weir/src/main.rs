@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod console;
 mod demo;
+mod exporter;
 mod failure;
 mod output;
 mod show;

@@ -6,6 +6,7 @@
 
 use weir_base::Limits;
 use weir_route::{REGEX_MEMORY, Rule};
+use weir_telemetry::{Fine, Scope, Time};
 
 use super::Checked;
 
@@ -16,6 +17,10 @@ const TLS_CONNECTION: usize = 12 << 10;
 const MULTIPLEX: usize = 40 << 10;
 /// Bytes of a certificate with its key, parsed; its issuers are kept once.
 const CERTIFICATE: usize = 4 << 10;
+
+/// Clusters and backends of a worker that are counted apart, at most; beyond, they are counted with
+/// all others only.
+pub const MOST_SCOPES: usize = 16 << 10;
 
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +66,8 @@ pub struct Memory {
     pub tls: usize,
     /// Certificates and their keys.
     pub certificates: usize,
+    /// Metrics of the worker, its clusters and backends.
+    pub metrics: usize,
     /// Of backend connections that carry streams.
     pub links: usize,
     /// Flows of datagrams.
@@ -94,6 +101,7 @@ impl Memory {
                 true => 0,
                 false => limits.sessions * sizes.udp_flow + sizes.udp_shared,
             },
+            metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -113,6 +121,7 @@ impl Memory {
             + self.tls
             + self.certificates
             + self.datagrams
+            + self.metrics
             + self.fixed
     }
 
@@ -148,6 +157,7 @@ impl std::fmt::Display for Memory {
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
             (self.datagrams, "flows of datagrams"),
+            (self.metrics, "metrics"),
             (self.fixed, "the program"),
         ] {
             if bytes == 0 && OPTIONAL.contains(&what) {
@@ -167,6 +177,10 @@ fn ends_tls(checked: &Checked) -> bool {
 
 fn asks_http2(checked: &Checked) -> bool {
     checked.state.clusters.values().any(|cluster| cluster.http2)
+}
+
+fn scopes(checked: &Checked) -> usize {
+    (checked.state.clusters.len() + checked.state.backends.len()).min(MOST_SCOPES)
 }
 
 fn regexes(checked: &Checked) -> usize {

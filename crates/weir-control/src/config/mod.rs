@@ -30,10 +30,11 @@ use toml::de::DeTable;
 use weir_base::Limits;
 
 use crate::channel::{LogSettings, Settings};
+use crate::metrics::MetricsPlan;
 use crate::state::State;
 
 pub(crate) use catalogue::LONGEST_SECONDS;
-pub use memory::{Memory, Sizes};
+pub use memory::{MOST_SCOPES, Memory, Sizes};
 pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::json_schema;
@@ -69,6 +70,8 @@ pub struct MainSettings {
     pub control: Option<ControlSettings>,
     /// Keys of session tickets.
     pub tls: TlsPlan,
+    /// What is counted, and where it is sent.
+    pub metrics: MetricsPlan,
 }
 
 /// Where keys of session tickets come from, and how long one is used.

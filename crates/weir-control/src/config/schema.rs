@@ -4,9 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::catalogue::{
-    FILE, Harmless, Key, Kind, LONGEST_SECONDS, Later, Scalar, Section, Without,
-};
+use super::catalogue::{FILE, Key, Kind, LONGEST_SECONDS, Scalar, Section, Without};
 
 /// A JSON Schema (draft 2020-12) of the file.
 pub fn json_schema() -> Value {
@@ -18,24 +16,13 @@ pub fn json_schema() -> Value {
 
 fn table(section: &Section) -> Value {
     let known = section.keys.iter().map(|key| (key.name.to_owned(), property(key)));
-    let later = section.later.iter().flat_map(harmless);
     let required = section.keys.iter().filter(|key| matches!(key.without, Without::Refused));
     json!({
         "type": "object",
-        "properties": known.chain(later).collect::<Map<_, _>>(),
+        "properties": known.collect::<Map<_, _>>(),
         "required": required.map(|key| key.name).collect::<Vec<_>>(),
         "additionalProperties": false,
     })
-}
-
-/// Keys of a later version, with the one value that they may have.
-fn harmless(later: &'static Later) -> impl Iterator<Item = (String, Value)> {
-    let value = match later.harmless {
-        Harmless::Never => None,
-        Harmless::False => Some(json!({ "const": false })),
-    };
-    let names = later.names.iter();
-    names.filter_map(move |name| Some(((*name).to_owned(), value.clone()?)))
 }
 
 fn property(key: &Key) -> Value {

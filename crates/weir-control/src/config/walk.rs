@@ -7,9 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::catalogue::{
-    DAY_SECONDS, Harmless, Key, Kind, LONGEST_SECONDS, Later, Section, Without, Word,
-};
+use super::catalogue::{DAY_SECONDS, Key, Kind, LONGEST_SECONDS, Later, Section, Without, Word};
 use super::report::{Diagnostic, Report};
 use super::suggest;
 
@@ -27,7 +25,7 @@ pub(super) fn check_table(
         if let Some(key) = section.key(text) {
             check_value(key.name, &key.kind, value, report);
         } else if let Some(later) = section.later(text) {
-            check_later(text, name.span(), later, value.get_ref(), report);
+            check_later(text, name.span(), later, report);
         } else {
             let message = format!("{} has no key `{text}`", section.name);
             let help = suggest::for_key(text, section);
@@ -59,20 +57,8 @@ fn how_to_add(key: &Key) -> String {
     format!("add `{} = {value}`", key.name)
 }
 
-fn check_later(
-    name: &str,
-    at: Range<usize>,
-    later: &Later,
-    value: &DeValue<'_>,
-    report: &mut Report,
-) {
-    let harmless = match (later.harmless, value) {
-        (Harmless::False, DeValue::Boolean(flag)) => !flag,
-        _ => false,
-    };
-    if !harmless {
-        report.push(Diagnostic::error(at, unsupported(name)).help(later.remedy));
-    }
+fn check_later(name: &str, at: Range<usize>, later: &Later, report: &mut Report) {
+    report.push(Diagnostic::error(at, unsupported(name)).help(later.remedy));
 }
 
 fn unsupported(what: &str) -> String {

@@ -50,6 +50,14 @@ pub(crate) struct Asker {
     pub(crate) pid: i32,
 }
 
+#[cfg(test)]
+impl Asker {
+    /// Somebody.
+    pub(crate) fn numbered(serial: u64) -> Self {
+        Self { index: 0, serial, uid: 0, pid: 1 }
+    }
+}
+
 /// The socket and its clients.
 pub(crate) struct ControlSocket {
     plan: ControlPlan,

@@ -21,6 +21,7 @@ use crate::control::ControlSocket;
 use crate::findings::Findings;
 use crate::history::History;
 use crate::home::Home;
+use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::questions::COMPARE_PERIOD;
 use crate::slot::Slot;
@@ -163,6 +164,7 @@ impl Prepared {
             home: home.transpose()?,
             found: false,
             retiring: Vec::new(),
+            metrics: Metrics::default(),
             suspects: Suspects::resume(handover.suspects, now),
             spare_hosts: handover.spare_hosts,
             resize: handover.resize.map(|resize| resize.resumed(&plan, now)),

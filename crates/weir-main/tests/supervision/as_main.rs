@@ -52,6 +52,7 @@ fn plan() -> Plan {
         pid_file: None,
         drain_timeout: Duration::from_secs(60),
         tls: Default::default(),
+        metrics: Default::default(),
         control: None,
         files: Files::default(),
         executable: None,

@@ -92,6 +92,8 @@ impl Worker<'_> {
                 | ToWorker::Findings(_)
                 | ToWorker::TicketKeys(_)
                 | ToWorker::LogFilter(_)
+                | ToWorker::Measure(_)
+                | ToWorker::ClearMetrics
                 | ToWorker::Passed(_),
                 _,
             ) => {}

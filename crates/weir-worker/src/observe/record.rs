@@ -1,7 +1,10 @@
 //! The record of an exchange.
 
+use std::time::Duration;
+
+use weir_base::Instant;
 use weir_http::message::{FieldName, Fields};
-use weir_telemetry::{AccessRecord, Counter, Protocol};
+use weir_telemetry::{AccessRecord, Counter, Counters, Protocol, Scope, Time};
 
 use super::Observe;
 use crate::session::{Active, Session};
@@ -9,14 +12,27 @@ use crate::tables::Tables;
 
 impl Observe {
     /// Counts an exchange that ended and writes its record.
-    pub(crate) fn record(&mut self, session: &Session, active: &Active, tables: &Tables) {
-        let counted = if active.raw { Counter::TcpRequests } else { Counter::Requests };
-        self.counters.add(counted, 1);
-        self.counters.add(Counter::Exchanges, 1);
+    pub(crate) fn record(&mut self, session: &Session, active: &Active, tables: &mut Tables) {
+        let backend = active.served_by.map(|by| by.backend);
+        let times = measured(active, self.now);
+        tables.count(active.cluster, backend, |scope| count(scope, active, &times));
+        for (time, took) in times.into_iter().flatten() {
+            self.timed(time, took);
+        }
+        self.counters.add(Counter::Served, u64::from(backend.is_some()));
+        let (counted, version) = match (active.raw, session.front.stream().is_some()) {
+            (true, _) => (Counter::TcpRequests, None),
+            (false, true) => (Counter::Requests, Some(Counter::Http2Exchanges)),
+            (false, false) => (Counter::Requests, Some(Counter::Exchanges)),
+        };
+        [Some(counted), version].into_iter().flatten().for_each(|c| self.counters.add(c, 1));
         self.counters.add(Counter::BytesIn, active.bytes_in);
         self.counters.add(Counter::BytesOut, active.bytes_out);
         if active.failed {
             self.counters.add(Counter::RequestErrors, 1);
+        }
+        if active.tunnel && !active.raw {
+            self.counters.add(Counter::WebSockets, 1);
         }
         match active.status {
             0 if active.raw => {}
@@ -24,6 +40,7 @@ impl Observe {
             status => self.counters.count_status(status),
         }
         let Some(logs) = self.logs else { return };
+        self.counters.add(Counter::AccessLogs, 1);
         let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
         let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
         let head = active.head_bytes();
@@ -56,6 +73,37 @@ impl Observe {
             epoch: self.epoch,
             error: active.failed,
         });
+    }
+}
+
+/// How long what took of an exchange with heads.
+fn measured(active: &Active, now: Instant) -> [Option<(Time, Duration)>; 3] {
+    let times = &active.times;
+    let responded = times.responded > times.sent;
+    let since_sent = times.responded.since(times.sent);
+    [
+        (!active.raw).then(|| (Time::Request, now.since(times.started))),
+        responded.then(|| (Time::Service, times.sent.since(times.received))),
+        responded.then_some((Time::Response, since_sent)),
+    ]
+}
+
+/// Counts an exchange for its cluster or backend.
+fn count(scope: &mut Scope, active: &Active, times: &[Option<(Time, Duration)>]) {
+    scope.add(Counter::Served, u64::from(active.served_by.is_some()));
+    if active.failed {
+        scope.add(Counter::RequestErrors, 1);
+    }
+    scope.add(Counter::BytesIn, active.bytes_in);
+    scope.add(Counter::BytesOut, active.bytes_out);
+    scope.add(Counter::AccessLogs, 1);
+    match active.status {
+        0 if active.raw => {}
+        0 => scope.add(Counter::StatusNone, 1),
+        status => Counters::of_status(status).for_each(|counter| scope.add(counter, 1)),
+    }
+    for (time, took) in times.iter().flatten() {
+        scope.record(*time, *took);
     }
 }
 

@@ -8,6 +8,7 @@ use weir_base::Instant;
 use weir_http::answers::{Rendered, Template, Variables};
 use weir_http::exchange::{Cause, Phase};
 use weir_http::message::{Framing, Method};
+use weir_telemetry::Counters;
 
 use super::{Active, Session, Stage, Step, encode};
 use crate::context::Context;
@@ -79,6 +80,8 @@ impl Session {
         active.message = answer.word;
         active.failed = answer.status >= 400;
         cx.observe.answered(answer.status);
+        let counter = Counters::of_answer(answer.status);
+        cx.tables.count(active.cluster, None, |scope| scope.add(counter, 1));
         // A body that was not read stands between this answer and the next request.
         let read = matches!(active.head.framing, Framing::None | Framing::Length(0));
         let wanted = active.head.keep_alive && read && !cx.closes_idle(&self.front);

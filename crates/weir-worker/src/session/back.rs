@@ -38,7 +38,10 @@ impl Session {
 
     fn resolve(&mut self, verdict: Verdict, cx: &mut Context) -> Step {
         match verdict {
-            Verdict::Retry => self.retry(cx),
+            Verdict::Retry => {
+                cx.observe.retried();
+                self.retry(cx)
+            }
             Verdict::Answer(_, cause) if self.is_raw() => self.cut(cause, cx),
             Verdict::Answer(status, cause) => match self.take_active() {
                 Some(active) => self.answer(active, Answer::failure(status, cause), cx),

@@ -36,6 +36,6 @@ impl Session {
 
     /// Counts an exchange and writes its access-log record.
     pub(super) fn record(&self, active: &Active, cx: &mut Context) {
-        cx.observe.record(self, active, &cx.tables);
+        cx.observe.record(self, active, &mut cx.tables);
     }
 }

@@ -65,6 +65,7 @@ impl Session {
         } else {
             self.reusable(active, &peer, cx)
         };
+        cx.observe.reached(idle.is_some());
         let key = match idle {
             Some(key) => key,
             None => cx.connect(&peer, self.key)?,

@@ -1,5 +1,7 @@
 //! The limit of connections per cluster and source address.
 
+use weir_telemetry::{Counter, Scope};
+
 use super::answer::Answer;
 use super::{Active, Session};
 use crate::context::Context;
@@ -28,6 +30,8 @@ impl Session {
         }
         if !cx.per_address.enter(key, self.client.ip(), limit) {
             cx.observe.per_address_limit();
+            let count = |scope: &mut Scope| scope.add(Counter::PerAddressLimit, 1);
+            cx.tables.count(Some(key), None, count);
             return Some(Answer::too_many(retry_after));
         }
         if counted.len() == MAX_COUNTED {

@@ -17,6 +17,11 @@ impl Idle {
         Self { by_address: HashMap::default(), len: 0, capacity }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Adds a connection; false when there is no room.
     pub(super) fn keep(&mut self, address: SocketAddr, key: Key) -> bool {
         if self.len == self.capacity {

@@ -102,6 +102,16 @@ impl Upstream {
         }
     }
 
+    /// Connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.backs.len()
+    }
+
+    /// Those of them that wait for a request.
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
     /// The backend's end of an exchange.
     pub(crate) fn end(&mut self, key: Key, stream: Option<StreamId>) -> Option<End<'_>> {
         match stream {

@@ -7,6 +7,7 @@
 pub(crate) mod check;
 pub(crate) mod definitions;
 pub(crate) mod demo;
+pub(crate) mod exporter;
 pub(crate) mod main;
 pub(crate) mod schema;
 pub(crate) mod start;

@@ -84,6 +84,7 @@ pub(crate) fn serve(
         pin_workers: checked.main.affinity,
         pid_file: checked.main.pid_file,
         tls: checked.main.tls,
+        metrics: checked.main.metrics,
         drain_timeout,
         executable,
     };

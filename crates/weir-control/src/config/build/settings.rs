@@ -8,6 +8,7 @@ use super::super::report::{Diagnostic, Report};
 use super::super::{MainSettings, TlsPlan};
 use super::control::{control, path_of};
 use crate::channel::{LogSettings, Settings};
+use crate::metrics::{MetricsPlan, StatsdPlan};
 
 /// Bytes of a request target: what servers commonly accept.
 const TARGET_BYTES: usize = 8192;
@@ -33,6 +34,7 @@ pub(super) fn main(file: &Reader<'_>, report: &mut Report) -> MainSettings {
         affinity: file.value("handle_process_affinity"),
         control: control(file, report),
         tls: tls(file, report),
+        metrics: metrics(file),
     }
 }
 
@@ -42,6 +44,19 @@ fn tls(file: &Reader<'_>, report: &mut Report) -> TlsPlan {
         ticket_key_file: path_of(&table, "ticket_key_file", report),
         ticket_rotation: table.value("ticket_rotation"),
     }
+}
+
+fn metrics(file: &Reader<'_>) -> MetricsPlan {
+    let clusters = !file.value::<bool>("disable_cluster_metrics");
+    let Some(table) = file.section("metrics") else {
+        return MetricsPlan { clusters, ..MetricsPlan::default() };
+    };
+    let statsd = table.read("address").map(|address| StatsdPlan {
+        address,
+        tagged: table.value("tagged_metrics"),
+        prefix: table.value("prefix"),
+    });
+    MetricsPlan { detail: table.value("detail"), clusters, statsd }
 }
 
 pub(super) fn worker(file: &Reader<'_>, report: &mut Report) -> Settings {

@@ -94,15 +94,6 @@ pub(super) enum Scalar<'a> {
 pub(super) struct Later {
     pub(super) names: &'static [&'static str],
     pub(super) remedy: &'static str,
-    /// Whether a value asks for nothing and is accepted.
-    pub(super) harmless: Harmless,
-}
-
-/// A value of a key of a later version that asks for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Harmless {
-    Never,
-    False,
 }
 
 /// The longest duration, a year: beyond, it is a mistake.

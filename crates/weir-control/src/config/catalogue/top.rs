@@ -2,8 +2,9 @@
 
 use super::tls::TLS;
 use super::words::{AccessFormat, OnStart, words};
-use super::{CLUSTER, DAY_SECONDS, Harmless, Key, Kind, LISTENER, Later, Section, Without};
-use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
+use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Later, Section, Without};
+use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, required, text};
+use crate::metrics::Detail;
 
 const fn seconds(name: &'static str, default: u64, doc: &'static str) -> Key {
     number(name, Kind::Seconds, default, doc)
@@ -63,6 +64,8 @@ pub(in super::super) static FILE: Section = Section {
         key("access_logs_target", Kind::Text, Without::Other("`log_target`"), ACCESS_TARGET),
         text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
         key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
+        flag("disable_cluster_metrics", false, "Count nothing for clusters and backends."),
+        optional("metrics", Kind::Table(&METRICS), "Where metrics are sent to."),
         optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
         optional("tls", Kind::Table(&TLS), "What holds for TLS everywhere."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
@@ -72,15 +75,23 @@ pub(in super::super) static FILE: Section = Section {
             "Groups of backends, by an id of your choice.",
         ),
     ],
-    later: &[
-        Later {
-            names: &["audit_logs_target", "audit_logs_json_target"],
-            remedy: "changes are not audited by this version: remove the key",
-            harmless: Harmless::Never,
-        },
-        Later { names: &["metrics"], remedy: METRICS, harmless: Harmless::Never },
-        Later { names: &["disable_cluster_metrics"], remedy: METRICS, harmless: Harmless::False },
+    later: &[Later {
+        names: &["audit_logs_target", "audit_logs_json_target"],
+        remedy: "changes are not audited by this version: remove the key",
+    }],
+};
+
+/// Metrics.
+static METRICS: Section = Section {
+    name: "the metrics",
+    heading: "`[metrics]`",
+    keys: &[
+        required("address", Kind::Address, "Where metrics are sent to once a second, by UDP."),
+        flag("tagged_metrics", false, "Labels are tags (InfluxDB), not parts of names."),
+        text("prefix", Kind::Text, "sozu", "The first part of names."),
+        text("detail", Kind::Word(words::<Detail>), "cluster", DETAIL),
     ],
+    later: &[],
 };
 
 /// The stored state.
@@ -94,6 +105,8 @@ static STATE: Section = Section {
     later: &[],
 };
 
+const DETAIL: &str = "What is told apart, in answers of Weir too; `frontend` is the same as \
+                      `process`.";
 const ORPHANS: &str =
     "How long workers serve without main, if it dies, before they finish and end.";
 const STORE: &str = "File that every change is stored in; if relative, beside this file.";
@@ -123,5 +136,3 @@ const TARGET: &str = "`stdout`, `file://<path>`, `udp://<ip:port>`, `tcp://<ip:p
 const ACCESS_TARGET: &str = "Where access-log records go, as `log_target`.";
 const ACCESS_FORMAT: &str = "Format of access-log records.";
 const ACCESS_COLORED: &str = "Colours in access-log records.";
-
-const METRICS: &str = "metrics are not exported by this version: remove the key";

@@ -1,7 +1,7 @@
 //! Keys about datagrams.
 
 use super::words::words;
-use super::{Harmless, Kind, Later, Section};
+use super::{Kind, Later, Section};
 use super::{flag, number, text};
 use crate::check::NO_UDP_HEALTH;
 use crate::state::UdpAffinity;
@@ -31,7 +31,7 @@ pub(super) static CLUSTER_UDP: Section = Section {
         flag("send_proxy_protocol", false, "Begin the first with a PROXY protocol header."),
         flag("proxy_protocol_every_datagram", false, "Begin each with it."),
     ],
-    later: &[Later { names: &["health"], remedy: NO_UDP_HEALTH, harmless: Harmless::Never }],
+    later: &[Later { names: &["health"], remedy: NO_UDP_HEALTH }],
 };
 
 const COUNT: Kind = Kind::Number(0, u32::MAX as u64);

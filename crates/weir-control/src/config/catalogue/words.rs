@@ -1,5 +1,6 @@
 //! The words of the file that stand for a value.
 
+use crate::metrics::Detail;
 use crate::state::{
     ClientAuth, EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme,
     TlsVersion, UdpAffinity,
@@ -64,6 +65,15 @@ impl Words for Version {
         ("TLS_V10", Some(Self::Old)),
         ("SSL_V3", Some(Self::Old)),
         ("SSL_V2", Some(Self::Old)),
+    ];
+}
+
+impl Words for Detail {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("process", Some(Self::Process)),
+        ("frontend", Some(Self::Frontend)),
+        ("cluster", Some(Self::Cluster)),
+        ("backend", Some(Self::Backend)),
     ];
 }
 

@@ -56,9 +56,7 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
         assert!(text.contains(remedy), "{text}");
     };
     refused(&small_with("audit_logs_target = \"stdout\""), "audited");
-    refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
     refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
-    good(&small_with("disable_cluster_metrics = false"));
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
 }

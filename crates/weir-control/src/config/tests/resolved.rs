@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use weir_telemetry::{Fine, Scope, Time};
 
 use weir_route::{REGEX_MEMORY, Request, Rule, Table};
 
@@ -217,7 +218,10 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!(memory.pipes, 2 * 4096);
     let streams = memory.multiplexes;
     assert_eq!((streams > 10 * 16_384, memory.links), (true, 0));
-    assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + (1 << 20) + streams + 7));
+    let (cluster, backend) = (Scope::BYTES, Scope::BYTES);
+    assert_eq!(memory.metrics, Time::ALL.len() * Fine::BYTES + cluster + backend);
+    let (metrics, logs) = (memory.metrics, 1 << 20);
+    assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + logs + streams + metrics + 7));
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
 
     let frontend = |host: &str, more: &str| {
@@ -276,4 +280,20 @@ fn a_control_socket_is_beside_the_file() {
     let source = small_with("command_socket = \"s\"");
     let control = good(&source).main.control.expect("a socket");
     assert!(control.path.is_absolute());
+}
+
+#[test]
+fn where_metrics_go_is_resolved() {
+    use crate::metrics::{Detail, MetricsPlan, StatsdPlan};
+
+    assert_eq!(good(SMALL).main.metrics, MetricsPlan::default());
+    let plan = |lines: &str| good(&small_with(lines)).main.metrics;
+    let address = "127.0.0.1:8125".parse().expect("an address");
+    let statsd = |tagged, prefix: &str| StatsdPlan { address, tagged, prefix: prefix.to_owned() };
+    let short = plan("metrics = { address = \"127.0.0.1:8125\" }");
+    assert_eq!(short, MetricsPlan { statsd: Some(statsd(false, "sozu")), ..Default::default() });
+    let all = "disable_cluster_metrics = true\nmetrics = { address = \"127.0.0.1:8125\", \
+               tagged_metrics = true, prefix = \"edge\", detail = \"backend\" }";
+    let statsd = Some(statsd(true, "edge"));
+    assert_eq!(plan(all), MetricsPlan { detail: Detail::Backend, clusters: false, statsd });
 }

@@ -1,0 +1,308 @@
+//! Metrics: how finely workers count, and what clients are told of it.
+//!
+//! Must not know: what is counted.
+//!
+//! * `leases`: who wants workers to tell more apart, and for how long.
+//! * `statsd`: where metrics are sent to, if somewhere.
+//!
+//! Invariant: every worker is told the same level, new ones at their start, and those of another
+//! main or image at once.
+
+mod leases;
+mod statsd;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_base::Instant;
+use weir_control::channel::{Question, ToWorker};
+use weir_control::metrics::{self, Detail, Measured, Query, Sample};
+use weir_proto::response_content::ContentType;
+use weir_proto::{
+    Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
+    MetricsConfiguration, QueryMetricsOptions, Response, SetMetricDetail, WorkerMetricDetailStatus,
+};
+use weir_telemetry::{Counter, Gauge};
+
+use crate::control::Asker;
+use crate::questions::About;
+use crate::slot::Slot;
+use crate::supervise::Supervisor;
+use crate::worker_process::WorkerProcess;
+use leases::Leases;
+use statsd::Statsd;
+
+/// What main knows of metrics.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    leases: Leases,
+    /// What workers tell apart; `None`: they were not told.
+    told: Option<Detail>,
+    statsd: Option<Statsd>,
+}
+
+/// Answers to a question about metrics.
+pub(crate) struct Gathering {
+    /// `None`: statsd.
+    asker: Option<Asker>,
+    query: Query,
+    by_worker: bool,
+    /// By slot.
+    found: BTreeMap<u16, Measured>,
+    /// Why a worker says nothing.
+    refused: BTreeMap<u16, String>,
+}
+
+impl Gathering {
+    fn new(asker: Option<Asker>, query: Query, by_worker: bool) -> Self {
+        Self { asker, query, by_worker, found: BTreeMap::new(), refused: BTreeMap::new() }
+    }
+}
+
+impl Metrics {
+    /// When something changes though nobody asks.
+    pub(crate) fn deadline(&self) -> Instant {
+        match self.told {
+            Some(_) => {
+                let statsd = self.statsd.as_ref().map_or(Instant::FAR, |statsd| statsd.next);
+                self.leases.deadline().min(statsd)
+            }
+            None => Instant::default(),
+        }
+    }
+}
+
+impl Supervisor {
+    /// What workers are to tell apart now.
+    fn detail(&self) -> Detail {
+        let plan = &self.plan.metrics;
+        let wanted = self.metrics.leases.most().map_or(plan.detail, |most| most.max(plan.detail));
+        if plan.clusters { wanted } else { Detail::Process }
+    }
+
+    /// What a new worker is told.
+    pub(crate) fn detail_message(&self) -> ToWorker {
+        ToWorker::Measure(self.detail())
+    }
+
+    /// Forgets leases that are over.
+    pub(crate) fn attend_metrics(&mut self, now: Instant) {
+        let ended = self.metrics.leases.expire(now);
+        if self.metrics.told.is_none() {
+            let plan = self.plan.metrics.statsd.clone();
+            self.metrics.statsd = plan.map(|plan| Statsd::new(plan, now));
+        }
+        self.tell_detail("lease_tick_expired", ended);
+        let begins = self.metrics.statsd.as_mut().is_some_and(|statsd| statsd.begins(now));
+        if begins {
+            self.ask_for_changes(now);
+        }
+    }
+
+    /// Asks workers what is to be sent to statsd, unless some have not answered the last time.
+    fn ask_for_changes(&mut self, now: Instant) {
+        let is_ours = |about: &About| matches!(about, About::Metrics(g) if g.asker.is_none());
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        if waiting.is_empty() || self.has_asked(is_ours) {
+            return;
+        }
+        let pids: Vec<i32> = self.workers().map(WorkerProcess::pid).collect();
+        let serving: Vec<i32> = waiting.iter().filter_map(|slot| self.pid_of(*slot)).collect();
+        let Some(statsd) = &mut self.metrics.statsd else { return };
+        statsd.retain(|pid| pids.contains(&pid));
+        let query = Query { changed: !statsd.is_new(&serving), ..Query::default() };
+        let gathering = Gathering::new(None, query.clone(), true);
+        self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
+    }
+
+    fn pid_of(&self, slot: u16) -> Option<i32> {
+        self.slots.get(usize::from(slot))?.worker.as_ref().map(WorkerProcess::pid)
+    }
+
+    /// Sends what workers have counted since the last time.
+    fn send_to_statsd(&mut self, found: BTreeMap<u16, Measured>) {
+        let by_process = found
+            .into_iter()
+            .filter_map(|(slot, measured)| self.pid_of(slot).map(|pid| ((pid, slot), measured)));
+        let (by_process, main) = (by_process.collect(), self.own_metrics());
+        let clusters = &self.plan.state.clusters;
+        let Some(statsd) = &mut self.metrics.statsd else { return };
+        statsd.send(&main, by_process, |id| clusters.contains_key(id));
+    }
+
+    /// Tells workers what they are to tell apart, if that is something else now.
+    fn tell_detail(&mut self, kind: &str, client_id: Option<String>) {
+        let detail = self.detail();
+        let before = self.metrics.told.replace(detail);
+        if before == Some(detail) {
+            return;
+        }
+        self.send_to_all(&ToWorker::Measure(detail));
+        let (Some(before), Some(control)) = (before, &mut self.control) else { return };
+        let transition = MetricDetailTransition {
+            previous_effective: number(before),
+            effective: number(detail),
+            transition_kind: kind.to_owned(),
+            client_id,
+        };
+        control.tell(
+            "main",
+            Event {
+                kind: EventKind::MetricDetailChanged.into(),
+                metric_detail: Some(transition),
+                ..Event::default()
+            },
+        );
+    }
+
+    /// Workers count for clusters, or do not, or begin anew.
+    pub(crate) fn configure_metrics(&mut self, asker: &Asker, wanted: i32) {
+        let done = match MetricsConfiguration::try_from(wanted) {
+            Ok(MetricsConfiguration::Enabled) => {
+                self.plan.metrics.clusters = true;
+                "clusters are counted"
+            }
+            Ok(MetricsConfiguration::Disabled) => {
+                self.plan.metrics.clusters = false;
+                "clusters and backends are not counted any more, only the workers as a whole"
+            }
+            Ok(MetricsConfiguration::Clear) => {
+                self.send_to_all(&ToWorker::ClearMetrics);
+                "everything is counted from 0 again"
+            }
+            Err(_) => {
+                let sentence = format!("{wanted} is no known way to configure metrics");
+                return self.answer(asker, &Response::failure(sentence));
+            }
+        };
+        self.tell_detail("configured", None);
+        self.answer(asker, &Response::ok(done, None));
+        self.tell_of(EventKind::MetricsConfigured);
+    }
+
+    /// Somebody wants workers to tell more apart for a while.
+    pub(crate) fn set_metric_detail(
+        &mut self,
+        asker: &Asker,
+        wanted: &SetMetricDetail,
+        now: Instant,
+    ) {
+        let before = self.detail();
+        if let Err(sentence) = self.metrics.leases.change(asker, wanted, now) {
+            return self.answer(asker, &Response::failure(sentence));
+        }
+        let kind = if wanted.clear() { "lease_clear" } else { "lease_apply" };
+        self.tell_detail(kind, Some(wanted.client_id.clone()));
+        let (configured, previous_effective) = (number(self.plan.metrics.detail), number(before));
+        let effective = number(self.detail());
+        let active_lease_count = self.metrics.leases.len();
+        let workers = self.slots_that(Slot::serves).map(|slot| {
+            let status = WorkerMetricDetailStatus {
+                configured,
+                effective,
+                previous_effective,
+                active_lease_count,
+            };
+            (slot.to_string(), status)
+        });
+        let workers = workers.collect();
+        let status = MetricDetailStatus { configured, effective, previous_effective, workers };
+        let sentence = format!("metrics are told apart by {}", self.detail().name());
+        self.answer(asker, &Response::ok(sentence, ContentType::MetricDetailStatus(status)));
+    }
+
+    /// Asks every worker what it has measured.
+    pub(crate) fn ask_for_metrics(
+        &mut self,
+        asker: Asker,
+        wanted: QueryMetricsOptions,
+        now: Instant,
+    ) {
+        if wanted.list {
+            let content = ContentType::AvailableMetrics(metrics::names());
+            return self.answer(&asker, &Response::ok("these can be there", content));
+        }
+        let waiting = self.slots_that(Slot::serves).collect();
+        let query = Query {
+            names: wanted.metric_names,
+            clusters: wanted.cluster_ids,
+            backends: wanted.backend_ids,
+            no_clusters: wanted.no_clusters,
+            changed: false,
+        };
+        let gathering = Gathering::new(Some(asker), query.clone(), wanted.workers);
+        if BTreeSet::is_empty(&waiting) {
+            return self.tell_metrics(gathering, 0);
+        }
+        self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
+    }
+
+    /// A worker has measured this, and maybe more.
+    pub(crate) fn note_measured(&mut self, slot: u16, number: u64, part: Measured, last: bool) {
+        if let Some(gathering) = self.gathering(number) {
+            let of_worker = gathering.found.entry(slot).or_default();
+            of_worker.proxy.extend(part.proxy);
+            of_worker.clusters.extend(part.clusters);
+        }
+        if last {
+            self.note_answer(slot, number, |_| ());
+        }
+    }
+
+    pub(crate) fn note_not_measured(&mut self, slot: u16, number: u64, reason: String) {
+        self.note_answer(slot, number, |about| {
+            if let About::Metrics(gathering) = about {
+                gathering.refused.insert(slot, reason);
+            }
+        });
+    }
+
+    fn gathering(&mut self, number: u64) -> Option<&mut Gathering> {
+        match self.about(number)? {
+            About::Metrics(gathering) => Some(gathering),
+            _ => None,
+        }
+    }
+
+    /// Tells whoever asked what workers have measured; so many have not said it all.
+    pub(crate) fn tell_metrics(&mut self, gathering: Gathering, late: usize) {
+        let Gathering { asker, query, by_worker, found, refused } = gathering;
+        let Some(asker) = asker else { return self.send_to_statsd(found) };
+        if !refused.is_empty() {
+            let sentences = refused.iter().map(|(slot, reason)| format!("worker {slot}: {reason}"));
+            let sentence = sentences.collect::<Vec<_>>().join(", ");
+            return self.answer(&asker, &Response::failure(sentence));
+        }
+        let message = match late {
+            0 => "here they are".to_owned(),
+            late => format!("{late} workers have not answered in time, or not completely"),
+        };
+        let found = found.into_iter().map(|(slot, measured)| (slot.to_string(), measured));
+        let all = metrics::answer(&query, &self.own_metrics(), by_worker, found);
+        self.answer(&asker, &Response::ok(message, ContentType::Metrics(all)));
+    }
+
+    /// What main has measured itself.
+    fn own_metrics(&self) -> Vec<Sample> {
+        let state = &self.plan.state;
+        let gauge = |gauge: Gauge, value: usize| Sample::gauge(gauge.name(), value as u64);
+        let mut samples = vec![
+            gauge(Gauge::Clusters, state.clusters.len()),
+            gauge(Gauge::Backends, state.backends.len()),
+            gauge(Gauge::Frontends, state.frontends.len()),
+        ];
+        if let Some(statsd) = &self.metrics.statsd {
+            samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped));
+        }
+        samples
+    }
+}
+
+fn number(detail: Detail) -> i32 {
+    let detail = match detail {
+        Detail::Process => MetricDetail::DetailProcess,
+        Detail::Frontend => MetricDetail::DetailFrontend,
+        Detail::Cluster => MetricDetail::DetailCluster,
+        Detail::Backend => MetricDetail::DetailBackend,
+    };
+    detail.into()
+}

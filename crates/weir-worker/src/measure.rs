@@ -1,0 +1,204 @@
+//! What is counted for each cluster and backend.
+//!
+//! Must not know: what is counted. A scope lies beside what it is of, so that counting looks
+//! nothing up by name.
+//!
+//! Invariant: there are never more than [`MOST_SCOPES`]; what finds no place is counted as that.
+
+use weir_balance::BackendKey;
+use weir_base::Key;
+use weir_control::metrics::Detail;
+use weir_telemetry::Scope;
+
+use crate::tables::{Cluster, Tables};
+
+pub(crate) use weir_control::config::MOST_SCOPES;
+
+/// The scopes of one cluster.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    own: Option<Box<Scope>>,
+    /// At the index of each backend's key.
+    backends: Vec<Option<(BackendKey, Box<Scope>)>>,
+}
+
+/// How many scopes there are, and for what.
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) detail: Detail,
+    used: usize,
+    /// How often there was no place.
+    pub(crate) refused: u64,
+}
+
+impl Places {
+    fn take(&mut self) -> Option<Box<Scope>> {
+        if self.used >= MOST_SCOPES {
+            self.refused += 1;
+            return None;
+        }
+        self.used += 1;
+        Some(Box::default())
+    }
+}
+
+impl Scopes {
+    /// Of the cluster as a whole.
+    pub(crate) fn own(&self) -> Option<&Scope> {
+        self.own.as_deref()
+    }
+
+    /// Of a backend.
+    pub(crate) fn of(&self, backend: BackendKey) -> Option<&Scope> {
+        let (key, scope) = self.backends.get(backend.index())?.as_ref()?;
+        (*key == backend).then_some(&**scope)
+    }
+
+    fn own_mut(&mut self, places: &mut Places) -> Option<&mut Scope> {
+        if self.own.is_none() {
+            self.own = places.take();
+        }
+        self.own.as_deref_mut()
+    }
+
+    fn of_mut(&mut self, backend: BackendKey, places: &mut Places) -> Option<&mut Scope> {
+        let index = backend.index();
+        if self.backends.len() <= index {
+            self.backends.resize_with(index + 1, || None);
+        }
+        let place = &mut self.backends[index];
+        match place {
+            Some((key, _)) if *key == backend => {}
+            // Of a backend that is gone.
+            Some(other) => *other = (backend, Box::default()),
+            None => *place = Some((backend, places.take()?)),
+        }
+        place.as_mut().map(|(_, scope)| &mut **scope)
+    }
+
+    /// Whether something was counted since this was asked last: what is counted for a backend is
+    /// counted for the cluster too.
+    pub(crate) fn take_touched(&mut self) -> bool {
+        self.own.as_mut().is_some_and(|scope| scope.take_touched())
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self, places: &mut Places) {
+        places.used -= usize::from(self.own.is_some());
+        self.own = None;
+        self.clear_backends(places);
+    }
+
+    fn clear_backends(&mut self, places: &mut Places) {
+        places.used -= self.backends.iter().flatten().count();
+        self.backends = Vec::new();
+    }
+}
+
+impl Cluster {
+    fn count(
+        &mut self,
+        backend: Option<BackendKey>,
+        places: &mut Places,
+        with: impl Fn(&mut Scope),
+    ) {
+        if let Some(scope) = self.scopes.own_mut(places) {
+            with(scope);
+        }
+        if let Some(backend) = backend.filter(|_| places.detail == Detail::Backend)
+            && let Some(scope) = self.scopes.of_mut(backend, places)
+        {
+            with(scope);
+        }
+    }
+}
+
+impl Tables {
+    /// Counts something for a cluster, and for its backend if they are told apart.
+    #[inline]
+    pub(crate) fn count(
+        &mut self,
+        cluster: Option<Key>,
+        backend: Option<BackendKey>,
+        with: impl Fn(&mut Scope),
+    ) {
+        if self.places.detail < Detail::Cluster {
+            return;
+        }
+        if let Some(cluster) = cluster.and_then(|key| self.clusters.get_mut(key)) {
+            cluster.count(backend, &mut self.places, with);
+        }
+    }
+
+    /// Tells apart only so much from now on.
+    pub(crate) fn set_detail(&mut self, detail: Detail) {
+        let before = std::mem::replace(&mut self.places.detail, detail);
+        if detail >= before {
+            return;
+        }
+        for cluster in self.clusters.values_mut() {
+            match detail {
+                Detail::Process | Detail::Frontend => cluster.scopes.clear(&mut self.places),
+                Detail::Cluster => cluster.scopes.clear_backends(&mut self.places),
+                Detail::Backend => {}
+            }
+        }
+    }
+
+    /// Forgets what was counted for clusters and backends.
+    pub(crate) fn clear_scopes(&mut self) {
+        for cluster in self.clusters.values_mut() {
+            cluster.scopes.clear(&mut self.places);
+        }
+        self.places.refused = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_balance::{Group, LoadBalancing, LoadMetric, Spec};
+    use weir_telemetry::Counter;
+
+    use super::*;
+
+    fn backends() -> (Group, [BackendKey; 2]) {
+        let mut group = Group::new(LoadBalancing::default(), LoadMetric::default());
+        for id in ["a", "b"] {
+            let address = "127.0.0.1:1".parse().expect("an address");
+            let (id, sticky_id) = (id.into(), None);
+            let spec = Spec { id, address, weight: 1, sticky_id, backup: false };
+            group.upsert(spec).expect("room");
+        }
+        let keys = ["a", "b"].map(|id| group.key_of(id).expect("there"));
+        (group, keys)
+    }
+
+    #[test]
+    fn there_are_only_so_many_scopes() {
+        let (_, [a, b]) = backends();
+        let mut scopes = Scopes::default();
+        let mut places = Places { used: MOST_SCOPES - 2, ..Places::default() };
+        assert!(scopes.own_mut(&mut places).is_some());
+        assert!(scopes.of_mut(a, &mut places).is_some());
+        assert!(scopes.of_mut(b, &mut places).is_none());
+        assert_eq!((places.used, places.refused), (MOST_SCOPES, 1));
+        scopes.clear_backends(&mut places);
+        assert!(scopes.of_mut(b, &mut places).is_some() && scopes.of(a).is_none());
+        scopes.clear(&mut places);
+        assert_eq!(places.used, MOST_SCOPES - 2);
+    }
+
+    #[test]
+    fn a_backend_does_not_get_what_was_counted_for_another() {
+        let (mut group, [a, _]) = backends();
+        let (mut scopes, mut places) = (Scopes::default(), Places::default());
+        scopes.of_mut(a, &mut places).expect("room").add(Counter::Served, 1);
+        let spec = group.spec_of("a").expect("there").clone();
+        group.remove("a");
+        group.upsert(Spec { id: "c".into(), ..spec }).expect("room");
+        let c = group.key_of("c").expect("there");
+        assert_eq!((c.index(), scopes.of(c).is_none()), (a.index(), true), "the same place");
+        assert_eq!(scopes.of_mut(c, &mut places).expect("room").counted().count(), 0);
+        assert_eq!(places.used, 1);
+    }
+}

@@ -1,0 +1,96 @@
+//! What a whole worker says of what it has measured.
+
+mod harness;
+
+use harness::{Backside, Proxy};
+use weir_control::channel::{Question, ToMain, ToWorker};
+use weir_control::metrics::{Detail, Measured, Query, Sample, Value};
+use weir_control::state::Cluster;
+
+/// The parts of an answer.
+fn measure(proxy: &mut Proxy, query: Query) -> Vec<Measured> {
+    proxy.say(&ToWorker::Ask { number: 9, question: Question::Metrics(query) });
+    let mut parts = Vec::new();
+    loop {
+        match proxy.hear() {
+            ToMain::Measured { number: 9, part, last } => {
+                parts.push(*part);
+                if last {
+                    return parts;
+                }
+            }
+            ToMain::Happened(_) => {}
+            other => panic!("not measured: {other:?}"),
+        }
+    }
+}
+
+fn count(samples: &[Sample], name: &str) -> Option<u64> {
+    let sample = samples.iter().find(|sample| sample.name == name)?;
+    match sample.value {
+        Value::Count(count) => Some(count),
+        Value::Gauge(_) | Value::Times(_) => None,
+    }
+}
+
+/// One request that is answered by a backend.
+fn exchange(proxy: &Proxy, backend: &Backside) {
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let mut server = backend.accept();
+    server.head();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    assert!(client.rest().ends_with("ok"));
+}
+
+#[test]
+fn an_answer_about_many_clusters_comes_in_parts() {
+    let mut proxy = Proxy::changed(&[], |state, _| {
+        for number in 0..700 {
+            let id = format!("more-{number}");
+            state.clusters.insert(id.clone(), Cluster { id, ..Cluster::default() });
+        }
+    });
+    let parts = measure(&mut proxy, Query::default());
+    assert!(parts.len() > 2, "{}", parts.len());
+    assert!(!parts[0].proxy.is_empty() && parts[1].proxy.is_empty(), "it is said once");
+    let ids: std::collections::HashSet<_> =
+        parts.iter().flat_map(|part| part.clusters.iter().map(|cluster| &cluster.id)).collect();
+    assert_eq!(ids.len(), 701);
+}
+
+#[test]
+fn only_so_much_is_told_apart_as_main_wants() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    exchange(&proxy, &backend);
+    let all = measure(&mut proxy, Query::default()).remove(0);
+    assert_eq!(count(&all.proxy, "requests"), Some(1));
+    assert_eq!(count(&all.clusters[0].own, "requests"), Some(1));
+    assert!(all.clusters[0].backends.is_empty());
+    proxy.say(&ToWorker::Measure(Detail::Backend));
+    exchange(&proxy, &backend);
+    let all = measure(&mut proxy, Query::default()).remove(0);
+    let (id, samples) = &all.clusters[0].backends[0];
+    assert_eq!((&**id, count(samples, "requests")), ("app-0", Some(1)));
+    assert_eq!(count(&all.clusters[0].own, "requests"), Some(2));
+    proxy.say(&ToWorker::Measure(Detail::Process));
+    exchange(&proxy, &backend);
+    let all = measure(&mut proxy, Query::default()).remove(0);
+    assert_eq!((count(&all.proxy, "requests"), all.clusters.len()), (Some(3), 0));
+    proxy.say(&ToWorker::Measure(Detail::Cluster));
+    let all = measure(&mut proxy, Query::default()).remove(0);
+    assert_eq!(count(&all.clusters[0].own, "requests"), None, "it was forgotten");
+}
+
+#[test]
+fn what_has_not_changed_is_left_out_when_only_changes_are_asked_for() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    let changed = || Query { changed: true, ..Query::default() };
+    exchange(&proxy, &backend);
+    assert_eq!(measure(&mut proxy, changed()).remove(0).clusters.len(), 1);
+    assert_eq!(measure(&mut proxy, changed()).remove(0).clusters.len(), 0);
+    exchange(&proxy, &backend);
+    assert_eq!(measure(&mut proxy, changed()).remove(0).clusters.len(), 1);
+}

@@ -1,0 +1,261 @@
+//! What a real proxy measures of its traffic, and how it is asked.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use std::net::UdpSocket;
+
+use process_support::backend::Backend;
+use process_support::control::{bad, good, json};
+use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
+use serde_json::Value;
+use weir_client::proto::request::RequestType;
+use weir_client::proto::response_content::ContentType;
+use weir_client::proto::{MetricDetail, SetMetricDetail};
+use weir_client::{Client, Options};
+use weir_testkit::process::{PATIENCE, Process, Signal, eventually};
+
+/// Two clusters: one with a backend that answers, one whose backend refuses connections.
+fn start(backend: &Backend, extra: &str) -> Proxy {
+    let address = backend.address;
+    let text = format!(
+        r#"
+command_socket = "control.sock"
+ctl_command_timeout = 20000
+worker_count = 2
+worker_timeout = 20
+max_connections = 100
+{extra}
+
+[[listeners]]
+protocol = "http"
+address = "127.0.0.1:0"
+
+[clusters.good]
+protocol = "http"
+frontends = [{{ address = "127.0.0.1:0", hostname = "good.example" }}]
+backends = [{{ address = "{address}", backend_id = "one" }}]
+
+[clusters.broken]
+protocol = "http"
+frontends = [{{ address = "127.0.0.1:0", hostname = "broken.example" }}]
+backends = [{{ address = "127.0.0.1:1", backend_id = "none" }}]
+"#
+    );
+    Proxy::start(Config::new(&text), &[])
+}
+
+/// Waits for datagrams until all of these texts were in one.
+fn receive(sink: &UdpSocket, mut wanted: Vec<&str>) {
+    sink.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut datagram = [0; 2000];
+    while !wanted.is_empty() {
+        let length = sink.recv(&mut datagram).unwrap_or_else(|e| panic!("{e}, not {wanted:?}"));
+        let text = String::from_utf8_lossy(&datagram[..length]);
+        wanted.retain(|wanted| !text.lines().any(|line| line.contains(wanted)));
+    }
+}
+
+/// Requests to both clusters.
+fn traffic(proxy: &Proxy) {
+    for _ in 0..5 {
+        assert!(fetch_from(proxy.address, "good.example", "/").starts_with("HTTP/1.1 200"));
+    }
+    for _ in 0..2 {
+        assert!(fetch_from(proxy.address, "broken.example", "/").starts_with("HTTP/1.1 503"));
+    }
+}
+
+fn get(proxy: &Proxy, words: &[&str]) -> Value {
+    json(&good(proxy, &[&["metrics", "get", "--json"], words].concat()))
+}
+
+fn count(metrics: &Value, name: &str) -> Option<u64> {
+    metrics[name]["inner"]["COUNT"].as_u64()
+}
+
+fn samples(metrics: &Value, name: &str) -> Option<u64> {
+    metrics[name]["inner"]["PERCENTILES"]["samples"].as_u64()
+}
+
+#[test]
+fn requests_are_counted_as_a_whole_and_by_cluster() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(all["main"]["configuration.clusters"]["inner"]["GAUGE"], 2, "{all}");
+    let proxying = &all["proxying"];
+    assert_eq!(count(proxying, "http.requests"), Some(7), "{all}");
+    assert_eq!(count(proxying, "http.status.200"), Some(5));
+    assert_eq!(count(proxying, "http.503.errors"), Some(2));
+    assert_eq!(samples(proxying, "request_time"), Some(7));
+    assert_eq!(proxying["server.live"]["inner"]["GAUGE"], 2);
+    let [served, broken] = ["good", "broken"].map(|id| &all["clusters"][id]["cluster"]);
+    assert_eq!((count(served, "requests"), count(served, "http.status.2xx")), (Some(5), Some(5)));
+    assert_eq!(samples(served, "backend_response_time"), Some(5));
+    let histogram = &served["backend_response_time_histogram"]["inner"]["HISTOGRAM"];
+    assert_eq!(histogram["count"], 5, "{all}");
+    assert!(count(served, "bytes_out") > Some(100), "{all}");
+    assert_eq!(count(broken, "http.errors"), Some(2));
+    assert!(count(broken, "backend.connections.error") > Some(0), "{all}");
+    assert_eq!(all["clusters"]["good"]["backends"], json("[]"), "not told apart: {all}");
+    let apart = get(&proxy, &["--workers"]);
+    let of = |id: &str| count(&apart["workers"][id]["proxy"], "http.requests").unwrap_or(0);
+    assert_eq!((of("0") + of("1"), &apart["proxying"]), (7, &json("{}")), "{apart}");
+}
+
+#[test]
+fn a_query_can_be_narrow() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let all = get(&proxy, &["--clusters", "good", "--names", "requests"]);
+    assert_eq!((&all["proxying"], &all["main"]), (&json("{}"), &json("{}")), "{all}");
+    let clusters = all["clusters"].as_object().expect("a map");
+    assert_eq!(clusters.keys().collect::<Vec<_>>(), ["good"]);
+    let names = all["clusters"]["good"]["cluster"].as_object().expect("a map");
+    assert_eq!(names.keys().collect::<Vec<_>>(), ["requests"]);
+    assert_eq!(get(&proxy, &["--no-clusters"])["clusters"], json("{}"));
+    let why = bad(&proxy, &["metrics", "get", "--clusters", "other"]);
+    assert!(why.contains("worker 0: there is no cluster `other`"), "{why}");
+    let why = bad(&proxy, &["metrics", "get", "--backends", "other"]);
+    assert!(why.contains("there is no backend `other`"), "{why}");
+    let listed = get(&proxy, &["--list"]);
+    let has = |of: &str, name: &str| listed[of].as_array().expect("a list").contains(&name.into());
+    assert!(has("proxy_metrics", "http.requests") && has("cluster_metrics", "requests"));
+}
+
+#[test]
+fn counting_can_be_stopped_and_begun_anew() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    good(&proxy, &["metrics", "clear"]);
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), None, "{all}");
+    assert_eq!(count(&all["clusters"]["good"]["cluster"], "requests"), None);
+    good(&proxy, &["metrics", "disable"]);
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(
+        (count(&all["proxying"], "http.requests"), &all["clusters"]),
+        (Some(7), &json("{}"))
+    );
+    good(&proxy, &["metrics", "enable"]);
+    traffic(&proxy);
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), Some(14));
+    assert_eq!(count(&all["clusters"]["good"]["cluster"], "requests"), Some(5), "{all}");
+}
+
+#[test]
+fn changes_are_sent_to_statsd_whose_absence_changes_nothing() {
+    let backend = Backend::start();
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = sink.local_addr().expect("bound");
+    let table = format!(
+        "metrics = {{ address = \"{address}\", tagged_metrics = true, prefix = \"edge\", \
+         detail = \"backend\" }}"
+    );
+    let proxy = start(&backend, &table);
+    traffic(&proxy);
+    let cluster = "cluster_id=good:";
+    let requests = "edge.cluster.requests,origin=WRK-0";
+    receive(
+        &sink,
+        vec![
+            "edge.configuration.clusters,origin=MAIN,version=",
+            "edge.http.requests,origin=WRK-0",
+            requests,
+            cluster,
+            "cluster_id=good,backend_id=one:",
+            "|ms",
+        ],
+    );
+    drop(sink);
+    traffic(&proxy);
+    // Whatever the socket says of a sink that is away, traffic and queries go on.
+    let all = get(&proxy, &[]);
+    assert_eq!(count(&all["proxying"], "http.requests"), Some(14), "{all}");
+    let one = &all["clusters"]["good"]["backends"][0];
+    assert_eq!((&one["backend_id"], count(&one["metrics"], "requests")), (&"one".into(), Some(10)));
+}
+
+#[test]
+fn an_exporter_serves_prometheus_and_people_and_can_be_killed() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let mut command = weir();
+    command.arg("exporter").args(["--listen", "127.0.0.1:0", "--backends"]);
+    let mut exporter = Process::spawn(command.arg("-c").arg(proxy.config.path()));
+    let address = listening(&mut exporter);
+    let get = |path: &str| fetch(address, path);
+    assert!(get("/health").starts_with("HTTP/1.1 200"));
+    assert!(get("/ready").starts_with("HTTP/1.1 200"));
+    assert!(get("/else").starts_with("HTTP/1.1 404"));
+    let page = get("/");
+    assert!(page.contains("Content-Security-Policy: default-src 'none'"), "{page}");
+    assert!(!page.contains("src=") && !page.contains("href="), "nothing is fetched from elsewhere");
+    // The page and the scrape that follow the lease have what backends have counted since.
+    traffic(&proxy);
+    let has = |text: &str| {
+        eventually(text, || get("/metrics").contains(text));
+    };
+    has("weir_up 1\n");
+    has("# TYPE weir_proxy_http_requests_total counter\n");
+    has("weir_cluster_request_time_seconds_bucket{worker=\"");
+    has("cluster=\"good\",backend=\"one\"} ");
+    assert!(get("/api/metrics").contains("\"proxying\":{"));
+    exporter.signal(Signal::KILL);
+    traffic(&proxy);
+}
+
+#[test]
+fn an_exporter_whose_weir_is_away_says_so() {
+    let config = Config::new("command_socket = \"control.sock\"\n");
+    let mut command = weir();
+    command.arg("exporter").args(["--listen", "127.0.0.1:0", "-c"]).arg(config.path());
+    let mut exporter = Process::spawn(&mut command);
+    let address = listening(&mut exporter);
+    assert!(fetch(address, "/metrics").contains("\r\n\r\n# TYPE weir_up gauge\nweir_up 0\n"));
+    assert!(fetch(address, "/ready").starts_with("HTTP/1.1 503"));
+    assert!(fetch(address, "/health").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let connect = || {
+        let timeout = Some(PATIENCE);
+        let options = Options { timeout, ..Options::default() };
+        Client::connect(&proxy.config.in_directory("control.sock"), options).expect("connected")
+    };
+    let wanted = |clear| {
+        RequestType::SetMetricDetail(SetMetricDetail {
+            client_id: "test".to_owned(),
+            detail: Some(MetricDetail::DetailBackend.into()),
+            clear: Some(clear),
+            ..SetMetricDetail::default()
+        })
+    };
+    let (mut first, mut second) = (connect(), connect());
+    let Some(ContentType::MetricDetailStatus(status)) =
+        first.request(wanted(false)).expect("granted").content
+    else {
+        panic!("another answer")
+    };
+    assert_eq!(status.previous_effective(), MetricDetail::DetailCluster);
+    assert_eq!(status.effective(), MetricDetail::DetailBackend);
+    let leases: Vec<_> = status.workers.values().map(|of| of.active_lease_count).collect();
+    assert_eq!(leases, [1, 1]);
+    traffic(&proxy);
+    let backends = || get(&proxy, &[])["clusters"]["good"]["backends"].clone();
+    assert_eq!(count(&backends()[0]["metrics"], "requests"), Some(5));
+    let refused = second.request(wanted(true)).expect_err("it is of another client").to_string();
+    assert!(refused.contains("of another client"), "{refused}");
+    first.request(wanted(true)).expect("given up");
+    assert_eq!(backends(), json("[]"));
+}
