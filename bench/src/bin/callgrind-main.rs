@@ -38,6 +38,7 @@ fn serve(path: &Path) -> Result<(), Box<dyn Error>> {
     let plan = Plan {
         control: None,
         tls: Default::default(),
+        metrics: Default::default(),
         files: weir_main::Files::default(),
         state: checked.state,
         settings: checked.settings,
