@@ -22,6 +22,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 
 use crate::window::Window;
@@ -31,7 +32,7 @@ const SUCCESSES: usize = 0;
 const FAILURES: usize = 1;
 
 /// When a breaker opens, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Failures per hundred outcomes of the last ten seconds that open it.
     pub percent: u32,

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 
 use crate::window::Window;
@@ -19,7 +20,7 @@ const REQUESTS: usize = 0;
 const RETRIES: usize = 1;
 
 /// How many retries there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Retries per hundred requests.
     pub percent: u32,

@@ -11,6 +11,7 @@ mod hash;
 mod limits;
 mod slab;
 mod time;
+mod transport;
 mod wheel;
 
 pub use cidr::{Cidr, CidrError, CidrSet};
@@ -18,4 +19,5 @@ pub use hash::{mix, stable_hash};
 pub use limits::Limits;
 pub use slab::{Key, Slab};
 pub use time::Instant;
+pub use transport::{Endpoint, Transport};
 pub use wheel::{Timer, Wheel};

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Limits;
+use weir_base::{Endpoint, Limits};
 
 use weir_tls::{Fingerprint, TicketKey};
 
@@ -22,7 +22,7 @@ use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -32,9 +32,9 @@ pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 pub enum ToWorker {
     /// The first message, once.
     Start(Box<Settings>),
-    /// A listening socket to accept from as well: one descriptor is attached. An address can come
+    /// A socket to serve clients of as well: one descriptor is attached. An endpoint can come
     /// more than once: a worker is also lent the sockets of a slot that has no worker.
-    Socket(SocketAddr),
+    Socket(Endpoint),
     /// Changes to apply at the next tick boundary, all at once.
     Apply {
         /// The epoch that holds when they are applied.
@@ -216,13 +216,15 @@ pub struct Passed {
     pub requests: u64,
     /// How long it has waited for the next one.
     pub waited: Duration,
-    /// Its identity in logs, if it has one.
+    /// Its identity in logs; `None`: nothing of it was taken from the kernel.
     pub id: Option<[u8; 26]>,
+    /// The PROXY protocol header that it began with.
+    pub announced: Option<Vec<u8>>,
     /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
     pub pipe: Option<Box<PassedPipe>>,
 }
 
-/// What there is of a byte pipe (101) beside its two connections.
+/// What there is of a byte pipe (101, or TCP) beside its two connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedPipe {
     /// Of the request that it began with, as it came; empty: bytes of TCP.

@@ -6,6 +6,7 @@
 mod health;
 mod tcp;
 mod tls;
+mod udp;
 
 use weir_http::answers::Template;
 use weir_http::message::FieldName;
@@ -21,6 +22,7 @@ pub(crate) use tls::{
     HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, host_pattern,
     listener_tls, server_name,
 };
+pub(crate) use udp::{NO_UDP_HEALTH, datagram_bytes, for_udp, proxy_datagrams};
 
 /// Bytes of an id.
 const LONGEST_ID: usize = 255;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{
     Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
+    UdpListener,
 };
 
 /// What names an object of the state.
@@ -13,6 +14,8 @@ use crate::state::{
 pub enum Object {
     /// A listener.
     Listener(SocketAddr),
+    /// A listener of UDP.
+    UdpListener(SocketAddr),
     /// A cluster.
     Cluster(String),
     /// A frontend.
@@ -30,6 +33,10 @@ pub enum Order {
     Listener(Listener),
     /// Stop accepting on an address and forget its routes and certificates.
     RemoveListener(SocketAddr),
+    /// Add or replace a listener of UDP. Its socket travels beside the order when it is new.
+    UdpListener(Box<UdpListener>),
+    /// Take no more datagrams at an address, and end its flows.
+    RemoveUdpListener(SocketAddr),
     /// Add or replace a cluster.
     Cluster(Cluster),
     /// Remove a cluster and its backends.
@@ -57,11 +64,13 @@ impl State {
     /// The orders that build this state from nothing.
     pub fn orders(&self) -> impl Iterator<Item = Order> {
         let listeners = self.listeners.values().cloned().map(Order::Listener);
+        let udp = self.udp.values().cloned().map(|l| Order::UdpListener(Box::new(l)));
         let clusters = self.clusters.values().cloned().map(Order::Cluster);
         let frontends = self.frontends.iter().cloned().map(|f| Order::Frontend(Box::new(f)));
         let backends = self.backends.iter().cloned().map(Order::Backend);
         let certificates = self.certificates.values().cloned();
         let certificates = certificates.map(|c| Order::Certificate(Box::new(c)));
+        let listeners = listeners.chain(udp);
         listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends)
     }
 }

@@ -15,6 +15,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use weir_base::Transport;
 
 use crate::change::object_hash;
 use crate::channel::{self, Settings};
@@ -54,6 +55,9 @@ impl Hello {
 pub struct Lent {
     /// Of its listener.
     pub address: SocketAddr,
+    /// What carries the bytes of its clients.
+    #[serde(default)]
+    pub transport: Transport,
     /// The worker accepts from it. It has others for listeners that it was not told of yet.
     #[serde(default)]
     pub in_use: bool,

@@ -17,6 +17,7 @@
 mod flow;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -77,6 +78,18 @@ pub enum Cause {
     Unreachable,
     /// The caller [closed](Flows::close) it.
     Closed,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "nothing came any more",
+            Self::Requests => "as many datagrams of the client as there are to be",
+            Self::Responses => "as many datagrams of the backend as there are to be",
+            Self::Unreachable => "the backend cannot be reached",
+            Self::Closed => "it is not served any more",
+        })
+    }
 }
 
 /// A flow that is over.
@@ -196,6 +209,11 @@ impl<T> Flows<T> {
     /// When a poll may find something.
     pub fn deadline(&self) -> Option<Instant> {
         if self.ended.is_empty() { self.timers.deadline() } else { Some(Instant::default()) }
+    }
+
+    /// There is a flow of that name.
+    pub fn has(&self, key: &FlowKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// A flow, until it comes out of [`Flows::poll`].

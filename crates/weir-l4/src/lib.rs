@@ -5,14 +5,12 @@
 //! * [`proxy`]: the PROXY protocol, versions 1 and 2: whom a connection is on behalf of.
 //! * [`hello`]: a look at a TLS ClientHello: which server the client wants.
 //! * [`flows`]: which datagrams belong together, and until when.
-//! * [`pipe`]: bytes between two connections, each of which may end before the other.
 //!
 //! Invariants: nothing that a peer sends reaches a panic; what is read ahead has a cap; nothing
 //! here allocates in proportion to what a peer sends, except into a buffer of the caller.
 
 pub mod flows;
 pub mod hello;
-pub mod pipe;
 pub mod proxy;
 mod span;
 

@@ -1,28 +1,28 @@
 //! Why the proxy did not start, or could not go on.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use weir_base::Endpoint;
 
 /// One variant per thing that can go wrong; the text says what to do.
 #[derive(Debug, Error)]
 pub enum Error {
     /// Somebody listens there already.
     #[error(
-        "{address} is in use: another program listens there (`ss -ltnp` shows which one); stop it, \
+        "{at} is in use: another program listens there (`ss -lntup` shows which one); stop it, \
          or change the address of the listener"
     )]
     AddressInUse {
         /// Where.
-        address: SocketAddr,
+        at: Endpoint,
     },
     /// A listening socket cannot be made.
-    #[error("cannot listen on {address}: {source}{}", advice(.source))]
+    #[error("cannot listen on {at}: {source}{}", advice(.source))]
     Bind {
         /// Where.
-        address: SocketAddr,
+        at: Endpoint,
         /// What the kernel says.
         source: io::Error,
     },
@@ -129,10 +129,10 @@ pub enum Error {
 
 impl Error {
     /// A listening socket could not be made on `address`.
-    pub(crate) fn bind(address: SocketAddr, source: io::Error) -> Self {
+    pub(crate) fn bind(at: Endpoint, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::AddrInUse => Self::AddressInUse { address },
-            _ => Self::Bind { address, source },
+            io::ErrorKind::AddrInUse => Self::AddressInUse { at },
+            _ => Self::Bind { at, source },
         }
     }
 }

@@ -73,7 +73,7 @@ impl Supervisor {
                 self.note_finding(slot, finding, address, now);
             }
             // It has nobody to pass anything to.
-            ToMain::Passed(_) => drop(worker.take_descriptor()),
+            ToMain::Passed(passed) => drop(worker.take_connection(&passed)),
             answer => self.hear_answer(slot, answer),
         }
     }

@@ -24,7 +24,10 @@ pub(crate) fn allow(limits: &Limits, sockets: usize, workers: u16) -> Result<(),
     if hard < needed {
         return Err(Error::Descriptors { needed, hard });
     }
-    weir_sys::raise_nofile(needed).map_err(Error::RaiseDescriptors)?;
+    // Flows of datagrams have as many descriptors as there are connections, where the system allows
+    // it; workers look for themselves.
+    let wanted = needed.saturating_add(limits.sessions as u64).min(hard);
+    weir_sys::raise_nofile(wanted).map_err(Error::RaiseDescriptors)?;
     let total = worker.saturating_mul(workers).saturating_add(main);
     match weir_sys::system_file_max() {
         Some(most) if most < total => Err(Error::SystemDescriptors { needed: total, most }),

@@ -1,11 +1,10 @@
 //! The life of workers: started on the sockets of their slot, noticed when they end, replaced.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{error, info, warn};
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::channel::{Settings, ToWorker};
 use weir_proto::EventKind;
 
@@ -33,7 +32,7 @@ impl Supervisor {
                     None => info!("worker {slot} is starting as pid {pid}"),
                     Some(why) => {
                         warn!("{why}; started again as pid {pid} on the same sockets");
-                        self.tell_of(EventKind::WorkerRelaunched);
+                        self.tell_of_slot(slot, EventKind::WorkerRelaunched);
                     }
                 },
                 Err(error) => {
@@ -72,8 +71,8 @@ impl Supervisor {
         worker.send(&self.suspects.message());
         worker.send(&self.tickets.message());
         worker.send(&self.detail_message());
-        for (address, socket) in self.sockets.of_slot(slot) {
-            worker.lend(address, socket);
+        for (at, socket) in self.sockets.of_slot(slot) {
+            worker.lend(at, socket);
         }
         if frames.is_empty() {
             let (epoch, orders) = (self.epoch, self.plan.state.orders());
@@ -96,8 +95,7 @@ impl Supervisor {
         let Some(worker) = self.slots[usize::from(slot)].worker.take() else { return };
         let what = format!("worker {slot} (pid {}) {}{}", worker.pid(), end.how, self.scene(end));
         if !end.by_itself {
-            self.tell_of(EventKind::WorkerKilled);
-            self.note_crash(end, now);
+            self.note_crash(slot, end, now);
         }
         if let Some(home) = &self.home {
             home.forget_worker(slot, worker.pid());
@@ -152,8 +150,8 @@ impl Supervisor {
             }
             let serving = self.slots.iter_mut().find(|slot| slot.serves());
             let Some(host) = serving.and_then(|slot| slot.worker.as_mut()) else { break };
-            for (address, socket) in self.sockets.of_slot(slot) {
-                host.lend(address, socket);
+            for (at, socket) in self.sockets.of_slot(slot) {
+                host.lend(at, socket);
             }
             let pid = host.pid();
             self.slots[usize::from(slot)].host = Some(pid);
@@ -173,20 +171,20 @@ impl Supervisor {
             let mut hosts = self.slots.iter_mut().filter(|slot| slot.serves());
             let Some(turn) = turn.checked_rem(serving) else { return };
             let Some(host) = hosts.nth(turn).and_then(|slot| slot.worker.as_mut()) else { return };
-            for (address, socket) in self.sockets.of_slot(slot) {
-                host.lend(address, socket);
+            for (at, socket) in self.sockets.of_slot(slot) {
+                host.lend(at, socket);
             }
             self.spare_hosts.insert(slot, host.pid());
         }
     }
 
-    /// Lends the sockets of addresses that were just bound: those of each slot to its worker, and
+    /// Lends the sockets of listeners that were just bound: those of each slot to its worker, and
     /// to the one that was lent the others of the slot and keeps them.
-    pub(crate) fn lend_new_sockets(&mut self, bound: &[SocketAddr]) {
+    pub(crate) fn lend_new_sockets(&mut self, bound: &[Endpoint]) {
         for slot in 0..self.plan.worker_count {
             let host = self.slots[usize::from(slot)].host;
-            for (address, socket) in self.sockets.of_slot(slot) {
-                if !bound.contains(&address) {
+            for (at, socket) in self.sockets.of_slot(slot) {
+                if !bound.contains(&at) {
                     continue;
                 }
                 for (number, place) in (0..).zip(&mut self.slots) {
@@ -194,7 +192,7 @@ impl Supervisor {
                     let wanted =
                         |worker: &&mut WorkerProcess| number == slot || host == Some(worker.pid());
                     if let Some(worker) = worker.filter(wanted) {
-                        worker.lend(address, socket);
+                        worker.lend(at, socket);
                     }
                 }
             }

@@ -184,6 +184,13 @@ impl Supervisor {
         }
     }
 
+    /// Something happened to the worker of a slot.
+    pub(crate) fn tell_of_slot(&mut self, slot: u16, kind: EventKind) {
+        if let Some(control) = &mut self.control {
+            control.tell(&slot.to_string(), Event { kind: kind.into(), ..Event::default() });
+        }
+    }
+
     /// A worker noticed a change of a backend.
     pub(crate) fn tell_of_worker(&mut self, slot: u16, happening: Happening) {
         let Some(control) = &mut self.control else { return };

@@ -1,5 +1,5 @@
-//! The listening sockets: one per listener address and worker slot, all of one address sharing it
-//! through `SO_REUSEPORT`.
+//! The listening sockets, of TCP and of UDP: one per listener and worker slot, all of one listener
+//! sharing its address through `SO_REUSEPORT`.
 //!
 //! Main binds them before the first worker starts and keeps them until the proxy stops; whoever is
 //! worker *i* borrows those of slot *i*. Connections that wait in the queue of a socket therefore
@@ -12,8 +12,9 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
+use weir_base::{Endpoint, Transport};
 use weir_control::state::State;
-use weir_sys::{TcpListener, inherited};
+use weir_sys::{BoundSocket, inherited};
 
 use crate::Error;
 use crate::orphans::Adoption;
@@ -26,16 +27,18 @@ pub(crate) struct Sockets {
     groups: Vec<Group>,
 }
 
-/// The sockets of one address, by slot.
+/// The sockets of one listener, by slot.
 struct Group {
-    address: SocketAddr,
-    sockets: Vec<TcpListener>,
+    at: Endpoint,
+    sockets: Vec<BoundSocket>,
 }
 
 /// The sockets of one address as they pass from one image of main to the next.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HandedGroup {
     address: SocketAddr,
+    #[serde(default, skip_serializing_if = "is_tcp")]
+    transport: Transport,
     /// By slot.
     pub(crate) sockets: Vec<RawFd>,
 }
@@ -44,7 +47,8 @@ impl Sockets {
     /// What another image of this process needs to go on with them.
     pub(crate) fn hand_over(&self) -> Vec<HandedGroup> {
         let groups = self.groups.iter().map(|group| HandedGroup {
-            address: group.address,
+            address: group.at.address,
+            transport: group.at.transport,
             sockets: group.sockets.iter().map(|socket| socket.as_fd().as_raw_fd()).collect(),
         });
         groups.collect()
@@ -52,9 +56,10 @@ impl Sockets {
 
     /// Goes on with what [`Sockets::hand_over`] has told.
     pub(crate) fn resume(handed: Vec<HandedGroup>) -> io::Result<Self> {
-        let groups = handed.into_iter().map(|HandedGroup { address, sockets }| {
-            let sockets = sockets.into_iter().map(|fd| Ok(TcpListener::from_fd(inherited(fd)?)));
-            Ok(Group { address, sockets: sockets.collect::<io::Result<_>>()? })
+        let groups = handed.into_iter().map(|HandedGroup { address, transport, sockets }| {
+            let sockets = sockets.into_iter().map(|fd| Ok(BoundSocket::from_fd(inherited(fd)?)));
+            let at = Endpoint { transport, address };
+            Ok(Group { at, sockets: sockets.collect::<io::Result<_>>()? })
         });
         Ok(Self { groups: groups.collect::<io::Result<_>>()? })
     }
@@ -64,47 +69,45 @@ impl Sockets {
     /// A listener on port 0 is given a free port, and `state` then says which.
     /// Those of `left` are used first.
     pub(crate) fn bind(state: &mut State, slots: u16, left: &mut Adoption) -> Result<Self, Error> {
-        let active = state.listeners.values().filter(|listener| listener.active);
-        let addresses: Vec<_> = active.map(|listener| listener.address).collect();
-        let sockets = addresses.into_iter().map(|a| (a, left.take_sockets(a, slots)));
+        let sockets = active(state).into_iter().map(|at| (at, left.take_sockets(at, slots)));
         let sockets: Vec<_> = sockets.collect();
         // All before the first is bound: one of ours may cover another, like 0.0.0.0 and 127.0.0.1.
-        for (address, sockets) in &sockets {
+        for (at, sockets) in &sockets {
             if sockets.iter().all(Option::is_none) {
-                require_free(*address)?;
+                require_free(*at)?;
             }
         }
         let mut groups = Vec::with_capacity(sockets.len());
-        for (address, sockets) in sockets {
-            let group = Group::complete(address, sockets)?;
-            if group.address != address {
-                move_listener(state, address, group.address);
+        for (at, sockets) in sockets {
+            let group = Group::complete(at, sockets)?;
+            if group.at != at {
+                move_listener(state, at, group.at.address);
             }
             groups.push(group);
         }
         Ok(Self { groups })
     }
 
-    /// Addresses that are listened on.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.groups.iter().map(|group| group.address)
+    /// Where clients come to.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        self.groups.iter().map(|group| group.at)
     }
 
-    /// True when the address is listened on.
-    pub(crate) fn has(&self, address: SocketAddr) -> bool {
-        self.groups.iter().any(|group| group.address == address)
+    /// True when there are sockets for it.
+    pub(crate) fn has(&self, at: Endpoint) -> bool {
+        self.groups.iter().any(|group| group.at == at)
     }
 
-    /// Binds one more address.
-    pub(crate) fn add(&mut self, address: SocketAddr, slots: u16) -> Result<(), Error> {
-        require_free(address)?;
-        self.groups.push(Group::bind(address, slots)?);
+    /// Binds one more.
+    pub(crate) fn add(&mut self, at: Endpoint, slots: u16) -> Result<(), Error> {
+        require_free(at)?;
+        self.groups.push(Group::bind(at, slots)?);
         Ok(())
     }
 
-    /// Gives up the sockets of some addresses.
-    pub(crate) fn remove(&mut self, addresses: &[SocketAddr]) {
-        self.groups.retain(|group| !addresses.contains(&group.address));
+    /// Gives up the sockets of some listeners.
+    pub(crate) fn remove(&mut self, endpoints: &[Endpoint]) {
+        self.groups.retain(|group| !endpoints.contains(&group.at));
     }
 
     /// Number of sockets of all slots.
@@ -135,15 +138,15 @@ impl Sockets {
         grown
     }
 
-    /// The number of sockets of the address that has most.
+    /// The number of sockets of the listener that has most.
     pub(crate) fn slots(&self) -> u16 {
         let counts = self.groups.iter().map(|group| group.sockets.len());
         counts.max().unwrap_or_default() as u16
     }
 
-    /// Tells the socket of an address and slot apart from others.
-    pub(crate) fn identity(&self, address: SocketAddr, slot: u16) -> Option<u64> {
-        let group = self.groups.iter().find(|group| group.address == address)?;
+    /// Tells the socket of a listener and slot apart from others.
+    pub(crate) fn identity(&self, at: Endpoint, slot: u16) -> Option<u64> {
+        let group = self.groups.iter().find(|group| group.at == at)?;
         group.sockets.get(usize::from(slot))?.identity().ok()
     }
 
@@ -153,53 +156,73 @@ impl Sockets {
     }
 
     /// The sockets of one slot, with the listener that each belongs to.
-    pub(crate) fn of_slot(&self, slot: u16) -> impl Iterator<Item = (SocketAddr, BorrowedFd<'_>)> {
+    pub(crate) fn of_slot(&self, slot: u16) -> impl Iterator<Item = (Endpoint, BorrowedFd<'_>)> {
         self.groups.iter().filter_map(move |group| {
             let socket = group.sockets.get(usize::from(slot))?;
-            Some((group.address, socket.as_fd()))
+            Some((group.at, socket.as_fd()))
         })
     }
 }
 
 impl Group {
-    fn bind(address: SocketAddr, slots: u16) -> Result<Self, Error> {
-        Self::complete(address, (0..slots).map(|_| None).collect())
+    fn bind(at: Endpoint, slots: u16) -> Result<Self, Error> {
+        Self::complete(at, (0..slots).map(|_| None).collect())
     }
 
     fn grow(&mut self, slots: u16) -> Result<(), Error> {
         while self.sockets.len() < usize::from(slots) {
-            let socket = TcpListener::bind(self.address, BACKLOG);
-            self.sockets.push(socket.map_err(|source| Error::bind(self.address, source))?);
+            let socket = BoundSocket::bind(self.at, BACKLOG);
+            self.sockets.push(socket.map_err(|source| Error::bind(self.at, source))?);
         }
         Ok(())
     }
 
     /// Binds those that are missing.
-    fn complete(address: SocketAddr, sockets: Vec<Option<TcpListener>>) -> Result<Self, Error> {
-        let refused = |source| Error::bind(address, source);
-        let mut group = Self { address, sockets: Vec::with_capacity(sockets.len()) };
+    fn complete(at: Endpoint, sockets: Vec<Option<BoundSocket>>) -> Result<Self, Error> {
+        let refused = |source| Error::bind(at, source);
+        let mut group = Self { at, sockets: Vec::with_capacity(sockets.len()) };
         for socket in sockets {
-            let bind = || TcpListener::bind(group.address, BACKLOG);
+            let bind = || BoundSocket::bind(group.at, BACKLOG);
             let socket = socket.map_or_else(bind, Ok).map_err(refused)?;
             // The first one has chosen the port.
-            group.address = socket.local_addr().map_err(refused)?;
+            group.at.address = socket.local_addr().map_err(refused)?;
             group.sockets.push(socket);
         }
         Ok(group)
     }
 }
 
+fn is_tcp(transport: &Transport) -> bool {
+    *transport == Transport::Tcp
+}
+
+/// Where clients are to come to.
+fn active(state: &State) -> Vec<Endpoint> {
+    let tcp = state.listeners.values().filter(|listener| listener.active);
+    let udp = state.udp.values().filter(|listener| listener.active);
+    let tcp = tcp.map(|listener| Endpoint::tcp(listener.address));
+    tcp.chain(udp.map(|listener| Endpoint::udp(listener.address))).collect()
+}
+
 /// Another proxy of the same user would share the address silently.
-fn require_free(address: SocketAddr) -> Result<(), Error> {
-    match weir_sys::is_bound(address) {
+fn require_free(at: Endpoint) -> Result<(), Error> {
+    match weir_sys::is_bound(at) {
         Ok(false) => Ok(()),
-        Ok(true) => Err(Error::AddressInUse { address }),
-        Err(source) => Err(Error::bind(address, source)),
+        Ok(true) => Err(Error::AddressInUse { at }),
+        Err(source) => Err(Error::bind(at, source)),
     }
 }
 
-/// The listener on `from`, its routes and certificates are known by the address `to` from now on.
-fn move_listener(state: &mut State, from: SocketAddr, to: SocketAddr) {
+/// A listener, its routes and certificates are known by the address `to` from now on.
+fn move_listener(state: &mut State, from: Endpoint, to: SocketAddr) {
+    let Endpoint { transport, address: from } = from;
+    if transport == Transport::Udp {
+        if let Some(mut listener) = state.udp.remove(&from) {
+            listener.address = to;
+            state.udp.insert(to, listener);
+        }
+        return;
+    }
     if let Some(mut listener) = state.listeners.remove(&from) {
         listener.address = to;
         state.listeners.insert(to, listener);

@@ -274,10 +274,7 @@ impl Supervisor {
     /// another.
     fn pass_on(&mut self, index: usize, passed: Passed) {
         let leaving = &mut self.leaving[index];
-        // With a pipe comes the connection to its backend.
-        let count = 1 + usize::from(passed.pipe.is_some());
-        let take = || leaving.worker.take_descriptor();
-        let connection: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
+        let connection = leaving.worker.take_connection(&passed);
         let (slot, turn) = (leaving.slot, leaving.account.passed);
         match self.taker(slot, turn) {
             Some(taker) => {
@@ -332,7 +329,7 @@ impl Supervisor {
         let place = leaving.heir.map(|pid| format!(", and pid {pid} serves in its place"));
         let place = place.unwrap_or_default();
         let response = if end.by_itself {
-            self.tell_of(EventKind::WorkerUpgraded);
+            self.tell_of_slot(leaving.slot, EventKind::WorkerUpgraded);
             info!("{name} has finished{place}; {account}");
             Response::ok(format!("{name} has finished{place}; {account}"), None)
         } else {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use log::info;
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant, Transport};
 use weir_control::change::StateHash;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
@@ -251,9 +251,14 @@ impl Supervisor {
         let Stage::Starting(on_ready) = &mut self.stage else { return };
         let on_ready = std::mem::replace(on_ready, Box::new(|_| ()));
         self.stage = Stage::Serving;
-        let addresses: Vec<_> = self.sockets.addresses().collect();
-        for address in &addresses {
-            let listener = self.plan.state.listeners.get(address);
+        let mut addresses = Vec::new();
+        for Endpoint { transport, address } in self.sockets.endpoints() {
+            if transport == Transport::Udp {
+                info!("listening on udp://{address}");
+                continue;
+            }
+            addresses.push(address);
+            let listener = self.plan.state.listeners.get(&address);
             let tls = listener.is_some_and(|listener| listener.tls.is_some());
             info!("listening on {}://{address}", if tls { "https" } else { "http" });
         }

@@ -157,26 +157,29 @@ impl Supervisor {
         scene
     }
 
-    /// A worker has ended against our will.
-    pub(crate) fn note_crash(&mut self, end: &End, now: Instant) {
-        let Some(work) = end.words.work.as_ref().filter(|_| end.crashed) else { return };
-        let Some(refusal) = self.suspects.note(work, now) else { return };
-        let client = refusal.client.map(|client| format!(" of client {client}"));
-        let frontend = refusal.route.and_then(|route| self.frontend(route));
-        let cluster_id = frontend.and_then(|frontend| frontend.cluster.clone());
-        let frontend = frontend.map(named).unwrap_or_default();
-        error!(
-            "workers have died {DEATHS} times in a similar way: requests{}{frontend} are refused \
-             for {REFUSED:?}",
-            client.unwrap_or_default()
-        );
-        let address = refusal.client.map(|client| SocketAddr::new(client, 0).into());
-        let kind = EventKind::CulpritRefused.into();
-        if let Some(control) = &mut self.control {
-            control.tell("main", Event { kind, cluster_id, address, ..Event::default() });
+    /// A worker has ended against our will: tells everybody, and refuses what it has in common with
+    /// others.
+    pub(crate) fn note_crash(&mut self, slot: u16, end: &End, now: Instant) {
+        let mut event = Event { kind: EventKind::WorkerKilled.into(), ..Event::default() };
+        let work = end.words.work.as_ref().filter(|_| end.crashed);
+        if let Some(refusal) = work.and_then(|work| self.suspects.note(work, now)) {
+            let frontend = refusal.route.and_then(|route| self.frontend(route));
+            event.cluster_id = frontend.and_then(|frontend| frontend.cluster.clone());
+            event.address = refusal.client.map(|client| SocketAddr::new(client, 0).into());
+            let client = refusal.client.map(|client| format!(" of client {client}"));
+            let (client, frontend) = (client.unwrap_or_default(), frontend.map(named));
+            let refused = format!("requests{client}{}", frontend.unwrap_or_default());
+            error!(
+                "workers have died {DEATHS} times in a similar way: {refused} are refused for \
+                 {REFUSED:?}"
+            );
+            event.refused = Some(refused);
+            let message = self.suspects.message();
+            self.send_to_all(&message);
         }
-        let message = self.suspects.message();
-        self.send_to_all(&message);
+        if let Some(control) = &mut self.control {
+            control.tell(&slot.to_string(), event);
+        }
     }
 
     /// Serves again what was refused for long enough.

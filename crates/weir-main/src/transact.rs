@@ -12,10 +12,9 @@
 //! killed, and what it was to do its successor finds done.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use log::info;
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::change::{Undo, plan, plan_by_object, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
@@ -36,10 +35,10 @@ pub(crate) struct Transaction {
     undo: Vec<Undo>,
     changes: Vec<PlannedChange>,
     warnings: Vec<String>,
-    /// Addresses that were bound for it.
-    bound: Vec<SocketAddr>,
-    /// Addresses that are accepted from no more.
-    closed: Vec<SocketAddr>,
+    /// What was bound for it.
+    bound: Vec<Endpoint>,
+    /// What is served no more.
+    closed: Vec<Endpoint>,
     step: Step,
     /// Slots whose workers have not said yes to this step.
     waiting: BTreeSet<u16>,
@@ -154,17 +153,27 @@ impl Supervisor {
     fn bind_listeners(&mut self, undo: &[Undo]) -> Result<Listeners, String> {
         let mut listeners = Listeners::default();
         for step in undo {
-            let Undo::Listener(address, _) = step else { continue };
-            let active = self.plan.state.listeners.get(address).is_some_and(|l| l.active);
-            match (self.sockets.has(*address), active) {
-                (false, true) => match self.sockets.add(*address, self.plan.worker_count) {
-                    Ok(()) => listeners.bound.push(*address),
+            let state = &self.plan.state;
+            let (at, active) = match step {
+                Undo::Listener(address, _) => {
+                    let active = state.listeners.get(address).is_some_and(|l| l.active);
+                    (Endpoint::tcp(*address), active)
+                }
+                Undo::UdpListener(address, _) => {
+                    let active = state.udp.get(address).is_some_and(|l| l.active);
+                    (Endpoint::udp(*address), active)
+                }
+                _ => continue,
+            };
+            match (self.sockets.has(at), active) {
+                (false, true) => match self.sockets.add(at, self.plan.worker_count) {
+                    Ok(()) => listeners.bound.push(at),
                     Err(error) => {
                         self.sockets.remove(&listeners.bound);
                         return Err(error.to_string());
                     }
                 },
-                (true, false) => listeners.closed.push(*address),
+                (true, false) => listeners.closed.push(at),
                 _ => {}
             }
         }
@@ -330,8 +339,8 @@ fn beware(warnings: &[String]) -> String {
 
 #[derive(Default)]
 struct Listeners {
-    bound: Vec<SocketAddr>,
-    closed: Vec<SocketAddr>,
+    bound: Vec<Endpoint>,
+    closed: Vec<Endpoint>,
 }
 
 /// Objects added, changed and removed.

@@ -7,13 +7,12 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
@@ -192,9 +191,12 @@ impl WorkerProcess {
         !self.channel.wants_write() && !self.channel.holds_descriptors()
     }
 
-    /// The descriptor of the message that was received last.
-    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.channel.take_fd()
+    /// The descriptors of a connection whose message was received last: with a pipe comes the
+    /// connection to its backend.
+    pub(crate) fn take_connection(&mut self, passed: &Passed) -> Vec<OwnedFd> {
+        let count = 1 + usize::from(passed.pipe.is_some());
+        let take = || self.channel.take_fd();
+        std::iter::repeat_with(take).take(count).flatten().collect()
     }
 
     /// Starts the process for `slot` and watches it. It serves nothing before it was sent orders.
@@ -259,8 +261,8 @@ impl WorkerProcess {
     }
 
     /// Lends a listening socket.
-    pub(crate) fn lend(&mut self, address: SocketAddr, socket: BorrowedFd<'_>) {
-        self.send_with(&ToWorker::Socket(address), Some(socket));
+    pub(crate) fn lend(&mut self, at: Endpoint, socket: BorrowedFd<'_>) {
+        self.send_with(&ToWorker::Socket(at), Some(socket));
     }
 
     /// Tells the worker to finish within `deadline`.

@@ -6,6 +6,7 @@
 //! Invariants: every descriptor is owned by exactly one value and closes with it; every descriptor
 //! is made close-on-exec and non-blocking; errors are `io::Error`s as the kernel gave them.
 
+mod bound;
 mod channel;
 mod clock;
 mod epoll;
@@ -19,7 +20,9 @@ mod signals;
 mod tcp;
 #[cfg(test)]
 mod testing;
+mod udp;
 
+pub use bound::{BoundSocket, is_bound};
 pub use channel::Channel;
 pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
@@ -32,4 +35,5 @@ pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core};
 pub use process::{replace_self, spawn_bound, spawn_self};
 pub use random::fill as fill_random;
 pub use signals::{Signal, Signals, let_long_writes_fail};
-pub use tcp::{TcpListener, TcpStream, is_bound};
+pub use tcp::{TcpListener, TcpStream};
+pub use udp::{Inbox, Local, MOST_MESSAGES, Outgoing, Received, UdpSocket, must_be_split};

@@ -57,22 +57,6 @@ impl TcpListener {
         }
     }
 
-    /// Another descriptor of the same socket.
-    ///
-    /// # Errors
-    /// When the process may have no more.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self(self.0.try_clone()?))
-    }
-
-    /// Tells sockets apart: equal for descriptors of the same one.
-    ///
-    /// # Errors
-    /// Of `fstat(2)`.
-    pub fn identity(&self) -> io::Result<u64> {
-        Ok(rustix::fs::fstat(&self.0)?.st_ino)
-    }
-
     /// The address it is bound to.
     ///
     /// # Errors
@@ -99,6 +83,12 @@ fn concerns_one_connection(error: Errno) -> bool {
     )
 }
 
+impl From<TcpListener> for OwnedFd {
+    fn from(listener: TcpListener) -> Self {
+        listener.0
+    }
+}
+
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -109,7 +99,7 @@ impl AsFd for TcpListener {
 ///
 /// # Errors
 /// Of `socket` or `bind`, other than "address in use".
-pub fn is_bound(address: SocketAddr) -> io::Result<bool> {
+pub(crate) fn is_bound(address: SocketAddr) -> io::Result<bool> {
     if address.port() == 0 {
         return Ok(false);
     }

@@ -171,6 +171,37 @@ names! {
         /// Bytes sent to clients.
         BytesOut = "bytes_out",
 
+        /// Datagrams sent to backends.
+        UdpDatagramsIn = "udp.datagrams.in",
+        /// Datagrams sent to clients.
+        UdpDatagramsOut = "udp.datagrams.out",
+        /// Bytes of datagrams sent to backends.
+        UdpBytesIn = "udp.bytes.in",
+        /// Bytes of datagrams sent to clients.
+        UdpBytesOut = "udp.bytes.out",
+        /// Flows of datagrams that began.
+        UdpFlowsCreated = "udp.flows.created",
+        /// Flows of datagrams that are over.
+        UdpFlowsEvicted = "udp.flows.evicted",
+        /// Flows of datagrams that there was no room for.
+        UdpFlowsShed = "udp.flows.shed",
+        /// Datagrams that were dropped, for whatever reason.
+        UdpDropped = "udp.datagrams.dropped",
+        /// Datagrams without a byte, which clients sent.
+        UdpDroppedInvalid = "udp.datagrams.dropped.invalid",
+        /// Datagrams of clients that are longer than they may be.
+        UdpDroppedTruncated = "udp.datagrams.dropped.truncated",
+        /// Datagrams for which there is no cluster or backend.
+        UdpDroppedNoBackend = "udp.datagrams.dropped.no_backend",
+        /// Datagrams for which there is no room for a flow.
+        UdpDroppedShed = "udp.datagrams.dropped.shed",
+        /// Datagrams of a flow that is over.
+        UdpDroppedUnknownFlow = "udp.datagrams.dropped.unknown_flow",
+        /// Datagrams that the kernel did not take and there is no room for.
+        UdpDroppedQueueFull = "udp.datagrams.dropped.wq_full",
+        /// Datagrams that could not be sent.
+        UdpDroppedSendError = "udp.datagrams.dropped.send_error",
+
         /// Requests sent on a connection that had served one before.
         BackendReused = "backend.pool.hit",
         /// Requests for which a connection was made.
@@ -220,6 +251,8 @@ names! {
         AcceptClosed = "accept_queue.backpressure",
         /// Connections of TCP that are passed on.
         TcpConnections = "protocol.tcp",
+        /// Flows of datagrams.
+        UdpFlows = "udp.active_flows",
         /// Open streams of HTTP/2 clients.
         Streams = "h2.connection.active_streams",
         /// WebSocket pipes.

@@ -233,6 +233,38 @@ events! {
     Debug + Evicted: "session {session} of client {client} is closed to make room: it was idle for \
                       {idle:.1?} and max_connections is reached"
 
+    /// Datagrams that belonged together do not any more.
+    UdpFlowEnded {
+        /// Who sent the first ones.
+        client: SocketAddr,
+        /// Where they came to.
+        listener: SocketAddr,
+        /// Where they went.
+        backend: &'a dyn fmt::Display,
+        /// How long it was.
+        after: Duration,
+        /// Why it is over.
+        cause: &'a dyn fmt::Display,
+        /// How much there was.
+        traffic: &'a dyn fmt::Display,
+    }
+    Info + UdpFlowsEvicted: "the UDP flow of {client} on {listener} to {backend} is over after \
+                             {after:.1?} ({cause}): {traffic}"
+
+    /// Datagrams that belong to no flow are dropped.
+    UdpFlowsFull {
+        /// What is lacking.
+        cause: &'a dyn fmt::Display,
+    }
+    Warn: "no new UDP flows are begun, their datagrams are dropped: {cause}"
+
+    /// There is room for flows again.
+    UdpFlowsFit {
+        /// How long there was none.
+        after: Duration,
+    }
+    Info: "new UDP flows are begun again, after {after:.1?}"
+
     /// The worker accepts no more and finishes what it has.
     DrainBegun {
         /// Sessions it has.

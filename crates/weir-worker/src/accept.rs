@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
@@ -20,6 +21,7 @@ use weir_sys::TcpStream;
 
 use crate::context::Context;
 use crate::observe::Shut;
+use crate::session::Announced;
 use crate::token::Token;
 
 /// Connections taken from one listener in one turn.
@@ -43,6 +45,7 @@ pub(crate) struct Past {
     pub(crate) requests: u64,
     pub(crate) waits_since: Instant,
     pub(crate) id: RequestId,
+    pub(crate) announced: Option<Rc<Announced>>,
 }
 
 /// The state of accepting.

@@ -5,33 +5,37 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use weir_balance::breaker::Breaker;
 use weir_balance::{Group, Rules, Spec};
-use weir_base::{Instant, Key};
+use weir_base::{Endpoint, Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
 use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId, Position};
 use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{CaptureCounts, Compiled, Rule, Table};
-use weir_sys::TcpListener;
+use weir_sys::{TcpListener, UdpSocket};
 use weir_telemetry::tags_text;
 use weir_tls::Offer;
 
 mod order;
 mod places;
 mod tls;
+mod udp;
 
 use tls::Stores;
 
 use crate::measure::Scopes;
 use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
+use crate::udp::listener::UdpSettings;
 use places::Places;
 
 /// Sockets that main has lent and no listener uses yet.
-pub(crate) type Sockets = HashMap<SocketAddr, Vec<TcpListener>>;
+pub(crate) type Sockets = HashMap<Endpoint, Vec<OwnedFd>>;
 
 /// What changed outside the tables.
 #[derive(Default)]
@@ -40,6 +44,10 @@ pub(crate) struct Changes {
     pub(crate) opened: Vec<(Key, usize)>,
     /// Listeners that accept no more: their sockets are emptied and closed.
     pub(crate) closed: Vec<Key>,
+    /// As `opened`, of UDP.
+    pub(crate) udp_opened: Vec<(Key, usize)>,
+    /// As `closed`, of UDP, with their sockets; the listeners may be gone.
+    pub(crate) udp_closed: Vec<(Key, Vec<UdpSocket>)>,
     /// Clusters whose checks begin anew.
     pub(crate) checked: Vec<Key>,
     /// Backends that joined a cluster.
@@ -66,6 +74,8 @@ pub(crate) struct Batch(Vec<Prepared>);
 enum Prepared {
     Listener(Box<ListenerSettings>),
     RemoveListener(SocketAddr),
+    UdpListener(Box<UdpSettings>),
+    RemoveUdpListener(SocketAddr),
     Cluster(Box<ClusterSettings>),
     RemoveCluster(String),
     Frontend(Box<(Compiled, Route)>),
@@ -112,6 +122,8 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     for order in batch.0 {
         put(tables, sockets, order, &mut changes);
     }
+    let active = |l: &Listener| l.settings.config.active;
+    changes.closed.retain(|key| !tables.listeners.get(*key).is_some_and(active));
     changes
 }
 
@@ -124,6 +136,8 @@ fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepare
             stores.forget(address);
             Prepared::RemoveListener(address)
         }
+        Order::UdpListener(listener) => Prepared::UdpListener(Box::new(udp::settings(*listener))),
+        Order::RemoveUdpListener(address) => Prepared::RemoveUdpListener(address),
         Order::Cluster(cluster) => Prepared::Cluster(Box::new(cluster_settings(cluster, tables)?)),
         Order::RemoveCluster(id) => Prepared::RemoveCluster(id),
         Order::Frontend(frontend) => Prepared::Frontend(Box::new(route(*frontend)?)),
@@ -240,6 +254,8 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 }
             }
         }
+        Prepared::UdpListener(settings) => udp::put(tables, sockets, *settings, changes),
+        Prepared::RemoveUdpListener(address) => udp::remove(tables, &address, changes),
         Prepared::Cluster(settings) => commit_cluster(tables, *settings, changes),
         Prepared::RemoveCluster(id) => remove_cluster(tables, &id, changes),
         Prepared::Frontend(route) => commit_route(tables, *route),
@@ -292,7 +308,9 @@ fn commit_listener(
 ) {
     let address = settings.config.address;
     let active = settings.config.active;
-    let lent = sockets.remove(&address).filter(|_| active).unwrap_or_default();
+    // An order that follows may want them if this one does not.
+    let lent = if active { sockets.remove(&Endpoint::tcp(address)) } else { None };
+    let lent: Vec<_> = lent.unwrap_or_default().into_iter().map(TcpListener::from_fd).collect();
     tables.add(settings.hash);
     if let Some(tls) = &mut settings.tls {
         tls.store.set_default(tls.default.take());
@@ -335,6 +353,14 @@ fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut 
     if cluster.settings.config.health != settings.config.health {
         changes.checked.push(key);
     }
+    if cluster.settings.config.breaker != settings.config.breaker {
+        let now = weir_sys::now();
+        let breaker = settings.config.breaker.map(|rules| Box::new(Breaker::new(rules, now)));
+        cluster.breaker = breaker;
+    }
+    if cluster.settings.config.retries != settings.config.retries {
+        cluster.retries = None;
+    }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);
@@ -356,6 +382,8 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
             tls: None,
         }),
         scopes: Scopes::default(),
+        retries: None,
+        breaker: None,
         routes: 0,
         defined: false,
     };
@@ -411,7 +439,13 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
 fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
     let Some(route) = route else { return };
     tables.subtract(route.hash);
-    let Some(key) = route.cluster else { return };
+    if let Some(key) = route.cluster {
+        release_cluster(tables, key);
+    }
+}
+
+/// A route or listener does not lead to a cluster any more.
+fn release_cluster(tables: &mut Tables, key: Key) {
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.routes -= 1;
     drop_if_unused(tables, key);

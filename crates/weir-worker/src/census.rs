@@ -8,22 +8,25 @@ use weir_base::Key;
 use weir_control::order::Object;
 use weir_control::state::BackendId;
 
+use crate::context::Context;
 use crate::session::{Session, Stage};
 use crate::tables::{Route, Tables};
+use crate::udp::Link;
 
 /// Sessions by what they use, as they know it.
 #[derive(Default)]
 struct Live<'a> {
     listeners: HashMap<Key, u64>,
+    udp: HashMap<Key, u64>,
     clusters: HashMap<Key, u64>,
     backends: HashMap<(Key, BackendKey), u64>,
     routes: HashMap<*const Route, (&'a Route, u64)>,
 }
 
-/// For each object, the sessions that came from it, if it is a listener, or that have a request
-/// which goes through it now. Looks once at each session, and once at each object.
+/// For each object, the sessions or flows that came from it, if it is a listener, or that have a
+/// request which goes through it now. Looks once at each of them, and once at each object.
 pub(crate) fn count<'a>(
-    tables: &Tables,
+    cx: &Context,
     sessions: impl Iterator<Item = &'a Session>,
     objects: &[Object],
 ) -> Vec<u64> {
@@ -31,7 +34,8 @@ pub(crate) fn count<'a>(
     for session in sessions {
         live.add(session);
     }
-    let by_object = live.by_object(tables);
+    cx.udp.iter().for_each(|link| live.add_flow(link));
+    let by_object = live.by_object(&cx.tables);
     objects.iter().map(|object| by_object.get(object).copied().unwrap_or(0)).collect()
 }
 
@@ -49,12 +53,23 @@ impl<'a> Live<'a> {
         }
     }
 
+    fn add_flow(&mut self, link: &Link) {
+        *self.udp.entry(link.listener).or_default() += 1;
+        *self.clusters.entry(link.cluster).or_default() += 1;
+        *self.backends.entry((link.cluster, link.backend)).or_default() += 1;
+    }
+
     /// By names. A request keeps its route when that is replaced: it counts for the name still.
     fn by_object(self, tables: &Tables) -> HashMap<Object, u64> {
         let listeners = self.listeners.into_iter().filter_map(|(key, count)| {
             let address = tables.listeners.get(key)?.settings.config.address;
             Some((Object::Listener(address), count))
         });
+        let udp = self.udp.into_iter().filter_map(|(key, count)| {
+            let address = tables.udp.get(key)?.settings.config.address;
+            Some((Object::UdpListener(address), count))
+        });
+        let listeners = listeners.chain(udp);
         let id = |cluster| Some(tables.clusters.get(cluster)?.settings.config.id.clone());
         let clusters = self.clusters.into_iter();
         let clusters = clusters.filter_map(|(key, n)| Some((Object::Cluster(id(key)?), n)));

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 
+use weir_balance::breaker::Refused;
+use weir_balance::retry::Budget;
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
 use weir_control::channel::{Finding, Refusal, Settings};
@@ -28,6 +30,7 @@ use crate::pipes::Pipes;
 use crate::probe::Judged;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
+use crate::udp::Udp;
 use crate::upstream::{Peer, Upstream};
 
 /// Shared by all sessions of a worker.
@@ -40,6 +43,7 @@ pub(crate) struct Context {
     pub(crate) pipes: Pipes,
     pub(crate) upstream: Upstream,
     pub(crate) multiplexes: Multiplexes,
+    pub(crate) udp: Udp,
     /// Streams that have no session yet.
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
@@ -94,6 +98,7 @@ impl Context {
             pipes: Pipes::new(limits.pipes, limits.pipe_bytes),
             upstream: Upstream::new(limits, now),
             multiplexes: Multiplexes::new(limits.sessions),
+            udp: Udp::new(limits, now),
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
@@ -360,6 +365,41 @@ impl Context {
         let id = judged.backend.to_string();
         let backend = BackendId { cluster: entry.settings.config.id.clone(), id };
         self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
+    }
+
+    /// A request goes to its cluster, unless too many before it failed.
+    pub(crate) fn admit_request(&mut self, active: &mut Active) -> Option<Refused> {
+        let cluster = self.tables.clusters.get_mut(active.cluster?)?;
+        if let Some(budget) = &mut cluster.retries {
+            budget.handle_request(self.now);
+        }
+        match cluster.breaker.as_mut()?.admit(self.now) {
+            Ok(ticket) => {
+                active.ticket = Some(ticket);
+                None
+            }
+            Err(refused) => Some(refused),
+        }
+    }
+
+    /// How a request to a cluster has gone, for its circuit breaker.
+    pub(crate) fn request_decided(&mut self, active: &mut Active, good: bool) {
+        let Some(ticket) = active.ticket.take() else { return };
+        let cluster = active.cluster.and_then(|key| self.tables.clusters.get_mut(key));
+        let Some(cluster) = cluster else { return };
+        let Some(breaker) = &mut cluster.breaker else { return };
+        if let Some(state) = breaker.handle_outcome(ticket, good, self.now) {
+            self.observe.breaker(&cluster.settings.config.id, state);
+        }
+    }
+
+    /// Another attempt is within the cluster's budget.
+    pub(crate) fn may_retry(&mut self, cluster: Option<Key>) -> bool {
+        let cluster = cluster.and_then(|key| self.tables.clusters.get_mut(key));
+        let Some(cluster) = cluster else { return true };
+        let limits = cluster.settings.config.retries.unwrap_or_default();
+        let budget = || Box::new(Budget::new(limits, self.now));
+        cluster.retries.get_or_insert_with(budget).take(self.now)
     }
 
     /// A backend began to respond to a request that was sent then.

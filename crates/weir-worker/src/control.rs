@@ -1,11 +1,10 @@
 //! The channel to main: messages in, acknowledgements out.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use weir_base::{Instant, Key};
+use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
 };
@@ -14,7 +13,7 @@ use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
-use weir_sys::{Channel, Epoll, TcpListener, TcpStream};
+use weir_sys::{Channel, Epoll, TcpListener, TcpStream, UdpSocket};
 
 use crate::apply::{Batch, Changes, Draft, Sockets, commit};
 use crate::context::Context;
@@ -204,7 +203,7 @@ impl Control {
         };
         match message {
             ToWorker::Start(_) => None,
-            ToWorker::Socket(address) => self.borrow_socket(address, cx),
+            ToWorker::Socket(endpoint) => self.borrow_socket(endpoint, cx),
             ToWorker::Orders(orders) => {
                 self.begin(orders, cx);
                 None
@@ -313,17 +312,22 @@ impl Control {
     }
 
     /// Adds a socket to its listener, or keeps it for the listener that an order will bring.
-    fn borrow_socket(&mut self, address: SocketAddr, cx: &mut Context) -> Option<Command> {
-        let socket = TcpListener::from_fd(self.channel.take_fd()?);
-        let key = cx.tables.by_address.get(&address).copied();
+    fn borrow_socket(&mut self, at: Endpoint, cx: &mut Context) -> Option<Command> {
+        let socket = self.channel.take_fd()?;
+        if let Some(key) = cx.active_udp(at) {
+            cx.lend_datagrams(key, UdpSocket::from_fd(socket));
+            return None;
+        }
+        let tcp = (at.transport == Transport::Tcp).then_some(at.address);
+        let key = tcp.and_then(|address| cx.tables.by_address.get(&address)).copied();
         let listener = key.and_then(|key| cx.tables.listeners.get_mut(key));
         let active = listener.filter(|listener| listener.settings.config.active);
         let (Some(key), Some(listener)) = (key, active) else {
-            self.sockets.entry(address).or_default().push(socket);
+            self.sockets.entry(at).or_default().push(socket);
             return None;
         };
         let sockets = &mut listener.sockets;
-        sockets.push(socket);
+        sockets.push(TcpListener::from_fd(socket));
         Some(Command::Watch(vec![(key, sockets.len() - 1)]))
     }
 
@@ -332,7 +336,13 @@ impl Control {
         for address in changes.forgotten.drain(..) {
             cx.upstream.forget(address, &mut cx.buffers);
         }
-        cx.observe.set_epoch(epoch, cx.tables.listeners.len());
+        for (key, index) in changes.udp_opened.drain(..) {
+            cx.open_datagrams(key, index);
+        }
+        for (key, sockets) in changes.udp_closed.drain(..) {
+            cx.close_datagrams(key, sockets);
+        }
+        cx.observe.set_epoch(epoch, cx.tables.listeners.len() + cx.tables.udp.len());
         cx.desk.set_epoch(epoch);
         Some(Command::Changed { changes, epoch })
     }
@@ -498,14 +508,17 @@ impl Control {
 /// Who we are and which sockets we have.
 fn tell(channel: &mut Channel, unused: &Sockets, cx: &Context) -> io::Result<()> {
     let used = cx.tables.listeners.iter().flat_map(|(_, listener)| {
-        let lent = Lent { address: listener.settings.config.address, in_use: true };
-        listener.sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
+        let at = Endpoint::tcp(listener.settings.config.address);
+        listener.sockets.iter().map(move |socket| lent(at, true, socket.as_fd()))
     });
-    let unused = unused.iter().flat_map(|(address, sockets)| {
-        let lent = Lent { address: *address, in_use: false };
-        sockets.iter().map(move |socket| (lent.clone(), socket.as_fd()))
+    let udp = cx.tables.udp.iter().flat_map(|(_, listener)| {
+        let at = Endpoint::udp(listener.settings.config.address);
+        listener.sockets.iter().map(move |socket| lent(at, true, socket.as_fd()))
     });
-    let sockets: Vec<_> = used.chain(unused).collect();
+    let unused = unused.iter().flat_map(|(at, sockets)| {
+        sockets.iter().map(move |socket| lent(*at, false, socket.as_fd()))
+    });
+    let sockets: Vec<_> = used.chain(udp).chain(unused).collect();
     let hello = Hello {
         packed: FORMAT,
         channel: channel::VERSION,
@@ -516,4 +529,9 @@ fn tell(channel: &mut Channel, unused: &Sockets, cx: &Context) -> io::Result<()>
         sockets: sockets.len(),
     };
     introduce(channel, &hello, sockets.into_iter())
+}
+
+fn lent(at: Endpoint, in_use: bool, socket: BorrowedFd<'_>) -> (Lent, BorrowedFd<'_>) {
+    let Endpoint { transport, address } = at;
+    (Lent { address, transport, in_use }, socket)
 }

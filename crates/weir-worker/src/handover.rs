@@ -26,7 +26,7 @@ use crate::accept::{Past, Waiting};
 use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::front::Front;
-use crate::session::{Session, Stage};
+use crate::session::{Announced, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
 use crate::worker::Worker;
@@ -42,7 +42,8 @@ impl Worker {
         self.passed = Some(0);
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.passing = true;
-        self.cx.observe.retirement_began(self.sessions.len(), deadline);
+        self.cx.drain_datagrams();
+        self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
         self.gate.leave_listeners(&mut self.cx);
         while let Some(waiting) = self.gate.next() {
             self.pass_waiting(waiting);
@@ -63,7 +64,8 @@ impl Worker {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let (client, waited) = (waiting.client, Duration::ZERO);
         let listener = listener.settings.config.address;
-        let passed = Passed { listener, client, requests: 0, waited, id: None, pipe: None };
+        let passed =
+            Passed { listener, client, requests: 0, waited, id: None, announced: None, pipe: None };
         self.give(passed, &[waiting.stream]);
     }
 
@@ -87,6 +89,7 @@ impl Worker {
             requests: passed.requests,
             waits_since: now.before(passed.waited),
             id: RequestId::of_text(id),
+            announced: announced(&passed),
         });
         match self.gate.add(Waiting { stream, client, listener, since: now, past }) {
             true => self.cx.observe.adopted(),
@@ -150,7 +153,7 @@ impl Worker {
                 counted: Vec::new(),
                 reservation: Reservation::Exchange(PER_EXCHANGE),
                 tls: None,
-                announced: None,
+                announced: announced(passed),
             })
         });
         opened.and_then(Result::ok).ok_or_else(|| {
@@ -158,4 +161,8 @@ impl Worker {
             "its connection cannot be watched"
         })
     }
+}
+
+fn announced(passed: &Passed) -> Option<Rc<Announced>> {
+    passed.announced.as_deref().and_then(Announced::of).map(Rc::new)
 }

@@ -19,6 +19,7 @@ mod context;
 mod control;
 mod date;
 mod desk;
+mod drain;
 mod explain;
 mod front;
 mod handover;
@@ -35,6 +36,7 @@ mod socket;
 mod survey;
 mod tables;
 mod token;
+mod udp;
 mod upstream;
 mod worker;
 
@@ -90,6 +92,8 @@ pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
         buffer_extra: buffers::BODY_ROOM + size_of::<buffers::Buffer>() + ALLOCATION,
         spare_buffers: buffers::spare(buffers),
         handshake_buffers: buffers::PER_TLS * buffers::handshakes(buffers),
+        udp_flow: udp::Udp::FLOW_BYTES + ALLOCATION,
+        udp_shared: udp::Udp::SHARED_BYTES,
         fixed: FIXED_BYTES,
     }
 }

@@ -4,14 +4,17 @@
 
 mod record;
 mod trouble;
+mod udp;
 
 pub(crate) use record::user_agent;
+pub(crate) use udp::Dropped;
 
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_balance::breaker::State;
 use weir_balance::{Spec, Transition};
 use weir_base::Instant;
 use weir_control::channel::{Finding, Happening, Settings};
@@ -56,6 +59,8 @@ pub(crate) struct Observe {
     exhausted: Trouble,
     times: [Fine; Time::ALL.len()],
     started: Instant,
+    /// Datagrams are dropped, as there is no room for their flows.
+    flows_full: Trouble,
     /// What main has not been told.
     happened: Vec<Happening>,
 }
@@ -102,6 +107,7 @@ impl Observe {
             exhausted: Trouble::none(),
             times: Default::default(),
             started: weir_sys::now(),
+            flows_full: Trouble::none(),
             happened: Vec::with_capacity(MOST_HAPPENINGS),
         })
     }
@@ -151,6 +157,9 @@ impl Observe {
         if self.exhausted.poll(now).is_some() {
             self.tell(Event::ConnectsPossible {});
         }
+        if let Some(after) = self.flows_full.poll(now) {
+            self.tell(Event::UdpFlowsFit { after });
+        }
     }
 
     /// The time of this turn, since the Unix epoch.
@@ -167,8 +176,10 @@ impl Observe {
 
     /// When there is something to tell or to write though nothing happens.
     pub(crate) fn deadline(&self) -> Instant {
-        [&self.full, &self.without_descriptor, &self.starved, &self.exhausted]
+        let shortages = [&self.full, &self.without_descriptor, &self.starved, &self.exhausted];
+        shortages
             .into_iter()
+            .chain([&self.flows_full])
             .map(Trouble::deadline)
             .fold(self.logs.map_or(Instant::FAR, Logs::deadline), Instant::min)
     }
@@ -339,6 +350,17 @@ impl Observe {
                     self.tell_main(Happening::ClusterRecovered(cluster.to_owned()));
                 }
             }
+        }
+    }
+
+    /// A circuit breaker is in another state now.
+    pub(crate) fn breaker(&mut self, cluster: &str, state: State) {
+        match state {
+            State::Closed => log::info!("cluster `{cluster}` answers well again and is asked"),
+            State::Open => log::warn!(
+                "too many requests to cluster `{cluster}` failed: it is not asked for a while"
+            ),
+            State::Trial => log::info!("cluster `{cluster}` is asked a little, as a trial"),
         }
     }
 

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use weir_balance::breaker::Breaker;
+use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Spec};
 use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
@@ -24,6 +26,7 @@ use weir_tls::{
 
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
 use crate::measure::{Places, Scopes};
+use crate::udp::listener::UdpListeners;
 use crate::upstream::BackendTls;
 
 /// Listeners of one worker.
@@ -41,6 +44,7 @@ const TICKET_LIFETIME: u32 = weir_control::channel::TICKET_LIFETIME.as_secs() as
 pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
     pub(crate) by_address: Map<SocketAddr, Key>,
+    pub(crate) udp: UdpListeners,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) by_id: Map<String, Key>,
     /// Sum of the hashes of all that is served, as main has it.
@@ -144,6 +148,10 @@ pub(crate) struct Cluster {
     pub(crate) group: Group,
     /// What was counted.
     pub(crate) scopes: Scopes,
+    /// Made when something fails for the first time.
+    pub(crate) retries: Option<Box<Budget>>,
+    /// Of a cluster that has one.
+    pub(crate) breaker: Option<Box<Breaker>>,
     /// Routes that lead here.
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.
@@ -165,6 +173,7 @@ impl Tables {
             tls_refusal: tls_refusal(limits),
             listeners: Slab::new(MAX_LISTENERS),
             by_address: Map::default(),
+            udp: UdpListeners::new(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: Map::default(),
             hash: 0,

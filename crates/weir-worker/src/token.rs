@@ -15,6 +15,10 @@ pub(crate) enum Token {
     Signals,
     /// A listening socket.
     Listener(Key),
+    /// A listener's socket for datagrams.
+    Datagrams(Key),
+    /// The socket of a flow of datagrams.
+    Flow(Key),
     /// A client connection.
     Session(Key),
     /// A backend connection.
@@ -34,6 +38,8 @@ impl Token {
             Self::Meeting => (4, 0),
             Self::Candidate => (5, 0),
             Self::Signals => (6, 0),
+            Self::Datagrams(key) => (8, key.to_bits()),
+            Self::Flow(key) => (9, key.to_bits()),
             Self::Probe(key) => (7, key.to_bits()),
         };
         (tag << 56) | key
@@ -48,6 +54,8 @@ impl Token {
             4 => Self::Meeting,
             5 => Self::Candidate,
             6 => Self::Signals,
+            8 => Self::Datagrams(key),
+            9 => Self::Flow(key),
             7 => Self::Probe(key),
             _ => Self::Channel,
         }
@@ -64,7 +72,8 @@ mod tests {
         for token in [Token::Channel, Token::Meeting, Token::Candidate, Token::Signals] {
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }
-        for token in [Token::Listener, Token::Session, Token::Back, Token::Probe] {
+        let keyed = [Token::Listener, Token::Session, Token::Back, Token::Probe];
+        for token in keyed.into_iter().chain([Token::Datagrams, Token::Flow]) {
             let token = token(key);
             assert_eq!(Token::from_bits(token.to_bits()), token);
         }

@@ -10,7 +10,7 @@ use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
-use crate::accept::{Gate, Waiting};
+use crate::accept::{Gate, Past, Waiting};
 use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
@@ -101,6 +101,7 @@ impl Worker {
             self.wake_streams();
             self.drive_ready();
             self.serve_streams();
+            self.cx.serve_datagrams();
             self.fire_timers();
             self.accept();
             self.feed_starved();
@@ -132,6 +133,7 @@ impl Worker {
             self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
+            self.cx.udp.deadline(),
             self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
@@ -154,6 +156,8 @@ impl Worker {
                     }
                 }
                 Token::Listener(key) => self.gate.mark(key),
+                Token::Datagrams(key) => self.cx.listener_event(key, event),
+                Token::Flow(key) => self.cx.flow_event(key, event),
                 Token::Probe(key) => {
                     if let Some(probes) = &mut self.probes {
                         probes.handle_event(key, event);
@@ -278,6 +282,7 @@ impl Worker {
         }
         self.cx.upstream.expire(self.cx.now, &mut self.cx.buffers);
         self.gate.expire(&mut self.cx);
+        self.cx.end_quiet_flows();
         if self.next_sweep <= self.cx.now {
             self.sweep();
         }
@@ -312,7 +317,7 @@ impl Worker {
         self.next_sweep = self.cx.now + period;
     }
 
-    fn accept(&mut self) {
+    pub(crate) fn accept(&mut self) {
         let limit = self.cx.settings.limits.sessions;
         self.gate.reopen(self.connections(), limit, &mut self.cx);
         self.gate.fill(&mut self.cx);
@@ -339,15 +344,16 @@ impl Worker {
         }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = std::rc::Rc::clone(&listener.settings);
-        let stage = Stage::first(listener, &self.cx.tables);
+        let stage = match &waiting.past {
+            None => Stage::first(listener, &self.cx.tables),
+            Some(_) => Stage::second(listener),
+        };
         let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
-        let (id, since, requests) = match waiting.past {
-            Some(past) => (past.id, past.waits_since, past.requests),
-            None => (id, now, 0),
-        };
+        let (waits_since, announced) = (now, None);
+        let past = waiting.past.unwrap_or(Past { requests: 0, waits_since, id, announced });
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
@@ -361,17 +367,17 @@ impl Worker {
                 listener: waiting.listener,
                 settings: std::rc::Rc::clone(&settings),
                 stage,
-                since,
+                since: past.waits_since,
                 active_at: now,
-                requests,
+                requests: past.requests,
                 alarm: Alarm::silent(),
                 queued: false,
                 starved: false,
-                id,
+                id: past.id,
                 counted: Vec::new(),
                 reservation: Reservation::None,
                 tls: None,
-                announced: None,
+                announced: past.announced,
             })
         });
         match opened {
@@ -488,7 +494,7 @@ impl Worker {
                 Command::Survey { number, query } => self.begin_survey(number, query),
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
-                    let counts = census::count(&self.cx.tables, sessions, &objects);
+                    let counts = census::count(&self.cx, sessions, &objects);
                     self.control.counted(number, counts);
                 }
             }
@@ -527,52 +533,11 @@ impl Worker {
         }
     }
 
-    /// Stops accepting once the queues are empty; idle sessions close, others finish first.
-    fn drain(&mut self, deadline: std::time::Duration) {
-        if self.cx.draining() {
-            return;
-        }
-        self.control.hide();
-        self.finished = 0;
-        self.cx.drain_until = Some(self.cx.now + deadline);
-        self.cx.observe.drain_began(self.sessions.len(), deadline);
-        self.queue_all();
-        self.accept();
-    }
-
     /// Has every session look at what has changed.
     pub(crate) fn queue_all(&mut self) {
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.queue(key);
         }
-    }
-
-    fn listeners_closed(&self) -> bool {
-        self.cx.tables.listeners.iter().all(|(_, listener)| listener.sockets.is_empty())
-    }
-
-    fn is_over(&self) -> bool {
-        let Some(until) = self.cx.drain_until else { return false };
-        let closed = self.listeners_closed();
-        let empty = closed && self.sessions.is_empty() && self.gate.len() == 0;
-        until <= self.cx.now || empty && self.control.is_told()
-    }
-
-    /// The drain is over: cuts what is left and says so.
-    fn leave(mut self) -> ExitCode {
-        let (cut, finished) = (self.sessions.len(), self.finished);
-        let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.settle(key, false);
-        }
-        self.finished = finished;
-        match self.passed {
-            None => self.cx.observe.drain_ended(cut),
-            Some(passed) => self.cx.observe.retirement_ended(passed, self.finished, cut),
-        }
-        self.control.drained(cut, self.finished);
-        self.cx.observe.finish();
-        ExitCode::SUCCESS
     }
 }

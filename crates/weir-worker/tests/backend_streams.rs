@@ -406,3 +406,31 @@ fn a_backend_that_does_not_take_websocket_is_not_asked() {
     let _server = serve(&backend);
     assert!(client.head().starts_with("HTTP/1.1 502 "));
 }
+
+/// A backend may greet before the proxy has looked whether the connection is made.
+#[test]
+fn a_backend_that_speaks_at_once_is_heard() {
+    const ROUNDS: usize = 100;
+    let backend = Backside::new();
+    let proxy = proxy(&[backend.address]);
+    let server = std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut peer = backend.accept();
+            // Empty settings.
+            peer.send_bytes(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+            let mut server = Server::greeted(peer.stream);
+            let asked = server.request();
+            goaway(&mut server, asked.stream);
+            server.answer(asked.stream, "heard");
+            kept.push(server);
+        }
+        kept
+    });
+    for _ in 0..ROUNDS {
+        let mut client = proxy.connect();
+        get(&mut client, "/");
+        assert_eq!(client.until("heard").matches("heard").count(), 1);
+    }
+    drop(server.join().expect("all were served"));
+}

@@ -267,3 +267,45 @@ fn a_quiet_worker_drains_at_once() {
     proxy.start_drain(Duration::from_secs(3600));
     assert_eq!(proxy.drained(), 0);
 }
+
+#[test]
+fn without_a_budget_the_first_failure_is_the_answer() {
+    use weir_control::state::RetryLimits;
+    let gone = Backside::new().address;
+    let back = Backside::new();
+    let proxy = Proxy::changed(&[gone, back.address], |state, _| {
+        let app = state.clusters.get_mut("app").expect("there is one");
+        app.retries = Some(RetryLimits { percent: 0, at_least: 0 });
+        app.sticky_session = true;
+    });
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nCookie: SOZUBALANCEID=app-0\r\n\r\n";
+    let mut client = proxy.connect();
+    client.send(ask);
+    assert!(client.rest().starts_with("HTTP/1.1 503 "));
+    assert!(back.is_quiet());
+}
+
+#[test]
+fn a_cluster_whose_requests_fail_is_asked_no_more() {
+    use weir_control::state::BreakerSettings;
+    let back = Backside::new();
+    let proxy = Proxy::changed(&[back.address], |state, _| {
+        let app = state.clusters.get_mut("app").expect("there is one");
+        let (wait, longest_wait) = (Duration::from_secs(600), Duration::from_secs(600));
+        let (percent, at_least, trials) = (50, 4, 1);
+        app.breaker = Some(BreakerSettings { percent, at_least, wait, longest_wait, trials });
+    });
+    for _ in 0..4 {
+        let mut client = proxy.connect();
+        client.send(GET);
+        let mut server = back.accept();
+        server.head();
+        server.send("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        assert!(client.head().starts_with("HTTP/1.1 500 "));
+    }
+    let mut client = proxy.connect();
+    client.send(GET);
+    let answer = client.rest();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("too many"), "{answer}");
+    assert!(back.is_quiet());
+}

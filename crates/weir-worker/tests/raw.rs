@@ -11,6 +11,7 @@ use std::time::Duration;
 use harness::tls::{Authority, listener_tls};
 use harness::{Backside, Peer, Proxy, backend, cluster, frontend};
 use rustls::ClientConnection;
+use weir_control::channel::ToWorker;
 use weir_control::order::Order;
 use weir_control::state::{Carries, Cluster, Frontend, Listener, ProxyMode, State};
 use weir_l4::proxy::{Encoder, Parsed, Transport, kind, parse};
@@ -416,4 +417,82 @@ fn a_header_that_a_cluster_expects_is_read_and_dropped() {
         server.send("both are served");
         assert_eq!(client.exactly(15), b"both are served");
     }
+}
+
+/// One that serves the same listener as another.
+fn heir(one: &Proxy, backend: &Backside, change: impl FnOnce(&mut Listener)) -> Proxy {
+    Proxy::changed(&[backend.address], |state, address| {
+        let mut listener = state.listeners.remove(&address).expect("a listener");
+        listener.address = one.address;
+        change(&mut listener);
+        state.listeners.insert(one.address, listener);
+        state.frontends = Default::default();
+        state.frontends.push(frontend(one.address));
+    })
+}
+
+fn retire(proxy: &mut Proxy) {
+    proxy.say(&ToWorker::Retire { deadline: Duration::from_secs(30) });
+}
+
+#[test]
+fn a_pipe_passes_to_another_worker() {
+    let backend = Backside::new();
+    let mut old = proxy(&[backend.address], |_, _| {});
+    let mut new = heir(&old, &backend, |listener| listener.carries = Carries::Tcp);
+    let mut client = old.connect();
+    let mut server = backend.accept();
+    server.send("220 ready\r\n");
+    client.until("\r\n");
+    retire(&mut old);
+    let (passed, descriptors) = old.passed();
+    assert_eq!(old.drained(), 0);
+    client.send("question\n");
+    new.adopt(passed, &descriptors);
+    drop(descriptors);
+    server.until("question\n");
+    server.send("answer\n");
+    client.until("answer\n");
+    client.close_write();
+    assert_eq!(server.rest(), "");
+}
+
+#[test]
+fn whom_a_header_named_is_known_to_another_worker() {
+    let backend = Backside::new();
+    let expects = |listener: &mut Listener| listener.expect_proxy = true;
+    let mut old = Proxy::changed(&[backend.address], |state, _| expects(only(state)));
+    let mut new = heir(&old, &backend, expects);
+    let request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let mut silent = old.connect();
+    let mut client = old.connect();
+    client.send_bytes(&announcement());
+    client.send(request);
+    let mut server = backend.accept();
+    let before = server.head();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
+    client.until("one");
+    retire(&mut old);
+    let both = [old.passed(), old.passed()];
+    assert_eq!(old.drained(), 0);
+    for (passed, descriptors) in both {
+        new.adopt(passed, &descriptors);
+    }
+    let source = |head: &str| {
+        let mut lines = head.lines();
+        lines.find(|line| line.starts_with("X-Forwarded-For: ")).map(str::to_owned)
+    };
+    let ask = |client: &mut Peer| {
+        client.send(request);
+        let mut server = backend.accept();
+        let after = server.head();
+        server.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\ntwo");
+        client.until("two");
+        assert!(source(&before).is_some());
+        assert_eq!(source(&after), source(&before));
+    };
+    ask(&mut client);
+    // Of the other one nothing had come.
+    silent.send_bytes(&announcement());
+    ask(&mut silent);
 }

@@ -16,6 +16,7 @@ use process_support::control::{bad, good, pids};
 use process_support::held::{Asked, goes_on, is_one, kill, resume, stop};
 use process_support::installed::{Installed, command};
 use process_support::{fetch, fetch_from};
+use weir_base::Endpoint;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{ActivateListener, ListenerType, UpgradeMain};
 use weir_client::{Client, Options};
@@ -579,7 +580,7 @@ fn a_worker_that_was_not_told_what_to_serve_is_told() {
     let home = Some(installed.proxy.config.in_directory("control.sock.workers"));
     let start = ToWorker::Start(Box::new(Settings { home, ..checked.settings }));
     channel.send(&encode(&start).expect("encoded"), None).expect("sent");
-    let lent = ToWorker::Socket(address);
+    let lent = ToWorker::Socket(Endpoint::tcp(address));
     let socket = Shared::bind(address, 128).expect("the port is free");
     channel.send(&encode(&lent).expect("encoded"), Some(socket.as_fd())).expect("sent");
     drop((channel, theirs, socket));

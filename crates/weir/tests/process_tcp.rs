@@ -158,8 +158,6 @@ fn backends_are_checked_and_what_was_found_is_kept() {
         gone.local_addr().expect("bound")
     );
     let mut proxy = Proxy::start(Config::new(&cluster), &[]);
-    proxy.main.line_with("is healthy");
-    proxy.main.line_with("is healthy");
     drop(gone);
     proxy.main.line_with("is unhealthy");
     for _ in 0..6 {

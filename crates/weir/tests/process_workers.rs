@@ -11,6 +11,7 @@ use process_support::connect;
 use process_support::control::{bad, good, pids};
 use process_support::held::{is_one, stop};
 use process_support::installed::Installed;
+use weir_client::proto::EventKind;
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
@@ -301,6 +302,27 @@ fn a_worker_that_dies_while_it_finishes_is_told_of() {
     assert!(told.contains("was killed by SIGKILL before it had finished"), "{told}");
     installed.backend.let_go();
     exchange(&mut connect(installed.proxy.address), "/after");
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn what_happens_to_workers_is_told() {
+    let installed = Installed::start();
+    let mut events = client(&installed).events().expect("subscribed");
+    events.next().expect("an event").expect("that it has subscribed");
+    good(&installed.proxy, &["upgrade", "--worker", "1"]);
+    send_signal(pids(&installed.proxy)[0], Signal::ABORT);
+    let told = events.by_ref().take(3).map(|told| {
+        let told = told.expect("told");
+        (told.origin, EventKind::try_from(told.event.kind).expect("known"))
+    });
+    let expected = [
+        ("1", EventKind::WorkerUpgraded),
+        ("0", EventKind::WorkerKilled),
+        ("0", EventKind::WorkerRelaunched),
+    ];
+    let expected = expected.map(|(origin, kind)| (origin.to_owned(), kind));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
     is_one(&installed.proxy);
 }
 

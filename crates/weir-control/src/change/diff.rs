@@ -22,9 +22,13 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     orders.extend(clusters.cloned().map(Order::RemoveCluster));
     let listeners = old.listeners.keys().filter(|address| between.drops_listener(address));
     orders.extend(listeners.copied().map(Order::RemoveListener));
+    let udp = old.udp.keys().filter(|address| !new.udp.contains_key(address));
+    orders.extend(udp.copied().map(Order::RemoveUdpListener));
 
     let listeners = new.listeners.values().filter(|l| old.listeners.get(&l.address) != Some(l));
     orders.extend(listeners.cloned().map(Order::Listener));
+    let udp = new.udp.values().filter(|l| old.udp.get(&l.address) != Some(l));
+    orders.extend(udp.cloned().map(|l| Order::UdpListener(Box::new(l))));
     let certificates = new.certificates.values();
     let certificates = certificates.filter(|certificate| !between.keeps_certificate(certificate));
     orders.extend(certificates.cloned().map(|c| Order::Certificate(Box::new(c))));

@@ -12,6 +12,7 @@ use crate::state::{BackendId, CertificateId, FrontendId};
 #[derive(PartialEq, Eq, Hash)]
 enum Name<'a> {
     Listener(&'a SocketAddr),
+    UdpListener(&'a SocketAddr),
     Cluster(&'a str),
     Frontend(&'a FrontendId),
     Backend(&'a BackendId),
@@ -24,6 +25,7 @@ pub(super) fn first_of_each(undo: &[Undo]) -> impl Iterator<Item = &Undo> {
     undo.iter().filter(move |step| {
         seen.insert(match step {
             Undo::Listener(address, _) => Name::Listener(address),
+            Undo::UdpListener(address, _) => Name::UdpListener(address),
             Undo::Cluster(id, _) => Name::Cluster(id),
             Undo::Frontend(id, _) => Name::Frontend(id),
             Undo::Backend(id, _) => Name::Backend(id),

@@ -38,7 +38,8 @@ impl StateHash {
         let frontends = state.frontends.iter().map(|object| object_hash("frontend", object));
         let backends = state.backends.iter().map(|object| object_hash("backend", object));
         let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
-        let lists = certificates.chain(listeners);
+        let udp = state.udp.values().map(|object| object_hash("udp", object));
+        let lists = certificates.chain(listeners).chain(udp);
         let all = lists.chain(clusters).chain(frontends).chain(backends);
         Self { objects: all.fold(0, u64::wrapping_add), order: state.frontends.order() }
     }
@@ -65,6 +66,9 @@ fn objects_change(state: &State, undo: &[Undo]) -> u64 {
     let differences = first_of_each(undo).map(|step| match step {
         Undo::Listener(address, before) => {
             difference("listener", before.as_ref(), state.listeners.get(address))
+        }
+        Undo::UdpListener(address, before) => {
+            difference("udp", before.as_deref(), state.udp.get(address))
         }
         Undo::Cluster(id, before) => difference("cluster", before.as_ref(), state.clusters.get(id)),
         Undo::Frontend(id, before) => {

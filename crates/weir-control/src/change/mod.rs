@@ -29,7 +29,7 @@ use weir_tls::Fingerprint;
 use crate::order::Order;
 use crate::state::{
     Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener,
-    PathRule, Position, State,
+    PathRule, Position, State, UdpListener,
 };
 
 /// What an object was before a change; `None`: it was not there.
@@ -37,6 +37,8 @@ use crate::state::{
 pub enum Undo {
     /// A listener.
     Listener(SocketAddr, Option<Listener>),
+    /// A listener of UDP.
+    UdpListener(SocketAddr, Option<Box<UdpListener>>),
     /// A cluster, without its backends.
     Cluster(String, Option<Cluster>),
     /// A frontend and its place.
@@ -64,6 +66,15 @@ impl State {
                 }
                 let listener = self.listeners.remove(&address);
                 undo.extend(listener.map(|l| Undo::Listener(address, Some(l))));
+            }
+            Order::UdpListener(listener) => {
+                let address = listener.address;
+                let before = self.udp.insert(address, *listener);
+                undo.push(Undo::UdpListener(address, before.map(Box::new)));
+            }
+            Order::RemoveUdpListener(address) => {
+                let before = self.udp.remove(&address).map(Box::new);
+                undo.extend(before.map(|before| Undo::UdpListener(address, Some(before))));
             }
             Order::Cluster(cluster) => {
                 let id = cluster.id.clone();
@@ -115,6 +126,10 @@ impl State {
                     self.listeners.insert(address, listener);
                 }
                 Undo::Listener(address, None) => _ = self.listeners.remove(&address),
+                Undo::UdpListener(address, Some(before)) => {
+                    self.udp.insert(address, *before);
+                }
+                Undo::UdpListener(address, None) => _ = self.udp.remove(&address),
                 Undo::Cluster(id, Some(cluster)) => _ = self.clusters.insert(id, cluster),
                 Undo::Cluster(id, None) => _ = self.clusters.remove(&id),
                 Undo::Frontend(id, before) => {

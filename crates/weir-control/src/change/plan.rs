@@ -25,6 +25,7 @@ pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChang
         let change = compare_object(state, &names, step)?;
         let object = match step {
             Undo::Listener(address, _) => Object::Listener(*address),
+            Undo::UdpListener(address, _) => Object::UdpListener(*address),
             Undo::Cluster(id, _) => Object::Cluster(id.clone()),
             Undo::Frontend(id, _) => Object::Frontend(id.clone()),
             Undo::Backend(id, _) => Object::Backend(id.clone()),
@@ -44,6 +45,10 @@ fn compare_object(state: &State, names: &Names<'_>, first: &Undo) -> Option<Plan
                 true => named_as_tcp(change),
                 false => change,
             })
+        }
+        Undo::UdpListener(address, before) => {
+            let name = format!("{address} (UDP)");
+            compare("listener", name, before.as_deref(), state.udp.get(address))
         }
         Undo::Cluster(id, before) => {
             compare("cluster", id.clone(), before.as_ref(), state.clusters.get(id))
@@ -131,7 +136,7 @@ fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
 }
 
 /// Members that are compared one by one, not as a whole.
-const NESTED: [&str; 4] = ["tls", "hsts", "identity", "default_certificate"];
+const NESTED: [&str; 5] = ["tls", "hsts", "identity", "default_certificate", "udp"];
 
 fn compare_fields(
     path: &str,

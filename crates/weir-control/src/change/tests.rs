@@ -59,6 +59,15 @@ fn listener(port: u8, active: bool) -> Listener {
     Listener { active, ..Listener::new(address(port)) }
 }
 
+/// A listener of UDP, at an address that one of TCP may have as well.
+fn udp_listener(port: u8, number: u8) -> UdpListener {
+    UdpListener {
+        cluster: (number > 0).then(|| format!("c{number}")),
+        max_flows: number.into(),
+        ..UdpListener::new(address(port))
+    }
+}
+
 fn frontend(port: u8, host: u8, position: Position, auth: bool) -> Frontend {
     Frontend {
         hsts: None,
@@ -124,7 +133,11 @@ fn order() -> impl Strategy<Value = Order> {
             .prop_map(|(port, number)| Order::RemoveCertificate(certificate(port, number, 0).id())),
         (small.clone(), small.clone())
             .prop_map(|(port, number)| Order::Listener(secure(port, number))),
-        (small.clone(), small).prop_map(|(id, number)| Order::Cluster(secure_cluster(id, number))),
+        (small.clone(), small.clone())
+            .prop_map(|(id, number)| Order::Cluster(secure_cluster(id, number))),
+        (small.clone(), small.clone())
+            .prop_map(|(port, number)| Order::UdpListener(Box::new(udp_listener(port, number)))),
+        small.prop_map(|port| Order::RemoveUdpListener(address(port))),
     ]
 }
 
@@ -415,7 +428,8 @@ fn what_is_stored_has_the_form_that_is_said() {
         ),
         Undo::Backend(backend(0, 0, 1).key(), Some((1, backend(0, 0, 1)))),
         Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
+        Undo::UdpListener(address(0), Some(Box::new(udp_listener(0, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (4, [143, 59, 43, 25, 177]));
+    assert_eq!((crate::packed::FORMAT, lengths), (5, [143, 62, 43, 25, 177, 28]));
 }

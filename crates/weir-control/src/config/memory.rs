@@ -33,6 +33,10 @@ pub struct Sizes {
     pub backend_connection: usize,
     /// What a buffer takes beyond `buffer_size`.
     pub buffer_extra: usize,
+    /// A flow of datagrams.
+    pub udp_flow: usize,
+    /// What flows of datagrams share.
+    pub udp_shared: usize,
     /// Buffers beside `max_buffers` for a given `max_buffers`.
     pub spare_buffers: usize,
     /// Buffers of TLS handshakes for a given `max_buffers`.
@@ -66,6 +70,8 @@ pub struct Memory {
     pub metrics: usize,
     /// Of backend connections that carry streams.
     pub links: usize,
+    /// Flows of datagrams.
+    pub datagrams: usize,
     /// The program itself.
     pub fixed: usize,
     /// Pipes, whose bytes are the kernel's: not in the sums.
@@ -92,6 +98,10 @@ impl Memory {
             tls: if ends_tls(checked) { limits.sessions * TLS_CONNECTION } else { 0 },
             certificates: checked.state.certificates.len() * CERTIFICATE,
             metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
+            datagrams: match checked.state.udp.is_empty() {
+                true => 0,
+                false => limits.sessions * sizes.udp_flow + sizes.udp_shared,
+            },
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -111,6 +121,7 @@ impl Memory {
             + self.tls
             + self.certificates
             + self.metrics
+            + self.datagrams
             + self.fixed
     }
 
@@ -121,8 +132,12 @@ impl Memory {
 }
 
 /// Lines that are left out where there is nothing.
-const OPTIONAL: [&str; 3] =
-    ["HTTP/2 of backend connections", "TLS of client connections", "certificates"];
+const OPTIONAL: [&str; 4] = [
+    "HTTP/2 of backend connections",
+    "TLS of client connections",
+    "certificates",
+    "flows of datagrams",
+];
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -142,6 +157,7 @@ impl std::fmt::Display for Memory {
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
             (self.metrics, "metrics"),
+            (self.datagrams, "flows of datagrams"),
             (self.fixed, "the program"),
         ] {
             if bytes == 0 && OPTIONAL.contains(&what) {

@@ -31,6 +31,12 @@ fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
         let pattern = if listener.is_tcp() { tcp_pattern } else { pattern };
         write_routes(text, routes.get(&listener.address).map_or(&[], Vec::as_slice), pattern)?;
     }
+    for listener in state.udp.values() {
+        let inactive = if listener.active { "" } else { "  (not accepting)" };
+        writeln!(text, "udp://{}{inactive}", listener.address)?;
+        let target = listener.cluster.as_deref().unwrap_or("nowhere");
+        writeln!(text, "  every datagram  → {target}\n")?;
+    }
     let backends = group(state.backends.iter(), |backend| backend.cluster.as_str());
     for cluster in state.clusters.values() {
         let backends = backends.get(cluster.id.as_str()).map_or(&[][..], Vec::as_slice);
@@ -39,7 +45,7 @@ fn write(text: &mut String, state: &State, workers: u16) -> fmt::Result {
     writeln!(
         text,
         "{}, {}, {}, {}, {}",
-        plural(state.listeners.len(), "listener"),
+        plural(state.listeners.len() + state.udp.len(), "listener"),
         plural(state.frontends.len(), "route"),
         plural(state.clusters.len(), "cluster"),
         plural(state.backends.len(), "backend"),

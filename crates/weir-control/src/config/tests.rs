@@ -5,6 +5,7 @@ mod mistakes;
 mod resolved;
 mod tcp;
 mod tls;
+mod udp;
 
 use std::path::Path;
 

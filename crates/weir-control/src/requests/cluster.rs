@@ -9,8 +9,11 @@ use weir_proto::{
 
 use weir_tls::certificate::{certificate_pem, key_pem};
 
-use super::health::{ejection, ejection_config, health_check, health_config};
-use super::{Keys, Refusal, address, certificate, https, port};
+use super::health::{
+    breaker, breaker_config, ejection, ejection_config, health_check, health_config, retries,
+    retries_config,
+};
+use super::{Keys, Refusal, address, certificate, https, port, udp};
 use crate::check;
 use crate::order::Order;
 use crate::state::{
@@ -52,12 +55,18 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
         affinity: check::affinity(config.affinity_header.clone(), config.affinity_cookie.clone())?,
         proxy: proxy(config.proxy_protocol)?,
+        udp: config.udp.as_ref().map(udp::rules).transpose()?.map(Box::new),
         health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
         ejection: config.ejection.as_ref().map(ejection).transpose()?,
+        retries: config.retry_budget.as_ref().map(retries).transpose()?,
+        breaker: config.breaker.as_ref().map(breaker).transpose()?,
         slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
+    }
+    if state.udp.values().any(|listener| listener.cluster.as_ref() == Some(&cluster.id)) {
+        check::for_udp(&cluster)?;
     }
     Ok(vec![Order::Cluster(cluster)])
 }
@@ -128,7 +137,6 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
-        (config.udp.is_some(), "UDP"),
         (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
         (config.shard_percent.is_some() || config.shard_mode.is_some(), "shards"),
         (config.shard_min_backends.is_some(), "shards"),
@@ -252,6 +260,7 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
         http2: Some(cluster.http2),
         tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),
+        udp: cluster.udp.as_deref().map(udp::rules_config),
         affinity_header: match &cluster.affinity {
             Affinity::Field(name) => Some(name.clone()),
             _ => None,
@@ -262,6 +271,8 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         },
         health_check: cluster.health.as_deref().map(health_config),
         ejection: cluster.ejection.as_ref().map(ejection_config),
+        retry_budget: cluster.retries.as_ref().map(retries_config),
+        breaker: cluster.breaker.as_ref().map(breaker_config),
         slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
         ..Config::default()
     }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use weir_proto::{
-    Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList, HttpStatusRange,
-    QueryHealthChecks, SetHealthCheck,
+    Breaker, Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList, HttpStatusRange,
+    QueryHealthChecks, RetryBudget, SetHealthCheck,
 };
 
 use super::Refusal;
 use crate::check;
 use crate::order::Order;
-use crate::state::{Cluster, EjectionRules, HealthCheck, Probe, State};
+use crate::state::{
+    BreakerSettings, Cluster, EjectionRules, HealthCheck, Probe, RetryLimits, State,
+};
 
 pub(super) fn set(state: &State, wanted: &SetHealthCheck) -> Result<Vec<Order>, Refusal> {
     let health = Some(Box::new(health_check(&wanted.config)?));
@@ -129,5 +131,47 @@ pub(super) fn ejection_config(rules: &EjectionRules) -> Ejection {
         consecutive: rules.consecutive,
         base_seconds: seconds(rules.base),
         most_percent: rules.most_percent.into(),
+    }
+}
+
+/// How many requests are sent once more, as a message says.
+pub(super) fn retries(config: &RetryBudget) -> Result<RetryLimits, Refusal> {
+    if config.percent > 100 {
+        return Err("a budget of retries is a percentage from 0 to 100".into());
+    }
+    Ok(RetryLimits { percent: config.percent, at_least: config.at_least })
+}
+
+/// And as the protocol shows it.
+pub(super) fn retries_config(limits: &RetryLimits) -> RetryBudget {
+    RetryBudget { percent: limits.percent, at_least: limits.at_least }
+}
+
+/// When a cluster is asked no more, as a message says.
+pub(super) fn breaker(config: &Breaker) -> Result<BreakerSettings, Refusal> {
+    let numbers =
+        [config.at_least, config.wait_seconds, config.longest_wait_seconds, config.trials];
+    if !(1..=100).contains(&config.percent) || numbers.contains(&0) {
+        return Err("a circuit breaker opens at 1 to 100 percent of at least 1 outcome, for at \
+                    least 1 second, and closes after at least 1 trial"
+            .into());
+    }
+    Ok(BreakerSettings {
+        percent: config.percent,
+        at_least: config.at_least,
+        wait: Duration::from_secs(config.wait_seconds.into()),
+        longest_wait: Duration::from_secs(config.longest_wait_seconds.into()),
+        trials: config.trials,
+    })
+}
+
+/// And as the protocol shows it.
+pub(super) fn breaker_config(settings: &BreakerSettings) -> Breaker {
+    Breaker {
+        percent: settings.percent,
+        at_least: settings.at_least,
+        wait_seconds: seconds(settings.wait),
+        longest_wait_seconds: seconds(settings.longest_wait),
+        trials: settings.trials,
     }
 }

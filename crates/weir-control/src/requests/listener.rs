@@ -13,7 +13,7 @@ use weir_proto::{
 };
 
 use super::cluster::{answers, checked};
-use super::{Kind, Refusal, UDP, address};
+use super::{Kind, Refusal, address, udp};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
@@ -29,7 +29,7 @@ pub(super) fn kind(proxy: i32, interface: Option<&String>) -> Result<Kind, Refus
         Ok(ListenerType::Http) => Ok(Kind::Http),
         Ok(ListenerType::Https) => Ok(Kind::Https),
         Ok(ListenerType::Tcp) => Ok(Kind::Tcp),
-        Ok(ListenerType::Udp) => Err(UDP.into()),
+        Ok(ListenerType::Udp) => Ok(Kind::Udp),
         Err(_) => Err("the protocol of the listener has no known number".into()),
     }
 }
@@ -132,6 +132,9 @@ pub(super) fn remove(
     address: SocketAddr,
     kind: Kind,
 ) -> Result<Vec<Order>, Refusal> {
+    if kind == Kind::Udp {
+        return udp::remove(state, address);
+    }
     known(state, address, kind)?;
     Ok(vec![Order::RemoveListener(address)])
 }
@@ -142,6 +145,9 @@ pub(super) fn activate(
     kind: Kind,
     active: bool,
 ) -> Result<Vec<Order>, Refusal> {
+    if kind == Kind::Udp {
+        return udp::activate(state, address, active);
+    }
     let listener = Listener { active, ..known(state, address, kind)?.clone() };
     Ok(vec![Order::Listener(listener)])
 }

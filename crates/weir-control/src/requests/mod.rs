@@ -13,6 +13,7 @@ mod listener;
 pub mod query;
 mod tcp_frontend;
 mod tcp_listener;
+mod udp;
 
 #[cfg(test)]
 mod tests;
@@ -90,6 +91,10 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::RemoveCluster(id) => cluster::remove(state, id)?,
         R::AddBackend(backend) => cluster::add_backend(state, backend)?,
         R::RemoveBackend(backend) => cluster::remove_backend(state, backend)?,
+        R::AddUdpListener(config) => udp::add(state, config)?,
+        R::UpdateUdpListener(patch) => udp::update(state, patch)?,
+        R::AddUdpFrontend(config) => udp::add_frontend(state, config)?,
+        R::RemoveUdpFrontend(config) => udp::remove_frontend(state, config)?,
         R::AddHttpFrontend(config) => frontend::add(state, config, Kind::Http)?,
         R::RemoveHttpFrontend(config) => frontend::remove(state, config, Kind::Http)?,
         R::AddHttpsFrontend(config) => frontend::add(state, config, Kind::Https)?,
@@ -106,17 +111,10 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
     Ok(Some(orders))
 }
 
-/// Of everything about listeners of UDP.
-const UDP: &str = "UDP is not proxied by this version: use HTTP and TCP listeners";
-
 /// What Weir lacks to change its state as a request asks.
 fn missing(request: &RequestType) -> Option<&'static str> {
     use RequestType as R;
     Some(match request {
-        R::AddUdpListener(_)
-        | R::UpdateUdpListener(_)
-        | R::AddUdpFrontend(_)
-        | R::RemoveUdpFrontend(_) => UDP,
         R::AddHttpFrontendWithHeaderPredicates(_)
         | R::AddHttpsFrontendWithHeaderPredicates(_)
         | R::RemoveHttpFrontendWithHeaderPredicates(_)
@@ -150,6 +148,11 @@ pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
         });
         std::iter::once(addition(listener)).chain(activation)
     });
+    let udp = state.udp.values().flat_map(|listener| {
+        let activation = listener.active.then(|| udp::activation(listener));
+        std::iter::once(RequestType::AddUdpListener(udp::config(listener)))
+            .chain(activation.map(RequestType::ActivateListener))
+    });
     let clusters = state.clusters.values();
     let clusters = clusters.map(|c| RequestType::AddCluster(cluster::config(c, Keys::Shown)));
     let frontends =
@@ -161,8 +164,10 @@ pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
     let tcp = frontends(Kind::Tcp).map(|f| RequestType::AddTcpFrontend(tcp_frontend::config(f)));
     let backends =
         state.backends.iter().map(|b| RequestType::AddBackend(cluster::backend_config(b)));
-    let frontends = http.chain(certificates).chain(https).chain(tcp);
-    listeners.chain(clusters).chain(frontends).chain(backends)
+    let to_udp = state.udp.values().filter_map(udp::frontend_config);
+    let to_udp = to_udp.map(RequestType::AddUdpFrontend);
+    let frontends = http.chain(certificates).chain(https).chain(tcp).chain(to_udp);
+    listeners.chain(udp).chain(clusters).chain(frontends).chain(backends)
 }
 
 /// The request that adds a listener.
@@ -188,6 +193,8 @@ enum Kind {
     Http,
     Https,
     Tcp,
+    /// Of listeners that are objects of their own.
+    Udp,
 }
 
 impl Kind {
@@ -209,6 +216,7 @@ impl Kind {
             Self::Http => "HTTP",
             Self::Https => "HTTPS",
             Self::Tcp => "TCP",
+            Self::Udp => "UDP",
         }
     }
 
@@ -217,6 +225,7 @@ impl Kind {
             Self::Http => ListenerType::Http,
             Self::Https => ListenerType::Https,
             Self::Tcp => ListenerType::Tcp,
+            Self::Udp => ListenerType::Udp,
         }
     }
 }

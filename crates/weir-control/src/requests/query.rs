@@ -6,15 +6,15 @@ use weir_proto::{
     AddBackend, CertificateSummary, CertificatesByAddress, CertificatesWithFingerprints,
     ClusterHashes, ClusterInformation, ClusterInformations, FrontendFilters, HttpListenerConfig,
     HttpsListenerConfig, ListOfCertificatesByAddress, ListedFrontends, ListenersList,
-    QueryCertificatesFilters, QueryClusterByDomain, TcpListenerConfig,
+    QueryCertificatesFilters, QueryClusterByDomain, TcpListenerConfig, UdpListenerConfig,
 };
 
 use super::{
-    Keys, Kind, certificate, cluster, frontend, https, listener, tcp_frontend, tcp_listener,
+    Keys, Kind, certificate, cluster, frontend, https, listener, tcp_frontend, tcp_listener, udp,
 };
 use crate::change::object_hash;
 use crate::channel::FoundCertificates;
-use crate::state::{Backend, Certificate, Frontend, PathRule, State};
+use crate::state::{Backend, Certificate, Frontend, PathRule, State, UdpListener};
 
 /// Frontends by protocol (none named: all), part of the host, and cluster.
 pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
@@ -28,11 +28,15 @@ pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
         let frontends = state.frontends.iter().filter(move |_| asked || all).filter(wanted);
         frontends.filter(move |frontend| Kind::at(state, frontend.address) == kind)
     };
+    // They have no host, and no flag of their own.
+    let udp = state.udp.values().filter(|_| (filters.tcp || all) && filters.domain.is_none());
+    let wanted = |l: &&UdpListener| filters.cluster_id.is_none() || filters.cluster_id == l.cluster;
+    let udp = udp.filter(wanted).filter_map(udp::frontend_config);
     ListedFrontends {
         http_frontends: of(filters.http, Kind::Http).map(frontend::config).collect(),
         https_frontends: of(filters.https, Kind::Https).map(frontend::config).collect(),
         tcp_frontends: of(filters.tcp, Kind::Tcp).map(tcp_frontend::config).collect(),
-        ..ListedFrontends::default()
+        udp_frontends: udp.collect(),
     }
 }
 
@@ -55,6 +59,11 @@ pub fn listeners(state: &State) -> ListenersList {
                 list.https_listeners.insert(address, HttpsListenerConfig { active, ..config });
             }
         }
+    }
+    for listener in state.udp.values() {
+        let (address, active) = (listener.address.to_string(), listener.active);
+        let config = UdpListenerConfig { active, ..udp::config(listener) };
+        list.udp_listeners.insert(address, config);
     }
     list
 }
@@ -97,8 +106,13 @@ pub fn cluster_by_id(state: &State, id: &str) -> ClusterInformations {
         http_frontends: frontends_to(state, id, Kind::Http).map(frontend::config).collect(),
         https_frontends: frontends_to(state, id, Kind::Https).map(frontend::config).collect(),
         tcp_frontends: frontends_to(state, id, Kind::Tcp).map(tcp_frontend::config).collect(),
+        udp_frontends: state
+            .udp
+            .values()
+            .filter(|listener| listener.cluster.as_deref() == Some(id))
+            .filter_map(udp::frontend_config)
+            .collect(),
         backends: backends(state, id),
-        ..ClusterInformation::default()
     };
     let known = information != ClusterInformation::default();
     ClusterInformations { vec: known.then_some(information).into_iter().collect() }
@@ -130,6 +144,11 @@ pub fn cluster_hashes(state: &State) -> ClusterHashes {
     for frontend in state.frontends.iter() {
         if let Some(cluster) = &frontend.cluster {
             add(cluster, object_hash("frontend", frontend));
+        }
+    }
+    for listener in state.udp.values() {
+        if let Some(cluster) = &listener.cluster {
+            add(cluster, object_hash("frontend", &(listener.address, &listener.tags)));
         }
     }
     for backend in state.backends.iter() {

@@ -9,6 +9,7 @@ use super::*;
 mod round_trip;
 mod tcp;
 mod tls;
+mod udp;
 
 fn at(port: u16) -> SocketAddress {
     SocketAddr::from(([127, 0, 0, 1], port)).into()

@@ -9,12 +9,15 @@ mod h2;
 mod health;
 mod tcp;
 mod tls;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+pub use weir_balance::breaker::Settings as BreakerSettings;
+pub use weir_balance::retry::Limits as RetryLimits;
 pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
 use weir_route::Rule;
 
@@ -25,6 +28,9 @@ pub use health::{HealthCheck, Probe};
 pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
+};
+pub use udp::{
+    DATAGRAM_BYTES, LONGEST_DATAGRAM, ProxyDatagrams, UdpAffinity, UdpListener, UdpRules,
 };
 pub use weir_route::{PathRule, Position};
 
@@ -163,12 +169,18 @@ pub struct Cluster {
     pub tls: Option<Box<BackendTls>>,
     /// PROXY protocol headers on its connections of TCP.
     pub proxy: Option<ProxyMode>,
+    /// What holds for its datagrams, where something was said.
+    pub udp: Option<Box<UdpRules>>,
     /// What clients are told apart by, for policies that go by a key.
     pub affinity: Affinity,
     /// How its backends are checked.
     pub health: Option<Box<HealthCheck>>,
     /// When its backends are ejected for the outcome of requests.
     pub ejection: Option<EjectionRules>,
+    /// How many requests are sent once more; `None`: [`RetryLimits::default`].
+    pub retries: Option<RetryLimits>,
+    /// When nobody is asked because too many requests fail.
+    pub breaker: Option<BreakerSettings>,
     /// How long a backend that comes back takes to get its whole share.
     pub slow_start: Duration,
 }
@@ -368,6 +380,8 @@ impl Named for Backend {
 pub struct State {
     /// By address.
     pub listeners: BTreeMap<SocketAddr, Listener>,
+    /// Listeners of UDP, by address.
+    pub udp: BTreeMap<SocketAddr, UdpListener>,
     /// By id.
     pub clusters: BTreeMap<String, Cluster>,
     /// In order of declaration.

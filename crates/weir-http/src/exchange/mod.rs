@@ -145,6 +145,12 @@ impl Exchange {
         self.retry()
     }
 
+    /// Another attempt was granted and is not made: how the last one failed is the answer.
+    pub fn give_up(&self) -> Verdict {
+        let last = self.last.unwrap_or(BackFailure::NoBackend);
+        Verdict::Answer(status_of(last), Cause::Back(last))
+    }
+
     /// The client side failed.
     pub fn handle_front_failure(&self, failure: FrontFailure) -> Verdict {
         let cause = Cause::Front(failure);

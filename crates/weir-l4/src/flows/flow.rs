@@ -133,6 +133,11 @@ impl<T> Flow<T> {
         self.responses += 1;
     }
 
+    /// When the last datagram came.
+    pub fn active_at(&self) -> Instant {
+        self.active
+    }
+
     /// When it is over if no datagram comes.
     pub(super) fn due(&self) -> Instant {
         self.active + self.rules.idle

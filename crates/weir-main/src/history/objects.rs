@@ -18,6 +18,7 @@ const CLUSTER: u8 = 1;
 const FRONTEND: u8 = 2;
 const BACKEND: u8 = 3;
 const CERTIFICATE: u8 = 4;
+const UDP_LISTENER: u8 = 5;
 
 type Objects<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
@@ -51,6 +52,9 @@ pub(super) fn put_all(objects: &mut Objects<'_>, state: &State) -> Result<()> {
     for listener in state.listeners.values() {
         objects.insert(&*named(LISTENER, &pack(&listener.address)?), &*pack(listener)?)?;
     }
+    for listener in state.udp.values() {
+        objects.insert(&*named(UDP_LISTENER, &pack(&listener.address)?), &*pack(listener)?)?;
+    }
     for cluster in state.clusters.values() {
         objects.insert(&*named(CLUSTER, cluster.id.as_bytes()), &*pack(cluster)?)?;
     }
@@ -78,6 +82,10 @@ pub(super) fn state(objects: &impl ReadableTable<&'static [u8], &'static [u8]>) 
             LISTENER => {
                 let listener: weir_control::state::Listener = unpack(value)?;
                 state.listeners.insert(listener.address, listener);
+            }
+            UDP_LISTENER => {
+                let listener: weir_control::state::UdpListener = unpack(value)?;
+                state.udp.insert(listener.address, listener);
             }
             CLUSTER => {
                 let cluster: weir_control::state::Cluster = unpack(value)?;
@@ -112,8 +120,10 @@ fn remove(objects: &mut Objects<'_>, key: Option<Vec<u8>>) -> Result<()> {
 /// Where an object was before a change, if it was there.
 fn key_before(step: &Undo) -> Result<Option<Vec<u8>>> {
     Ok(match step {
-        Undo::Listener(_, None) | Undo::Cluster(_, None) | Undo::Certificate(_, None) => None,
+        Undo::Listener(_, None) | Undo::UdpListener(_, None) => None,
+        Undo::Cluster(_, None) | Undo::Certificate(_, None) => None,
         Undo::Listener(address, Some(_)) => Some(named(LISTENER, &pack(address)?)),
+        Undo::UdpListener(address, Some(_)) => Some(named(UDP_LISTENER, &pack(address)?)),
         Undo::Cluster(id, Some(_)) => Some(named(CLUSTER, id.as_bytes())),
         Undo::Frontend(_, before) => before.as_ref().map(|(at, _)| placed(FRONTEND, *at)),
         Undo::Backend(_, before) => before.as_ref().map(|(at, _)| placed(BACKEND, *at)),
@@ -126,6 +136,10 @@ fn entry(state: &State, step: &Undo) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     Ok(match step {
         Undo::Listener(address, _) => match state.listeners.get(address) {
             Some(listener) => Some((named(LISTENER, &pack(address)?), pack(listener)?)),
+            None => None,
+        },
+        Undo::UdpListener(address, _) => match state.udp.get(address) {
+            Some(listener) => Some((named(UDP_LISTENER, &pack(address)?), pack(listener)?)),
             None => None,
         },
         Undo::Cluster(id, _) => match state.clusters.get(id) {

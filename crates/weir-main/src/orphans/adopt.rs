@@ -1,15 +1,14 @@
 //! Leading workers on that another main has left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use log::{info, warn};
-use weir_base::Instant;
+use weir_base::{Endpoint, Instant};
 use weir_control::change::{diff, state_hash};
 use weir_control::channel::ToWorker;
 use weir_control::state::State;
 use weir_control::takeover::settings_hash;
-use weir_sys::TcpListener;
+use weir_sys::BoundSocket;
 
 use super::Orphan;
 use crate::slot::Slot;
@@ -20,8 +19,8 @@ use crate::worker_process::{WorkerProcess, order_frames};
 #[derive(Default)]
 pub(crate) struct Adoption {
     orphans: Vec<Orphan>,
-    /// Each once, by address: whose slot it is first of, if anybody's.
-    sockets: BTreeMap<SocketAddr, Vec<(u16, TcpListener)>>,
+    /// Each once, by listener: whose slot it is first of, if anybody's.
+    sockets: BTreeMap<Endpoint, Vec<(u16, BoundSocket)>>,
     /// What was served by them, if it is not what is to be.
     before: Option<(u64, State)>,
 }
@@ -36,23 +35,19 @@ impl Adoption {
                 if seen.insert(found.identity)
                     && let Ok(socket) = found.socket.try_clone()
                 {
-                    sockets.entry(found.address).or_default().push((orphan.hello.slot, socket));
+                    sockets.entry(found.at).or_default().push((orphan.hello.slot, socket));
                 }
             }
         }
         Self { orphans, sockets, before }
     }
 
-    /// The sockets of an address, by slot where that is possible: those of the slots come first,
+    /// The sockets of a listener, by slot where that is possible: those of the slots come first,
     /// then places without one are filled, then come those that there is no slot for.
-    pub(crate) fn take_sockets(
-        &mut self,
-        address: SocketAddr,
-        slots: u16,
-    ) -> Vec<Option<TcpListener>> {
-        let mut by_slot: Vec<Option<TcpListener>> = (0..slots).map(|_| None).collect();
+    pub(crate) fn take_sockets(&mut self, at: Endpoint, slots: u16) -> Vec<Option<BoundSocket>> {
+        let mut by_slot: Vec<Option<BoundSocket>> = (0..slots).map(|_| None).collect();
         let mut others = Vec::new();
-        for (slot, socket) in self.sockets.remove(&address).unwrap_or_default() {
+        for (slot, socket) in self.sockets.remove(&at).unwrap_or_default() {
             match by_slot.get_mut(usize::from(slot)) {
                 Some(place @ None) => *place = Some(socket),
                 _ => others.push(socket),
@@ -152,9 +147,9 @@ impl Supervisor {
         worker.send(&self.detail_message());
         worker.give_page();
         worker.send(&self.suspects.message());
-        for (address, socket) in self.sockets.of_slot(slot) {
-            if !self.sockets.identity(address, slot).is_some_and(|id| used.contains(&id)) {
-                worker.lend(address, socket);
+        for (at, socket) in self.sockets.of_slot(slot) {
+            if !self.sockets.identity(at, slot).is_some_and(|id| used.contains(&id)) {
+                worker.lend(at, socket);
             }
         }
         for spare in self.plan.worker_count..self.sockets.slots() {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use log::warn;
 use serde::de::DeserializeOwned;
+use weir_base::Endpoint;
 use weir_control::takeover::{Hello, Lent};
-use weir_sys::{Channel, Child, Epoll, TcpListener};
+use weir_sys::{BoundSocket, Channel, Child, Epoll};
 
 use super::{Found, Orphan};
 use crate::home::Home;
@@ -82,11 +83,12 @@ impl Asked {
             if self.hello.is_none() {
                 self.hello = Some(read(&frame)?);
             } else {
-                let Lent { address, in_use } = read(&frame)?;
+                let Lent { address, transport, in_use } = read(&frame)?;
                 let fd = self.channel.take_fd().ok_or(io::ErrorKind::InvalidData)?;
-                let socket = TcpListener::from_fd(fd);
+                let socket = BoundSocket::from_fd(fd);
+                let at = Endpoint { transport, address };
                 let identity = socket.identity()?;
-                self.sockets.push(Found { address, in_use, socket, identity });
+                self.sockets.push(Found { at, in_use, socket, identity });
             }
             if self.hello.as_ref().is_some_and(|hello| hello.sockets == self.sockets.len()) {
                 return Ok(true);

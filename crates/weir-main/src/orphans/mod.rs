@@ -17,11 +17,11 @@ mod adopt;
 mod ask;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use serde::Serialize;
+use weir_base::Endpoint;
 use weir_control::takeover::{Hello, Verdict};
-use weir_sys::{Channel, Child, TcpListener};
+use weir_sys::{BoundSocket, Channel, Child};
 
 pub(crate) use adopt::Adoption;
 pub(crate) use ask::ask;
@@ -37,10 +37,10 @@ pub(crate) struct Orphan {
 
 /// A listening socket that a worker has.
 struct Found {
-    address: SocketAddr,
+    at: Endpoint,
     /// The worker accepts from it.
     in_use: bool,
-    socket: TcpListener,
+    socket: BoundSocket,
     identity: u64,
 }
 

@@ -54,9 +54,9 @@ impl Worker<'_> {
             (ToWorker::Start(settings), _) => {
                 assert_eq!(settings.worker.to_string(), self.id);
             }
-            (ToWorker::Socket(address), _) => {
+            (ToWorker::Socket(at), _) => {
                 assert!(self.channel.take_fd().is_some(), "a socket comes with the message");
-                println!("worker {} was lent {address}", self.id);
+                println!("worker {} was lent {at}", self.id);
             }
             (ToWorker::Page, _) => {
                 let page = self.channel.take_fd().expect("a page comes with the message");

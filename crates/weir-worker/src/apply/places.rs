@@ -14,6 +14,8 @@ use crate::tables::{MAX_CLUSTERS, MAX_LISTENERS, Tables};
 pub(super) struct Places {
     added: HashSet<SocketAddr>,
     removed: HashSet<SocketAddr>,
+    /// Listeners of UDP that the tables do not have.
+    udp: HashSet<SocketAddr>,
     /// Clusters that the tables do not have.
     clusters: HashSet<String>,
     rooms: HashMap<SocketAddr, Usage>,
@@ -34,6 +36,15 @@ impl Places {
                 self.added.remove(address);
                 self.removed.insert(*address);
             }
+            Order::UdpListener(listener) => {
+                if tables.udp.key(&listener.address).is_none() {
+                    self.udp.insert(listener.address);
+                }
+                if let Some(cluster) = &listener.cluster {
+                    self.note_cluster(tables, cluster);
+                }
+            }
+            Order::RemoveUdpListener(address) => _ = self.udp.remove(address),
             Order::Frontend(frontend) => {
                 let name = || format!("frontend `{}`", frontend.hostname);
                 self.require_listener(tables, &frontend.address, name)?;
@@ -61,7 +72,8 @@ impl Places {
     /// A sentence about it.
     pub(super) fn require_room(&self, tables: &Tables) -> Result<(), String> {
         let new = self.added.iter().filter(|address| !tables.by_address.contains_key(*address));
-        if tables.listeners.len() + new.count() > MAX_LISTENERS {
+        let udp = tables.udp.len() + self.udp.len();
+        if tables.listeners.len() + new.count() > MAX_LISTENERS || udp > MAX_LISTENERS {
             return Err(format!("a worker has room for {MAX_LISTENERS} listeners"));
         }
         if tables.clusters.len() + self.clusters.len() > MAX_CLUSTERS {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_balance::BackendKey;
+use weir_balance::breaker::Ticket;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
@@ -63,6 +64,8 @@ pub(crate) struct Active {
     pub(crate) served_by: Option<Upstreamed>,
     /// Where the client's `User-Agent` stands in the head.
     pub(crate) user_agent: Span,
+    /// What the cluster's circuit breaker gave it.
+    pub(crate) ticket: Option<Ticket>,
     /// Backends that failed for this request.
     pub(crate) tried: Vec<BackendKey>,
     /// The front → back direction; its buffer starts with the request head.
@@ -158,6 +161,7 @@ impl Active {
             back: None,
             served_by: None,
             user_agent: Span::default(),
+            ticket: None,
             tried,
             request: Direction::new(pump, buffer, head.len),
             response: Direction::idle(),

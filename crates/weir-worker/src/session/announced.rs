@@ -22,6 +22,18 @@ pub(crate) struct Announced {
 }
 
 impl Announced {
+    /// Of bytes that were one's before.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        match proxy::parse(bytes, proxy::DEFAULT_MOST) {
+            Parsed::Header(header) => Some(Self { header, bytes: bytes.into() }),
+            Parsed::NotEnough(_) | Parsed::Invalid(_) => None,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Where the client connected to, if that was told.
     fn destination(&self) -> Option<SocketAddr> {
         match self.header.origin {
@@ -43,7 +55,7 @@ impl Stage {
     }
 
     /// What comes next.
-    fn second(listener: &Listener) -> Self {
+    pub(crate) fn second(listener: &Listener) -> Self {
         match listener.settings.config.carries {
             Carries::Tcp => Self::Hello,
             Carries::Http if listener.settings.tls.is_some() => Self::Handshake,

@@ -57,6 +57,12 @@ impl Answer {
         Self { sentence: cause.to_string(), word: cause.word(), ..Self::plain(status) }
     }
 
+    /// While a cluster's circuit breaker is open.
+    pub(super) fn open(refused: &dyn Display) -> Self {
+        let (sentence, word) = (refused.to_string(), "cluster_open");
+        Self { sentence, word, ..Self::plain(503) }
+    }
+
     /// To a client over a limit; `retry_after` in seconds, 0 for no field.
     pub(super) fn too_many(retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after).filter(|s| *s > 0), ..Self::plain(429) }

@@ -13,7 +13,13 @@ impl Session {
     /// The backend side failed.
     pub(super) fn back_failed(&mut self, failure: BackFailure, cx: &mut Context) -> Step {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
-        let verdict = active.exchange.handle_back_failure(failure);
+        let mut verdict = active.exchange.handle_back_failure(failure);
+        if verdict == Verdict::Retry && !cx.may_retry(active.cluster) {
+            verdict = active.exchange.give_up();
+        }
+        if verdict != Verdict::Retry && failure.speaks_of_backend() {
+            cx.request_decided(active, false);
+        }
         if let Some(back) = active.back {
             cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);

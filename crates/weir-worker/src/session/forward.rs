@@ -12,6 +12,7 @@ use weir_http::message::{Field, Fields, Method, Version};
 use weir_http::policy;
 
 use super::active::Upstreamed;
+use super::answer::Answer;
 use super::back::detach;
 use super::direction::Stop;
 use super::exchange::Met;
@@ -22,9 +23,12 @@ use crate::upstream::{Peer, per_stream};
 
 impl Session {
     /// Starts the exchange with a backend.
-    pub(super) fn forward(&mut self, active: Box<Active>, cx: &mut Context) -> Step {
+    pub(super) fn forward(&mut self, mut active: Box<Active>, cx: &mut Context) -> Step {
         if let Some(limited) = self.check_address_limit(&active, cx) {
             return self.answer(active, limited, cx);
+        }
+        if let Some(refused) = cx.admit_request(&mut active) {
+            return self.answer(active, Answer::open(&refused), cx);
         }
         self.engage(active, cx)
     }

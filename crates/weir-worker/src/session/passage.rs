@@ -20,11 +20,10 @@ use crate::observe;
 use crate::upstream::Peer;
 
 impl Session {
-    /// It is between two requests, or a pipe at rest, and can be passed on.
+    /// It waits for the client to begin, or is a pipe at rest, and can be passed on.
     pub(crate) fn can_pass(&self, cx: &mut Context) -> bool {
         match &self.stage {
-            // Whom a PROXY protocol header named would be forgotten.
-            Stage::Idle => self.front.can_pass() && self.announced.is_none(),
+            Stage::Idle | Stage::Announced | Stage::Hello => self.front.can_pass(),
             Stage::Exchange(active) if active.tunnel && self.front.can_pass() => {
                 let whole = active.request.unsent().is_some() && active.response.unsent().is_some();
                 let back = active.back.filter(|back| back.stream.is_none());
@@ -44,8 +43,12 @@ impl Session {
             requests: self.requests,
             waited: cx.now - self.since,
             id: Some(*self.id.as_bytes()),
+            announced: self.announced.as_ref().map(|announced| announced.bytes().to_vec()),
             pipe: None,
         };
+        if matches!(self.stage, Stage::Announced) {
+            passed.id = None;
+        }
         let mut back = None;
         if let Some(active) = self.take_active() {
             let (pipe, socket) = part_pipe(active, cx)?;

@@ -127,6 +127,11 @@ impl Session {
 
     /// Passes a connection on to a backend.
     fn pipe(&mut self, route: Rc<Route>, cx: &mut Context) -> Step {
+        cx.desk.set_route(route.hash);
+        if cx.refuses_request(self.client.ip(), route.hash) {
+            cx.observe.refused();
+            return Step::Close;
+        }
         if !self.reserve(cx) {
             let count = self.own_buffers();
             cx.starve(self, count);
@@ -144,6 +149,12 @@ impl Session {
             self.abandon(active, cx);
             return Step::Close;
         }
+        if cx.admit_request(&mut active).is_some() {
+            active.message = "cluster_open";
+            active.failed = true;
+            self.abandon(active, cx);
+            return Step::Close;
+        }
         self.engage(active, cx)
     }
 
@@ -154,6 +165,7 @@ impl Session {
         let mode = cluster.and_then(|cluster| cluster.settings.config.proxy);
         self.announce(mode, cx);
         let Stage::Exchange(active) = &mut self.stage else { return Ok(()) };
+        cx.request_decided(active, true);
         let Some(mut sink) = active.back_in(&mut cx.upstream) else { return Ok(()) };
         active.head_sent = true;
         active.tunnel = true;

@@ -136,6 +136,7 @@ impl Session {
             active.times.responded = cx.now;
             if let Some(back) = active.back {
                 cx.request_ended(active.cluster, back.backend, head.status < 500);
+                cx.request_decided(active, head.status < 500);
                 cx.responded(active.cluster, back.backend, active.times.sent);
             }
             let switched = head.status == 101 && self.front.stream().is_some();

@@ -86,13 +86,18 @@ impl Upstream {
             }
         };
         self.woken.extend(waiting.into_iter().filter(|other| *other != session));
+        // What the backend said while the connection was being made has had its event.
+        let queued = socket.is_readable();
         let machine = Connection::new(client_options(pool.size()), now);
         let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, WINDOW, key))
         else {
             self.drop_back(key);
             return Made::Refused;
         };
-        back.line = Line::Shared { link, buffers: 0, queued: false, keep: Duration::ZERO };
+        back.line = Line::Shared { link, buffers: 0, queued, keep: Duration::ZERO };
+        if queued {
+            self.ready.push(key);
+        }
         self.single.remove(&address);
         let keys = self.shared.entry(address).or_default();
         if !keys.contains(&key) {

@@ -254,14 +254,19 @@ impl Server<std::net::TcpStream> {
 
 impl<S: Read + Write> Server<S> {
     /// Takes the preface and sends settings.
-    pub fn new(mut stream: S, settings: &[u8]) -> Self {
+    pub fn new(stream: S, settings: &[u8]) -> Self {
+        let mut server = Self::greeted(stream);
+        server.0.send(Kind::Settings, 0, 0, settings);
+        server
+    }
+
+    /// Takes the preface; settings were sent.
+    pub fn greeted(mut stream: S) -> Self {
         let mut preface = [0; PREFACE.len()];
         stream.read_exact(&mut preface).expect("a preface");
         assert_eq!(&preface, PREFACE);
         let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
-        let mut client = Client { stream, held, encoder, decoder, next: 2, together: None };
-        client.send(Kind::Settings, 0, 0, settings);
-        Self(client)
+        Self(Client { stream, held, encoder, decoder, next: 2, together: None })
     }
 
     /// The next request; windows and the like are passed over.

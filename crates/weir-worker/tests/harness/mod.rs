@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use weir_base::Limits;
+use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
     Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode, encode,
 };
@@ -156,9 +156,14 @@ impl Proxy {
         let address = socket.local_addr().expect("bound");
         let mut proxy = Self { channel, address, thread: Some(thread), epoch: 0 };
         proxy.say(&ToWorker::Start(Box::new(settings)));
-        let announce = encode(&ToWorker::Socket(address)).expect("encoded");
-        proxy.channel.send(&announce, Some(socket.as_fd())).expect("send");
+        proxy.lend(Endpoint::tcp(address), &socket);
         proxy
+    }
+
+    /// Lends a socket.
+    pub fn lend(&mut self, at: Endpoint, socket: &impl std::os::fd::AsFd) {
+        let announce = encode(&ToWorker::Socket(at)).expect("encoded");
+        self.channel.send(&announce, Some(socket.as_fd())).expect("send");
     }
 
     /// Main is gone.

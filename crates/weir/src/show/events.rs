@@ -12,6 +12,7 @@ pub(crate) fn event(told: &Told) -> String {
         ("cluster", event.cluster_id.clone()),
         ("backend", event.backend_id.clone()),
         ("address", event.address.as_ref().map(address)),
+        ("refused", event.refused.clone()),
         ("detail", event.metric_detail.as_ref().map(|detail| detail.transition_kind.clone())),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Builder;
-use super::health::ejection;
+use super::health::{breaker, ejection, retries};
 use crate::check;
 use crate::config::catalogue::{BACKEND_SCOPE, CLUSTER_SCOPE, ClusterProtocol};
 use crate::config::read::{Named, Reader};
@@ -69,9 +69,12 @@ impl Builder<'_> {
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),
             proxy: None,
+            udp: self.udp_rules(table).map(Box::new),
             affinity: self.affinity(table),
             health: self.health_check(table).map(Box::new),
             ejection: table.section("ejection").and_then(|table| ejection(&table)),
+            retries: table.section("retry_budget").map(|table| retries(&table)),
+            breaker: table.section("breaker").and_then(|table| breaker(&table)),
             slow_start: table.read("slow_start").unwrap_or_default(),
         }
     }

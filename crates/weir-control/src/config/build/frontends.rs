@@ -22,6 +22,9 @@ impl Builder<'_> {
             true => ListenerProtocol::Https,
             false => ListenerProtocol::Http,
         };
+        if self.is_only_udp(cluster, frontend.address, table.span_of("address")) {
+            return;
+        }
         self.ensure_listener(frontend.address, protocol);
         if !self.is_on(&cluster.id, Carries::Http, frontend.address, table.span_of("address")) {
             return;

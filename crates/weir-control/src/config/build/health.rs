@@ -5,7 +5,7 @@ use crate::check;
 use crate::config::catalogue::ProbeMode;
 use crate::config::read::Reader;
 use crate::config::report::Diagnostic;
-use crate::state::{EjectionRules, HealthCheck, Probe};
+use crate::state::{BreakerSettings, EjectionRules, HealthCheck, Probe, RetryLimits};
 
 impl Builder<'_> {
     /// How the backends of a cluster are checked.
@@ -61,5 +61,21 @@ pub(super) fn ejection(table: &Reader<'_>) -> Option<EjectionRules> {
         consecutive: table.read("consecutive")?,
         base: table.value("seconds"),
         most_percent: table.value("most_percent"),
+    })
+}
+
+/// How many requests are sent once more.
+pub(super) fn retries(table: &Reader<'_>) -> RetryLimits {
+    RetryLimits { percent: table.value("percent"), at_least: table.value("at_least") }
+}
+
+/// When a cluster is asked no more for a while.
+pub(super) fn breaker(table: &Reader<'_>) -> Option<BreakerSettings> {
+    Some(BreakerSettings {
+        percent: table.read("percent")?,
+        at_least: table.value("at_least"),
+        wait: table.value("seconds"),
+        longest_wait: table.value("longest_seconds"),
+        trials: table.value("trials"),
     })
 }

@@ -12,6 +12,9 @@ use crate::state::{Carries, H2, HELLO_BYTES, Listener};
 
 impl Builder<'_> {
     pub(super) fn add_listener(&mut self, table: &Reader<'_>) {
+        if table.read("protocol") == Some(ListenerProtocol::Udp) {
+            return self.add_udp_listener(table);
+        }
         let listener = self.listener(table);
         let Some(listener) = listener else { return };
         let address = listener.address;
@@ -32,7 +35,8 @@ impl Builder<'_> {
             let table = Reader::new(&nothing, &LISTENER, 0..0);
             let mut listener = self.listener_at(address, &table);
             match protocol {
-                ListenerProtocol::Http => {}
+                // Nobody asks for one of UDP.
+                ListenerProtocol::Http | ListenerProtocol::Udp => {}
                 ListenerProtocol::Https => listener.tls = Some(Box::default()),
                 ListenerProtocol::Tcp => carry_tcp(&mut listener, &table),
             }
@@ -44,10 +48,13 @@ impl Builder<'_> {
         let protocol: Option<ListenerProtocol> = table.read("protocol");
         if let Some(protocol) = protocol {
             self.check_scope(&LISTENER_SCOPE, protocol.carries(), table);
+            if protocol.carries() == Carries::Http {
+                self.without_udp(table);
+            }
         }
         let tls = match protocol {
             Some(ListenerProtocol::Https) => Some(Box::new(self.listener_tls(table))),
-            Some(ListenerProtocol::Tcp) => None,
+            Some(ListenerProtocol::Tcp | ListenerProtocol::Udp) => None,
             Some(ListenerProtocol::Http) | None => {
                 self.without_tls(table);
                 None

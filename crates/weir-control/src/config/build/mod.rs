@@ -15,6 +15,7 @@ mod settings;
 mod tcp;
 mod text;
 mod tls;
+mod udp;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -75,6 +76,7 @@ struct Inherited {
 #[derive(Default)]
 struct Places {
     listeners: BTreeMap<SocketAddr, Range<usize>>,
+    udp: BTreeMap<SocketAddr, Range<usize>>,
     frontends: HashMap<FrontendId, Range<usize>>,
     tables: HashMap<SocketAddr, Usage>,
 }
@@ -109,6 +111,7 @@ impl<'r> Builder<'r> {
         let frontends = std::mem::take(&mut self.frontends).into_iter();
         self.state.frontends = frontends.map(|(_, frontend)| frontend).collect();
         self.warn_of_uncovered();
+        self.warn_of_clusterless();
         let used: HashSet<_> = self.state.frontends.iter().map(|f| f.address).collect();
         for (address, span) in self.places.listeners {
             if !used.contains(&address) {
@@ -120,7 +123,8 @@ impl<'r> Builder<'r> {
                 self.report.push(Diagnostic::warning(span, message));
             }
         }
-        if self.state.listeners.is_empty() && !self.report.is_fatal() {
+        let served = !(self.state.listeners.is_empty() && self.state.udp.is_empty());
+        if !served && !self.report.is_fatal() {
             let message = "the file has no listener and no frontend: it serves nothing";
             self.report.push(Diagnostic::of_file(message).into_warning());
         }

@@ -61,6 +61,12 @@ impl Builder<'_> {
     pub(super) fn add_tcp_frontend(&mut self, cluster: &Cluster, table: &Reader<'_>) {
         self.check_scope(&FRONTEND_SCOPE, Carries::Tcp, table);
         let Some(address) = table.read("address") else { return };
+        if self.state.udp.contains_key(&address) {
+            self.lead_udp(cluster, address, table);
+            if !self.state.listeners.contains_key(&address) {
+                return;
+            }
+        }
         self.ensure_listener(address, ListenerProtocol::Tcp);
         if !self.is_on(&cluster.id, Carries::Tcp, address, table.span_of("address")) {
             return;
@@ -123,7 +129,7 @@ impl ListenerProtocol {
     pub(super) fn carries(self) -> Carries {
         match self {
             Self::Http | Self::Https => Carries::Http,
-            Self::Tcp => Carries::Tcp,
+            Self::Tcp | Self::Udp => Carries::Tcp,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Keys of clusters and of what is in them.
 
-use super::health::{EJECTION, HEALTH_CHECK};
+use super::health::{BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
+use super::udp::CLUSTER_UDP;
 use super::words::{ClusterProtocol, PathType, Version, words};
-use super::{Kind, Later, Section, UDP, Without};
+use super::{Kind, Section, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
 
@@ -31,15 +32,19 @@ pub(in super::super) static CLUSTER: Section = Section {
         flag("http2", false, HTTP2),
         flag("send_proxy", false, SEND_PROXY),
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
+        optional("udp", Kind::Table(&CLUSTER_UDP), "On `tcp`, what holds for datagrams."),
         optional("health_check", Kind::Table(&HEALTH_CHECK), "Backends are asked how they are."),
         optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
+        optional("retry_budget", Kind::Table(&RETRY_BUDGET), RETRIES),
+        optional("breaker", Kind::Table(&BREAKER), "Nobody is asked while too many requests fail."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
     ],
-    later: &[Later { names: &["udp"], remedy: UDP }],
+    later: &[],
 };
 
 const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
 const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
+const RETRIES: &str = "How many requests are sent once more, in each worker.";
 const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
 const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
                           protocol: the client's, if its listener has `expect_proxy`.";

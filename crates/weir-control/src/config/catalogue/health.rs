@@ -38,3 +38,30 @@ pub(super) static EJECTION: Section = Section {
     ],
     later: &[],
 };
+
+/// Requests that are sent once more.
+pub(super) static RETRY_BUDGET: Section = Section {
+    name: "a budget of retries",
+    heading: "`[clusters.<id>.retry_budget]`",
+    keys: &[
+        number("percent", Kind::Number(0, 100), 20, "Of the requests of the last ten seconds."),
+        number("at_least", ANY, 10, "In ten seconds, however few requests there are."),
+    ],
+    later: &[],
+};
+
+const ANY: Kind = Kind::Number(0, u32::MAX as u64);
+
+/// A cluster that is asked no more for a while.
+pub(super) static BREAKER: Section = Section {
+    name: "a circuit breaker",
+    heading: "`[clusters.<id>.breaker]`",
+    keys: &[
+        required("percent", Kind::Number(1, 100), "Failures of the last ten seconds that open it."),
+        number("at_least", TIMES, 20, "Outcomes that must be known."),
+        number("seconds", Kind::Seconds, 5, "How long it stays open the first time; it doubles."),
+        number("longest_seconds", Kind::Seconds, 60, "And at most."),
+        number("trials", TIMES, 3, "Requests that must succeed for it to close."),
+    ],
+    later: &[],
+};

@@ -2,10 +2,10 @@
 
 use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
-use super::{Key, Kind, Later, Section, UDP, Without};
+use super::{Key, Kind, Section, Without};
 use super::{flag, key, number, optional, required, text};
 use crate::check::{LEAST_HELLO_BYTES, MOST_HELLO_BYTES};
-use crate::state::{ClientAuth, H2, HELLO_BYTES};
+use crate::state::{ClientAuth, DATAGRAM_BYTES, H2, HELLO_BYTES, LONGEST_DATAGRAM};
 
 const fn inherited(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Seconds, Without::Other("top level"), doc)
@@ -46,12 +46,14 @@ pub(in super::super) static LISTENER: Section = Section {
         required("protocol", Kind::Word(words::<ListenerProtocol>), "What clients speak."),
         key("public_address", Kind::Address, Without::Other("`address`"), PUBLIC),
         flag("expect_proxy", false, EXPECT_PROXY),
-        inherited("front_timeout", "Longest inactivity of a client."),
-        inherited("back_timeout", "Longest inactivity of a backend."),
+        inherited("front_timeout", "Longest inactivity of a client; on `udp`, 30 without it."),
+        inherited("back_timeout", "Longest inactivity of a backend; on `udp`, 30 without it."),
         inherited("connect_timeout", "Longest wait for a connection to a backend."),
         inherited("request_timeout", "Longest wait for a complete request head."),
         number("sni_preread_timeout", Kind::Seconds, 5, HELLO_TIMEOUT),
         number("sni_preread_max_bytes", HELLO, HELLO_BYTES as u64, HELLO_SIZE),
+        number("max_rx_datagram_size", DATAGRAM, DATAGRAM_BYTES as u64, DATAGRAM_SIZE),
+        number("max_flows", FLOWS, 0, MOST_FLOWS),
         text("sticky_name", Kind::Text, "SOZUBALANCEID", "Name of the sticky-session cookie."),
         text("sozu_id_header", Kind::Text, "Sozu-Id", "Name of the field with the request's id."),
         flag("elide_x_real_ip", false, "Remove `X-Real-IP` sent by clients."),
@@ -107,9 +109,14 @@ pub(in super::super) static LISTENER: Section = Section {
         optional("client_ca", Kind::Text, "PEM file with the authorities of client certificates."),
         optional("client_crl", Kind::Text, "PEM file with the revocation lists of these."),
     ],
-    later: &[Later { names: &["max_rx_datagram_size", "max_flows"], remedy: UDP }],
+    later: &[],
 };
 
+const DATAGRAM: Kind = Kind::Number(1, LONGEST_DATAGRAM as u64);
+const FLOWS: Kind = Kind::Number(0, u32::MAX as u64);
+const DATAGRAM_SIZE: &str = "On `udp`, bytes of a client's datagram; longer ones are dropped.";
+const MOST_FLOWS: &str =
+    "On `udp`, flows in each worker; 0: as many as it has descriptors and connections for.";
 const EXPECT_PROXY: &str =
     "Connections begin with a header of the PROXY protocol. Not beside `public_address`.";
 const HELLO: Kind = Kind::Number(LEAST_HELLO_BYTES as u64, MOST_HELLO_BYTES as u64);

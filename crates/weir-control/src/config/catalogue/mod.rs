@@ -9,6 +9,7 @@ mod listeners;
 mod scope;
 mod tls;
 mod top;
+mod udp;
 mod words;
 
 use clusters::{BACKEND, CLUSTER, FRONTEND};
@@ -16,6 +17,7 @@ pub(super) use listeners::LISTENER;
 pub(super) use scope::{BACKEND_SCOPE, CLUSTER_SCOPE, FRONTEND_SCOPE, LISTENER_SCOPE, Scope};
 pub(super) use tls::TLS_ONLY;
 pub(super) use top::FILE;
+pub(super) use udp::{ONLY_UDP, UDP_LISTENER};
 pub(super) use words::{
     ClusterProtocol, ListenerProtocol, OnStart, PathType, ProbeMode, Version, Word, Words,
 };
@@ -153,5 +155,3 @@ const fn text(name: &'static str, kind: Kind, default: &'static str, doc: &'stat
 const PORT: Kind = Kind::Number(1, 65_535);
 const PER_IP: Kind = Kind::Number(0, u32::MAX as u64);
 const RETRY_AFTER: Kind = Kind::Number(0, i32::MAX as u64);
-
-const UDP: &str = "UDP is not in this version: remove the key";

@@ -39,12 +39,15 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "load_metric",
         "max_connections_per_ip",
         "send_proxy",
+        "udp",
         "tls",
         "health_check",
         "ejection",
         "slow_start",
+        "retry_budget",
+        "breaker",
     ],
-    only_tcp: &["send_proxy"],
+    only_tcp: &["send_proxy", "udp"],
 };
 
 /// Of frontends.
@@ -67,6 +70,9 @@ impl Scope {
             "certificate" | "certificate_chain" | "key" | "tls_versions" | "hsts" => {
                 "TLS of clients is passed on unopened: an `https` listener ends it"
             }
+            "max_rx_datagram_size" | "max_flows" => {
+                "only listeners of `udp` have it: remove the key"
+            }
             "http2" => "bytes are passed on as they are, HTTP/2 among them: remove the key",
             _ => "bytes are passed on as they are: remove the key",
         }
@@ -77,6 +83,7 @@ impl Scope {
         match key {
             "sni" => "write `hostname`",
             "send_proxy" => "backends learn of clients by `X-Forwarded-For` and `Forwarded`",
+            "udp" => "listeners of `udp` lead to a cluster of `tcp`: give it that protocol",
             "alpn" => "`alpn_protocols` of an `https` listener says what is agreed on",
             _ => "remove the key",
         }

@@ -3,7 +3,7 @@
 use crate::metrics::Detail;
 use crate::state::{
     ClientAuth, EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme,
-    TlsVersion,
+    TlsVersion, UdpAffinity,
 };
 
 /// A type whose values have names in the file; `None` is a value of a later version.
@@ -32,6 +32,7 @@ pub(in super::super) enum ListenerProtocol {
     Http,
     Https,
     Tcp,
+    Udp,
 }
 
 impl Words for ListenerProtocol {
@@ -39,8 +40,13 @@ impl Words for ListenerProtocol {
         ("http", Some(Self::Http)),
         ("https", Some(Self::Https)),
         ("tcp", Some(Self::Tcp)),
-        ("udp", None),
+        ("udp", Some(Self::Udp)),
     ];
+}
+
+impl Words for UdpAffinity {
+    const WORDS: &'static [(&'static str, Option<Self>)] =
+        &[("SOURCE_IP", Some(Self::SourceIp)), ("SOURCE_IP_PORT", Some(Self::SourceIpPort))];
 }
 
 /// A version of SSL or TLS.

@@ -57,7 +57,6 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
     };
     refused(&small_with("audit_logs_target = \"stdout\""), "audited");
     refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
-    refused(&small_with("").replacen("\"http\"", "\"udp\"", 1), "this version has `http`");
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
 }

@@ -208,6 +208,8 @@ fn the_worst_case_is_the_sum_of_its_parts() {
         buffer_extra: 24,
         spare_buffers: 1,
         handshake_buffers: 0,
+        udp_flow: 0,
+        udp_shared: 0,
         fixed: 7,
     };
     let memory = checked.worst_case_memory(&sizes);

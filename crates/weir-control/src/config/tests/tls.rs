@@ -278,6 +278,8 @@ fn memory_of_tls_is_in_the_worst_case() {
         buffer_extra: 0,
         spare_buffers: 0,
         handshake_buffers: 0,
+        udp_flow: 0,
+        udp_shared: 0,
         fixed: 1,
     };
     let plain = good(SMALL).worst_case_memory(&sizes);

@@ -13,10 +13,11 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Affinity, Answers, Backend, BackendTls, Certificate, ClientAuth, Cluster, EditPosition,
-    EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity, Listener,
-    ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyMode, Redirect,
-    RedirectScheme, State, TlsVersion,
+    Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate, ClientAuth, Cluster,
+    EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity,
+    Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyDatagrams,
+    ProxyMode, Redirect, RedirectScheme, RetryLimits, State, TlsVersion, UdpAffinity, UdpListener,
+    UdpRules,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -204,7 +205,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let numbers = (option::of(1..9_u16), option::of(1..9_u64), option::of(1..9_u32));
     let modes = vec![ProxyMode::Expect, ProxyMode::Send, ProxyMode::Relay];
-    let used = (option::of(health()), option::of(ejection()), 0..99_u64);
+    let used = (option::of(health()), option::of(ejection()), 0..99_u64, option::of(udp_rules()));
     let beyond = (option::of(backend_tls()), option::of(select(modes)), used);
     (0..3_u8, balancing, metric, flags, numbers, answers(), beyond).prop_map(
         |(
@@ -214,10 +215,11 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             (sticky, redirect, auth),
             (port, limit, retry),
             answers,
-            (tls, proxy, (health, ejection, slow)),
+            (tls, proxy, (health, ejection, slow, udp)),
         )| {
             Cluster {
                 proxy,
+                udp: udp.map(Box::new),
                 affinity: match id {
                     0 => Affinity::SourceIp,
                     1 => Affinity::Field("x-tenant".into()),
@@ -225,6 +227,14 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 },
                 health: health.map(Box::new),
                 ejection,
+                retries: (slow > 50).then_some(RetryLimits { percent: 30, at_least: id.into() }),
+                breaker: (slow > 70).then(|| BreakerSettings {
+                    percent: 50,
+                    at_least: 9,
+                    wait: Duration::from_secs(slow),
+                    longest_wait: Duration::from_secs(99),
+                    trials: 2,
+                }),
                 slow_start: Duration::from_secs(slow),
                 http2: true,
                 tls: tls.map(Box::new),
@@ -239,6 +249,36 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 www_authenticate: auth.then(|| "Basic realm=\"x\"".to_owned()),
                 max_connections_per_ip: limit,
                 retry_after: retry,
+            }
+        },
+    )
+}
+
+fn udp_rules() -> impl Strategy<Value = UdpRules> {
+    let affinity = select(vec![UdpAffinity::SourceIp, UdpAffinity::SourceIpPort]);
+    let proxy = select(vec![ProxyDatagrams::First, ProxyDatagrams::Every]);
+    (affinity, 0..3_u32, 0..3_u32, option::of(proxy)).prop_map(
+        |(affinity, requests, responses, proxy)| UdpRules { affinity, requests, responses, proxy },
+    )
+}
+
+fn udp_listener() -> impl Strategy<Value = UdpListener> {
+    let numbers = (1..99_u64, 1..99_u64, 1..65_536_u32, 0..9_u32);
+    let tags = btree_map("[a-z]", "[a-z]", 0..3);
+    let led = option::of((0..3_u8, tags));
+    (1..4_u16, option::of(1..9_u16), numbers, any::<bool>(), led).prop_map(
+        |(port, public, (front, back, bytes, max_flows), active, led)| {
+            let (cluster, tags) = led.unzip();
+            UdpListener {
+                address: address(port),
+                public_address: public.map(address),
+                front_timeout: Duration::from_secs(front),
+                back_timeout: Duration::from_secs(back),
+                max_rx_datagram_size: bytes,
+                max_flows,
+                active,
+                cluster: cluster.map(|id| format!("c{id}")),
+                tags: tags.unwrap_or_default(),
             }
         },
     )
@@ -321,10 +361,11 @@ fn backend() -> impl Strategy<Value = Backend> {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    let (listeners, clusters) = (vec(listener(), 0..4), vec(cluster(), 0..4));
+    let listeners = (vec(listener(), 0..4), vec(udp_listener(), 0..3));
+    let clusters = vec(cluster(), 0..4);
     let (frontends, backends) = (vec(frontend(), 0..9), vec(backend(), 0..9));
     (listeners, clusters, frontends, backends, vec(certificate(), 0..4)).prop_map(
-        |(listeners, clusters, frontends, backends, certificates)| {
+        |((listeners, udp), clusters, frontends, backends, certificates)| {
             let mut state = State {
                 listeners: listeners.into_iter().map(|l| (l.address, l)).collect(),
                 backends: backends.into_iter().collect(),
@@ -343,8 +384,14 @@ fn state() -> impl Strategy<Value = State> {
             let ends_tls = |c: &Certificate| {
                 state.listeners.get(&c.address).is_some_and(|listener| listener.tls.is_some())
             };
+            let plain = |l: &UdpListener| {
+                let cluster = l.cluster.as_ref().and_then(|id| state.clusters.get(id));
+                cluster.is_none_or(|cluster| cluster.tls.is_none())
+            };
+            let udp: Vec<_> = udp.into_iter().filter(plain).collect();
             let certificates = certificates.into_iter().filter(ends_tls);
             state.certificates = certificates.map(|c| (c.id(), c)).collect();
+            state.udp = udp.into_iter().map(|l| (l.address, l)).collect();
             state
         },
     )

@@ -3,8 +3,7 @@
 use weir_proto::{
     ActivateListener, Cluster, ClusterTls, DeactivateListener, HttpListenerConfig,
     ProxyProtocolConfig, QueryClusterByDomain, RemoveListener, RequestTcpFrontend,
-    RequestUdpFrontend, TcpListenerConfig, UdpListenerConfig, UpdateHttpListenerConfig,
-    UpdateTcpListenerConfig,
+    TcpListenerConfig, UpdateHttpListenerConfig, UpdateTcpListenerConfig,
 };
 
 use super::*;
@@ -111,8 +110,6 @@ fn listeners_that_cannot_be_served_are_refused() {
         refused(&mut state, &update(|patch| patch.expect_proxy = Some(true))),
         refused(&mut state, &update(|patch| patch.address = at(8080))),
         refused(&mut state, &RequestType::UpdateHttpListener(http)),
-        refused(&mut state, &RequestType::AddUdpListener(UdpListenerConfig::default())),
-        refused(&mut state, &RequestType::AddUdpFrontend(RequestUdpFrontend::default())),
         refused(
             &mut state,
             &RequestType::RemoveListener(RemoveListener { proxy: 3, ..Default::default() }),

@@ -1,0 +1,93 @@
+//! A socket that clients come to, for whoever only keeps it and lends it to others.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::getsockname;
+use weir_base::{Endpoint, Transport};
+
+use crate::{TcpListener, UdpSocket, tcp, udp};
+
+/// A bound socket of either kind.
+#[derive(Debug)]
+pub struct BoundSocket(OwnedFd);
+
+impl BoundSocket {
+    /// Binds with `SO_REUSEPORT`; `backlog` connections may wait.
+    ///
+    /// # Errors
+    /// Of `socket`, `bind` or `listen`.
+    pub fn bind(at: Endpoint, backlog: i32) -> io::Result<Self> {
+        Ok(Self(match at.transport {
+            Transport::Tcp => TcpListener::bind(at.address, backlog)?.into(),
+            Transport::Udp => UdpSocket::bind(at.address)?.into(),
+        }))
+    }
+
+    /// A socket that was made elsewhere.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// Another descriptor of the same socket.
+    ///
+    /// # Errors
+    /// When the process may have no more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self(self.0.try_clone()?))
+    }
+
+    /// Tells sockets apart: equal for descriptors of the same one.
+    ///
+    /// # Errors
+    /// Of `fstat(2)`.
+    pub fn identity(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstat(&self.0)?.st_ino)
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    /// Of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(getsockname(&self.0)?.try_into()?)
+    }
+}
+
+impl AsFd for BoundSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Whether somebody is bound there already, in a way that `SO_REUSEPORT` would hide.
+///
+/// # Errors
+/// Of `socket` or `bind`, other than "address in use".
+pub fn is_bound(at: Endpoint) -> io::Result<bool> {
+    match at.transport {
+        Transport::Tcp => tcp::is_bound(at.address),
+        Transport::Udp => udp::is_bound(at.address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_and_datagrams_can_have_one_address() {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let tcp = BoundSocket::bind(Endpoint::tcp(any), 16).expect("bound");
+        let address = tcp.local_addr().expect("bound");
+        assert!(is_bound(Endpoint::tcp(address)).expect("known"));
+        let udp = BoundSocket::bind(Endpoint::udp(address), 16).expect("bound as well");
+        assert_eq!(udp.local_addr().expect("bound"), address);
+        assert!(is_bound(Endpoint::udp(address)).expect("known"));
+        let same = udp.try_clone().expect("cloned").identity().expect("known");
+        assert_eq!(udp.identity().expect("known"), same);
+        assert_ne!(tcp.identity().expect("known"), same);
+        crate::testing::assert_closes_on_exec(&BoundSocket::from_fd(tcp.0));
+    }
+}

@@ -1,0 +1,191 @@
+//! Datagrams with the real program: a resolver behind it, real clients, changes while they ask,
+//! another image of main, the death of main and of a worker.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use process_support::control::{bad, good, json, pids};
+use process_support::held::kill;
+use process_support::installed::Installed;
+use process_support::tools::{run, script, text, tool};
+use process_support::{Config, Proxy};
+use weir_testkit::process::{PATIENCE, eventually};
+
+/// A server that sends everything back, after its name.
+fn echo(name: &'static str) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = socket.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let mut bytes = [0; 65_536];
+        while let Ok((n, from)) = socket.recv_from(&mut bytes) {
+            let answer = [name.as_bytes(), &bytes[..n]].concat();
+            socket.send_to(&answer, from).expect("sent");
+        }
+    });
+    address
+}
+
+/// A port that nobody has.
+fn free() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound")
+}
+
+fn client() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("set");
+    socket
+}
+
+/// What comes back, asked again until something does: a datagram may be lost with a worker.
+fn ask(client: &UdpSocket, at: SocketAddr, text: &str) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    let mut bytes = [0; 65_536];
+    loop {
+        client.send_to(text.as_bytes(), at).expect("sent");
+        match client.recv_from(&mut bytes) {
+            Ok((n, from)) => {
+                assert_eq!(from, at);
+                let answer = String::from_utf8_lossy(&bytes[..n]).into_owned();
+                if answer.ends_with(text) {
+                    return answer;
+                }
+            }
+            Err(error) => assert!(Instant::now() < deadline, "no answer: {error}"),
+        }
+    }
+}
+
+/// Adds a listener that leads to a cluster of this backend.
+fn serve(proxy: &Proxy, at: SocketAddr, backend: SocketAddr) {
+    let (at, backend) = (at.to_string(), backend.to_string());
+    let more = ["--max-rx-datagram-size", "4096", "--back-timeout", "5"];
+    good(proxy, &[&["listener", "udp", "add", "-a", &at][..], &more].concat());
+    good(proxy, &["cluster", "add", "--id", "dns", "--load-balancing-policy", "random"]);
+    good(proxy, &["backend", "add", "--id", "dns", "--backend-id", "one", "-a", &backend]);
+    good(proxy, &["frontend", "udp", "add", "-a", &at, "--id", "dns"]);
+    good(proxy, &["listener", "udp", "activate", "-a", &at]);
+}
+
+#[test]
+fn a_file_serves_real_clients() {
+    let (at, backend) = (free(), echo("one "));
+    let file = format!(
+        "worker_count = 2\nmax_connections = 100\n\
+         [[listeners]]\nprotocol = \"http\"\naddress = \"127.0.0.1:0\"\n\
+         [[listeners]]\nprotocol = \"udp\"\naddress = \"{at}\"\n\
+         [clusters.web]\nprotocol = \"http\"\nbackends = []\n\
+         frontends = [{{ address = \"127.0.0.1:0\", hostname = \"*\" }}]\n\
+         [clusters.echo]\nprotocol = \"tcp\"\nfrontends = [{{ address = \"{at}\" }}]\n\
+         backends = [{{ address = \"{backend}\" }}]\n\
+         udp = {{ affinity_key = \"SOURCE_IP_PORT\" }}\n"
+    );
+    let _proxy = Proxy::start(Config::new(&file), &[]);
+    assert_eq!(ask(&client(), at, "hello"), "one hello");
+    let Some(mut python) = tool("python3", "python3") else { return };
+    let (ip, port) = (at.ip().to_string(), at.port().to_string());
+    let output = run(python.arg(script("datagrams.py")).args([&*ip, &*port]));
+    assert_eq!(text(&output.stdout).trim(), "50 clients, 1000 answers");
+}
+
+#[test]
+fn names_are_resolved_through_the_proxy() {
+    let (Some(mut unbound), Some(mut dig)) =
+        (tool("unbound", "unbound"), tool("dig", "bind9-dnsutils"))
+    else {
+        return;
+    };
+    let (at, server) = (free(), free());
+    let zone = "local-zone: \"example.\" static\nlocal-data: \"www.example. A 192.0.2.7\"\n";
+    let port = server.port();
+    let config = Config::new(&format!(
+        "server:\ninterface: 127.0.0.1\nport: {port}\ndo-daemonize: no\nuse-syslog: no\n\
+         username: \"\"\nchroot: \"\"\npidfile: \"\"\n{zone}remote-control:\ncontrol-enable: no\n"
+    ));
+    let _unbound =
+        weir_testkit::process::Process::spawn(unbound.arg("-d").arg("-c").arg(config.path()));
+    let proxy = Proxy::controlled();
+    serve(&proxy, at, server);
+    let port = at.port().to_string();
+    let asked = ["@127.0.0.1", "-p", &port, "+short", "+notcp", "+tries=20", "+time=1"];
+    let output = run(dig.args(asked).arg("www.example"));
+    assert_eq!(text(&output.stdout).trim(), "192.0.2.7");
+}
+
+#[test]
+fn listeners_and_where_they_lead_change_while_clients_ask() {
+    let (at, proxy) = (free(), Proxy::controlled());
+    serve(&proxy, at, echo("one "));
+    let asking = client();
+    assert_eq!(ask(&asking, at, "?"), "one ?");
+    let list = json(&good(&proxy, &["listener", "list", "--json"]));
+    let listed = &list["udp_listeners"][at.to_string()];
+    assert_eq!(listed["max_rx_datagram_size"], 4096, "{list}");
+    assert!(good(&proxy, &["frontend", "list"]).contains(&at.to_string()));
+
+    let (name, other) = (at.to_string(), echo("two ").to_string());
+    good(&proxy, &["cluster", "add", "--id", "two", "--load-balancing-policy", "random"]);
+    good(&proxy, &["backend", "add", "--id", "two", "--backend-id", "t", "-a", &other]);
+    good(&proxy, &["frontend", "udp", "add", "-a", &name, "--id", "two"]);
+    assert_eq!(ask(&asking, at, "same flow"), "one same flow");
+    let late = UdpSocket::bind("127.0.0.9:0").expect("bound");
+    late.set_read_timeout(Some(Duration::from_millis(200))).expect("set");
+    assert_eq!(ask(&late, at, "new flow"), "two new flow");
+
+    let saved = proxy.config.in_directory("saved").to_string_lossy().into_owned();
+    good(&proxy, &["state", "save", "-f", &saved]);
+    good(&proxy, &["listener", "udp", "deactivate", "-a", &name]);
+    drop(UdpSocket::bind(at).expect("nobody has the port"));
+    good(&proxy, &["listener", "udp", "remove", "-a", &name]);
+    assert!(bad(&proxy, &["listener", "udp", "remove", "-a", &name]).contains("no UDP listener"));
+    let restored = good(&proxy, &["state", "load", "-f", &saved]);
+    assert_eq!(ask(&asking, at, "again"), "two again", "{restored}");
+    let taken = free();
+    let holder = UdpSocket::bind(taken).expect("bound");
+    let taken = taken.to_string();
+    good(&proxy, &["listener", "udp", "add", "-a", &taken]);
+    let refused = bad(&proxy, &["listener", "udp", "activate", "-a", &taken]);
+    assert!(refused.contains("(UDP) is in use"), "{refused}");
+    drop(holder);
+}
+
+#[test]
+fn listeners_outlive_workers_and_mains() {
+    let mut installed = Installed::start();
+    let at = free();
+    serve(&installed.proxy, at, echo("one "));
+    assert_eq!(ask(&client(), at, "first"), "one first");
+
+    good(&installed.proxy, &["upgrade", "--main"]);
+    assert_eq!(ask(&client(), at, "after an upgrade of main"), "one after an upgrade of main");
+    good(&installed.proxy, &["upgrade", "--worker", "0"]);
+    assert_eq!(ask(&client(), at, "after one of a worker"), "one after one of a worker");
+
+    let before = pids(&installed.proxy);
+    kill(before[1]);
+    eventually("another worker", || {
+        let now = pids(&installed.proxy);
+        now[1] != 0 && now[1] != before[1]
+    });
+    for number in 0..20 {
+        let text = format!("after the death of a worker {number}");
+        assert_eq!(ask(&client(), at, &text), format!("one {text}"));
+    }
+
+    let before = pids(&installed.proxy);
+    installed.kill_main();
+    for number in 0..20 {
+        let text = format!("without main {number}");
+        assert_eq!(ask(&client(), at, &text), format!("one {text}"));
+    }
+    installed.start_main();
+    assert_eq!(pids(&installed.proxy), before, "they are led on");
+    for number in 0..20 {
+        let text = format!("with another main {number}");
+        assert_eq!(ask(&client(), at, &text), format!("one {text}"));
+    }
+    good(&installed.proxy, &["listener", "udp", "deactivate", "-a", &at.to_string()]);
+    drop(UdpSocket::bind(at).expect("nobody has the port"));
+}
