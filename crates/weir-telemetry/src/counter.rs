@@ -251,6 +251,8 @@ names! {
         AcceptClosed = "accept_queue.backpressure",
         /// Connections of TCP that are passed on.
         TcpConnections = "protocol.tcp",
+        /// Flows of datagrams.
+        UdpFlows = "udp.active_flows",
         /// Open streams of HTTP/2 clients.
         Streams = "h2.connection.active_streams",
         /// WebSocket pipes.

@@ -195,6 +195,7 @@ impl Worker {
             (Gauge::ActiveRequests, requests),
             (Gauge::WebSockets, web_sockets),
             (Gauge::TcpConnections, tcp),
+            (Gauge::UdpFlows, cx.udp.len() as u64),
             (Gauge::Streams, cx.multiplexes.streams() as u64),
             (Gauge::BackendConnections, cx.upstream.len() as u64),
             (Gauge::BackendIdle, cx.upstream.idle() as u64),
