@@ -19,7 +19,10 @@ mod ring;
 mod target;
 mod time;
 
-pub use access::{AccessRecord, Protocol, Ulid, tags_text};
+pub use access::{
+    AccessFormat, AccessRecord, Protocol, TagList, Template, TemplateError, TlsDetails,
+    TraceParent, Ulid,
+};
 pub use counter::{Counter, Counters, Gauge, Gauges};
 pub use event::{AcceptStop, Backend, Event};
 pub use filter::{Filter, FilterError};

@@ -17,7 +17,8 @@ pub(super) use scope::{BACKEND_SCOPE, CLUSTER_SCOPE, FRONTEND_SCOPE, LISTENER_SC
 pub(super) use tls::TLS_ONLY;
 pub(super) use top::FILE;
 pub(super) use words::{
-    ClusterProtocol, ListenerProtocol, OnStart, PathType, ProbeMode, Version, Word, Words,
+    AccessFormat, ClusterProtocol, LineFormat, ListenerProtocol, OnStart, PathType, ProbeMode,
+    Version, Word, Words,
 };
 
 /// A table of the file.

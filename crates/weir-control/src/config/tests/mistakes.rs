@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{EXAMPLE, TCP, bad, cluster_with, frontend_with, good, small_with};
+use crate::channel::AccessForm;
 use crate::config::{check, load};
 
 const FILES: [(&str, &str); 6] = [
@@ -57,11 +58,28 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
     };
     refused(&small_with("audit_logs_target = \"stdout\""), "audited");
     refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
-    refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
     refused(&small_with("").replacen("\"http\"", "\"udp\"", 1), "this version has `http`");
     good(&small_with("disable_cluster_metrics = false"));
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
+}
+
+#[test]
+fn a_layout_of_records_is_checked() {
+    let text = bad(&small_with("access_logs_template = '{client} {statsu}'"));
+    assert!(text.contains("there is no field `statsu`"), "{text}");
+    assert!(text.contains("did you mean `status`?"), "{text}");
+    assert!(text.contains(&format!("\n  | {}^^^^^^\n", " ".repeat(34))), "{text}");
+    assert!(bad(&small_with("access_logs_template = '{cookie}'")).contains("there are time, "));
+    assert!(bad(&small_with("access_logs_template = '{client'")).contains("a brace"));
+    let both = "access_logs_template = '{client}'\naccess_logs_format = 'json'";
+    assert!(bad(&small_with(both)).contains("remove one of the keys"));
+    let shared = "access_logs_format = 'protobuf'\naccess_logs_target = 'stdout'";
+    assert!(bad(&small_with(shared)).contains("a target of their own"));
+    let own = "access_logs_format = 'protobuf'\naccess_logs_target = 'udp://127.0.0.1:5000'";
+    assert_eq!(good(&small_with(own)).logs().access, AccessForm::Protobuf);
+    let laid_out = good(&small_with("access_logs_template = '{client}'"));
+    assert_eq!(laid_out.logs().access, AccessForm::Template("{client}".to_owned()));
 }
 
 #[test]
