@@ -8,6 +8,7 @@
 //! structure here has a size that is fixed when it is made.
 
 mod access;
+mod audit;
 mod counter;
 mod escape;
 mod event;
@@ -23,6 +24,7 @@ pub use access::{
     AccessFormat, AccessRecord, Protocol, TagList, Template, TemplateError, TlsDetails,
     TraceParent, Ulid,
 };
+pub use audit::AuditRecord;
 pub use counter::{Counter, Counters, Gauge, Gauges};
 pub use event::{AcceptStop, Backend, Event};
 pub use filter::{Filter, FilterError};

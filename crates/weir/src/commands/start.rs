@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_control::channel::Settings;
 use weir_control::config::{self, Checked};
-use weir_main::{ControlPlan, Ended, Files, Plan};
+use weir_main::{AuditPlan, ControlPlan, Ended, Files, Plan};
 use weir_sys::Signals;
 
 use crate::failure::Failure;
@@ -75,6 +75,7 @@ pub(crate) fn serve(
             path: control.path,
             max_frame_bytes: control.max_frame_bytes,
             allowed_uids: control.allowed_uids,
+            audit: AuditPlan { text: control.audit_target, json: control.audit_json_target },
         }),
         state: checked.state,
         settings: checked.settings,

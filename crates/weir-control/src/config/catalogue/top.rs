@@ -66,6 +66,8 @@ pub(in super::super) static FILE: Section = Section {
         optional("access_logs_template", Kind::Text, ACCESS_TEMPLATE),
         number("access_logs_sampling", Kind::Number(1, 1_000_000), 1, ACCESS_SAMPLING),
         key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
+        optional("audit_logs_target", Kind::Text, AUDIT),
+        optional("audit_logs_json_target", Kind::Text, AUDIT_JSON),
         optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
         optional("tls", Kind::Table(&TLS), "What holds for TLS everywhere."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
@@ -76,11 +78,6 @@ pub(in super::super) static FILE: Section = Section {
         ),
     ],
     later: &[
-        Later {
-            names: &["audit_logs_target", "audit_logs_json_target"],
-            remedy: "changes are not audited by this version: remove the key",
-            harmless: Harmless::Never,
-        },
         Later { names: &["metrics"], remedy: METRICS, harmless: Harmless::Never },
         Later { names: &["disable_cluster_metrics"], remedy: METRICS, harmless: Harmless::False },
     ],
@@ -130,6 +127,8 @@ const ACCESS_TEMPLATE: &str =
 const ACCESS_SAMPLING: &str =
     "Of so many requests that went well, one has a record; all that failed have.";
 const LINE_FORMAT: &str = "Log lines as text, or each as an object of JSON.";
+const AUDIT: &str = "Where a line of text goes for each request of the control socket.";
+const AUDIT_JSON: &str = "Where an object of JSON goes for each, in a line.";
 const ACCESS_COLORED: &str = "Colours in access-log records.";
 
 const METRICS: &str = "metrics are not exported by this version: remove the key";

@@ -62,7 +62,7 @@ fn schema_and_checker_agree() {
     }
     let refused = [
         small_with("worker_cuont = 2"),
-        small_with("audit_logs_target = \"stdout\""),
+        small_with("audit_logs_target = true"),
         small_with("worker_count = 0"),
         small_with("worker_count = \"2\""),
         small_with("back_timeout = 0"),

@@ -56,7 +56,6 @@ fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
         assert!(text.contains("not supported by this version of Weir"), "{text}");
         assert!(text.contains(remedy), "{text}");
     };
-    refused(&small_with("audit_logs_target = \"stdout\""), "audited");
     refused(&small_with("metrics = { address = \"127.0.0.1:8125\" }"), "metrics");
     refused(&small_with("").replacen("\"http\"", "\"udp\"", 1), "this version has `http`");
     good(&small_with("disable_cluster_metrics = false"));
@@ -91,6 +90,7 @@ fn a_control_socket_that_cannot_be_is_refused() {
     refused("command_socket = \"\"", "not a path");
     refused(&format!("command_socket = \"/{}\"", "a".repeat(107)), "more than 107");
     refused("command_socket = \"s\"\nautomatic_state_save = true", "needs `saved_state`");
+    refused("command_socket = \"s\"\naudit_logs_target = \"syslog\"", "syslog");
     refused("command_allowed_uids = [\"root\"]", "a whole number");
     refused("command_allowed_uids = [4294967296]", "between 0 and 4294967295");
     let odd = good(&small_with("saved_state = \"s\"")).warnings.to_string();
