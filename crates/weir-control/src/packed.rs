@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The form of all that is packed. It changes whenever a type does that is stored.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Room that is made at first, in bytes: most objects need less.
 const USUAL: usize = 128;

@@ -47,7 +47,13 @@ address = "127.0.0.1:0"
 [clusters.app]
 protocol = "http"
 frontends = [{{ address = "127.0.0.1:0", hostname = "*", tags = {{ owner = "team" }} }}]
-backends = [{{ address = "{}" }}]
+backends = [{{ address = "{0}" }}]
+
+[clusters.quiet]
+protocol = "http"
+access_log = false
+frontends = [{{ address = "127.0.0.1:0", hostname = "*", path = "/quiet" }}]
+backends = [{{ address = "{0}" }}]
 "#,
         backend.address
     );
@@ -55,9 +61,10 @@ backends = [{{ address = "{}" }}]
     Proxy::start(config, &[])
 }
 
-fn fetch(proxy: &Proxy, fields: &str) {
+fn fetch(proxy: &Proxy, path: &str, fields: &str) {
     let mut stream = connect(proxy.address);
-    let request = format!("GET /a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    let end = format!("HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    let request = format!("GET {path} {end}");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -73,6 +80,7 @@ fn a_record_of_json_has_what_is_known_and_no_secret() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     fetch(
         &proxy,
+        "/a?b",
         &format!(
             "traceparent: {trace}\r\nX-Request-Id: mine\r\nUser-Agent: a\"b\r\n\
              Authorization: Basic c2VjcmV0\r\nCookie: secret\r\n"
@@ -103,7 +111,8 @@ fn a_layout_is_used_for_a_sample() {
         )
     });
     for agent in ["a b", "skipped", "c"] {
-        fetch(&proxy, &format!("User-Agent: {agent}\r\n"));
+        fetch(&proxy, "/quiet", "");
+        fetch(&proxy, "/", &format!("User-Agent: {agent}\r\n"));
     }
     let lines = lines(&proxy.config.in_directory("records"), 2);
     assert_eq!(lines, ["200 \"a b\"", "200 \"c\""]);

@@ -417,5 +417,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::Certificate(certificate(0, 1, 1).id(), Some(Box::new(certificate(0, 1, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (4, [143, 59, 43, 25, 177]));
+    assert_eq!((crate::packed::FORMAT, lengths), (5, [143, 60, 43, 25, 177]));
 }

@@ -55,6 +55,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
         ejection: config.ejection.as_ref().map(ejection).transpose()?,
         slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
+        no_access_log: config.access_log == Some(false),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
@@ -263,6 +264,7 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         health_check: cluster.health.as_deref().map(health_config),
         ejection: cluster.ejection.as_ref().map(ejection_config),
         slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
+        access_log: cluster.no_access_log.then_some(false),
         ..Config::default()
     }
 }

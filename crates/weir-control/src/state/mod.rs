@@ -171,6 +171,8 @@ pub struct Cluster {
     pub ejection: Option<EjectionRules>,
     /// How long a backend that comes back takes to get its whole share.
     pub slow_start: Duration,
+    /// Its requests have no access-log records.
+    pub no_access_log: bool,
 }
 
 /// What a matched frontend does instead of forwarding.

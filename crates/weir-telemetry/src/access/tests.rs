@@ -174,7 +174,7 @@ fn message(bytes: &[u8]) -> ProtobufAccessLog {
 #[test]
 fn a_record_of_protobuf_is_the_message_of_the_protocol() {
     let told = message(&encoded(&full(), &AccessFormat::Protobuf));
-    assert_eq!(told.request_id.to_ulid(), 0x019abbef8000000000000000_00000002);
+    assert_eq!(told.request_id.to_ulid(), 0x019a_bbef_8000_0000_0000_0000_0000_0002);
     assert_eq!(told.session_id.map(|id| id.to_ulid() & 0xff), Some(1));
     assert_eq!(told.session_address.map(SocketAddr::try_from), Some(Ok(full().client.unwrap())));
     assert_eq!(u128::from(told.time), NS.into());

@@ -25,6 +25,9 @@ impl Observe {
         }
         let Some(logs) = self.logs else { return };
         let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
+        if cluster.is_some_and(|cluster| cluster.settings.config.no_access_log) {
+            return;
+        }
         let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
         let head = active.head_bytes();
         let target = &active.head.target;

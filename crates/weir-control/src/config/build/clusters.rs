@@ -73,6 +73,7 @@ impl Builder<'_> {
             health: self.health_check(table).map(Box::new),
             ejection: table.section("ejection").and_then(|table| ejection(&table)),
             slow_start: table.read("slow_start").unwrap_or_default(),
+            no_access_log: !table.value::<bool>("access_log"),
         }
     }
 

@@ -34,6 +34,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("health_check", Kind::Table(&HEALTH_CHECK), "Backends are asked how they are."),
         optional("ejection", Kind::Table(&EJECTION), "Backends that answer badly are left alone."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
+        flag("access_log", true, "Its requests have records in the access log."),
     ],
     later: &[Later { names: &["udp"], remedy: UDP, harmless: Harmless::Never }],
 };

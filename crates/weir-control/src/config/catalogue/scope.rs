@@ -43,6 +43,7 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "health_check",
         "ejection",
         "slow_start",
+        "access_log",
     ],
     only_tcp: &["send_proxy"],
 };
