@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Limits};
 
+use weir_telemetry::{AccessFormat, Template};
 use weir_tls::{Fingerprint, TicketKey};
 
 use crate::metrics::{Detail, Measured, Query};
@@ -386,4 +387,45 @@ pub struct LogSettings {
     pub access_target: Option<String>,
     /// ANSI colours in access-log records.
     pub access_colored: bool,
+    /// What they look like.
+    #[serde(default)]
+    pub access: AccessForm,
+    /// Of so many records of exchanges that went well, one is written.
+    #[serde(default = "every_one")]
+    pub access_sampling: u32,
+    /// Log lines are objects of JSON.
+    #[serde(default)]
+    pub json: bool,
+}
+
+fn every_one() -> u32 {
+    1
+}
+
+/// What access-log records look like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessForm {
+    /// Columns of text.
+    #[default]
+    Ascii,
+    /// An object a line.
+    Json,
+    /// Delimited messages.
+    Protobuf,
+    /// A line with this layout.
+    Template(String),
+}
+
+impl AccessForm {
+    /// As it is used. A layout was checked with the file.
+    pub fn compile(&self) -> AccessFormat {
+        match self {
+            Self::Ascii => AccessFormat::Ascii,
+            Self::Json => AccessFormat::Json,
+            Self::Protobuf => AccessFormat::Protobuf,
+            Self::Template(text) => {
+                Template::parse(text).map_or(AccessFormat::Ascii, AccessFormat::Template)
+            }
+        }
+    }
 }

@@ -9,9 +9,11 @@
 //! Invariants: nothing here waits, except [`Logs::flush_blocking`]; memory is the two rings; a line
 //! is written whole, unless its connection breaks within it.
 
+mod framing;
 mod logs;
 mod sink;
 mod writer;
 
+pub use framing::Framing;
 pub use logs::{Error, Logs, Settings};
 pub use writer::{OpenError, Writer};

@@ -3,14 +3,17 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use log::{Level, Log, Metadata, Record};
+use log::{Log, Metadata, Record};
 use weir_base::Instant;
-use weir_telemetry::{AccessRecord, Event, Filter, FilterError, LineFormat, Target, TargetError};
+use weir_telemetry::{
+    AccessFormat, AccessRecord, Event, Filter, FilterError, LineFormat, Target, TargetError,
+};
 
+use crate::framing::Framing;
 use crate::writer::{OpenError, Writer};
 
 /// Where lines of a process go and what they look like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings<'a> {
     /// Filter directives; see [`Filter`].
     pub level: &'a str,
@@ -20,8 +23,14 @@ pub struct Settings<'a> {
     pub colored: bool,
     /// Target of access-log records, when not the same.
     pub access_target: Option<&'a str>,
+    /// What access-log records look like.
+    pub access_format: AccessFormat,
     /// ANSI colours in access-log records.
     pub access_colored: bool,
+    /// Of so many records of exchanges that went well, one is kept.
+    pub access_sampling: u32,
+    /// Log lines are objects of JSON.
+    pub json: bool,
     /// What the process is called in its lines: `MAIN`, `WRK-00`.
     pub tag: &'a str,
     /// Bytes of lines that may wait, in all.
@@ -42,6 +51,9 @@ pub enum Error {
     /// A target as it is.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Binary records would stand between lines of text.
+    #[error("records of protobuf need a target of their own: set access_logs_target")]
+    Mixed,
     /// The process has a logger already.
     #[error("the process has a logger already; install one only once")]
     Installed,
@@ -57,6 +69,10 @@ struct State {
     clock: fn() -> u64,
     line_format: LineFormat,
     record_format: LineFormat,
+    access_format: AccessFormat,
+    access_sampling: u32,
+    /// Records that are not kept before the next one that is.
+    to_skip: u32,
     lines: Writer,
     /// None when access-log records go where lines go.
     records: Option<Writer>,
@@ -71,15 +87,26 @@ impl Logs {
         let target: Target = settings.target.parse()?;
         let access_target = settings.access_target.map(str::parse::<Target>).transpose()?;
         let access_target = access_target.filter(|access| *access != target);
+        if access_target.is_none() && matches!(settings.access_format, AccessFormat::Protobuf) {
+            return Err(Error::Mixed);
+        }
         let ring_bytes = settings.ring_bytes / (1 + usize::from(access_target.is_some()));
         let format = |colored| LineFormat::new(std::process::id(), settings.tag, colored);
+        let framing = match settings.access_format {
+            AccessFormat::Protobuf => Framing::Delimited,
+            _ => Framing::Lines,
+        };
+        let records = |target| Writer::open(&target, ring_bytes).map(|to| to.framed(framing));
         Ok(Self(Mutex::new(State {
             filter: settings.level.parse()?,
             clock: settings.clock,
-            line_format: format(settings.colored),
+            line_format: format(settings.colored).in_json(settings.json),
             record_format: format(settings.access_colored),
             lines: Writer::open(&target, ring_bytes)?,
-            records: access_target.map(|target| Writer::open(&target, ring_bytes)).transpose()?,
+            records: access_target.map(records).transpose()?,
+            access_format: settings.access_format.clone(),
+            access_sampling: settings.access_sampling.max(1),
+            to_skip: 0,
         })))
     }
 
@@ -101,13 +128,18 @@ impl Logs {
         self.state().filter = filter;
     }
 
-    /// Keeps an access-log record, if the filter wants it: `true` when it does.
+    /// Keeps an access-log record, if the filter wants it and it is one of the sample, in which
+    /// all failures are: `true` when it does.
     pub fn access(&self, record: &AccessRecord<'_>) -> bool {
         let state = &mut *self.state();
         if !state.filter.enabled(record.level(), AccessRecord::MODULE) {
             return false;
         }
-        let line = record.encode_ascii(&mut state.record_format, (state.clock)());
+        if !record.error && !state.is_sampled() {
+            return false;
+        }
+        let now = (state.clock)();
+        let line = record.encode(&state.access_format, &mut state.record_format, now);
         state.records.as_mut().unwrap_or(&mut state.lines).push_line(line);
         true
     }
@@ -115,14 +147,21 @@ impl Logs {
     /// Writes what can be written at once.
     pub fn flush(&self, now: Instant) {
         let state = &mut *self.state();
-        for writer in [Some(&mut state.lines), state.records.as_mut()].into_iter().flatten() {
-            writer.flush(now);
-            if let Some(lines) = writer.take_untold() {
-                let event = Event::LogLinesDropped { lines };
-                let (unix_ns, text) = ((state.clock)(), event.to_string());
-                writer.push_line(state.line_format.message(unix_ns, event.level(), &text));
+        state.lines.flush(now);
+        let mut lost = state.lines.take_untold().map(|lines| (lines, false));
+        if let Some(records) = &mut state.records {
+            records.flush(now);
+            let among_records = matches!(state.access_format, AccessFormat::Ascii);
+            if lost.is_none() {
+                lost = records.take_untold().map(|lines| (lines, among_records));
             }
         }
+        let Some((lines, among_records)) = lost else { return };
+        let event = Event::LogLinesDropped { lines };
+        let (unix_ns, text) = ((state.clock)(), event.to_string());
+        let line = state.line_format.message(unix_ns, event.level(), Event::MODULE, &text);
+        let records = state.records.as_mut().filter(|_| among_records);
+        records.unwrap_or(&mut state.lines).push_line(line);
     }
 
     /// When [`Logs::flush`] is to be called again though nothing else happens.
@@ -167,6 +206,17 @@ impl Logs {
     }
 }
 
+impl State {
+    fn is_sampled(&mut self) -> bool {
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            return false;
+        }
+        self.to_skip = self.access_sampling - 1;
+        true
+    }
+}
+
 impl Log for Logs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.state().filter.enabled(metadata.level(), metadata.target())
@@ -177,13 +227,10 @@ impl Log for Logs {
             return;
         }
         // Before the lock is taken: writing a value may log something itself.
-        let message = if record.level() >= Level::Debug {
-            format!("{} {}", record.target(), record.args())
-        } else {
-            record.args().to_string()
-        };
+        let message = record.args().to_string();
         let state = &mut *self.state();
-        let line = state.line_format.message((state.clock)(), record.level(), &message);
+        let (level, module) = (record.level(), record.target());
+        let line = state.line_format.message((state.clock)(), level, module, &message);
         state.lines.push_line(line);
     }
 

@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use weir_sys::TcpStream;
 use weir_telemetry::Target;
 
+use crate::framing::Framing;
 pub(crate) use stdout::Stdout;
 
 /// An open target.
@@ -38,14 +39,14 @@ impl Sink {
     }
 
     /// Takes the first of `lines`: how many bytes were taken. `WouldBlock` when none can be now.
-    pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, lines: &[u8], framing: Framing) -> io::Result<usize> {
         match self {
             Self::Stdout(stdout) => stdout.write(lines),
             Self::File(file) => file.write(lines),
             Self::Tcp(stream) => stream.write(lines),
             // A datagram is taken whole or not at all.
-            Self::Udp(socket) => socket.send(first_line(lines)),
-            Self::Unix(socket) => socket.send(first_line(lines)),
+            Self::Udp(socket) => socket.send(framing.first(lines)),
+            Self::Unix(socket) => socket.send(framing.first(lines)),
         }
     }
 }
@@ -60,11 +61,6 @@ impl AsFd for Sink {
             Self::Unix(socket) => socket.as_fd(),
         }
     }
-}
-
-/// Up to the first newline, which belongs to the line.
-pub(crate) fn first_line(lines: &[u8]) -> &[u8] {
-    lines.split_inclusive(|&byte| byte == b'\n').next().unwrap_or(lines)
 }
 
 /// Opens for appending. Non-blocking, so that a named pipe without a reader is an error instead of

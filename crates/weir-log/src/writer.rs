@@ -9,7 +9,8 @@ use rustix::io::Errno;
 use weir_base::Instant;
 use weir_telemetry::{Ring, Target};
 
-use crate::sink::{Sink, first_line};
+use crate::framing::Framing;
+use crate::sink::Sink;
 
 /// Writes per flush, at most: a long queue is written over several turns of the loop.
 const WRITES: usize = 64;
@@ -30,8 +31,9 @@ pub struct Writer {
     retry_at: Instant,
     /// Pause after the next failure.
     pause: Duration,
-    /// The first pending byte is not the first of its line.
-    inside_line: bool,
+    framing: Framing,
+    /// Pending bytes of a line whose first ones are written.
+    left: usize,
 }
 
 /// A target cannot be opened.
@@ -77,8 +79,16 @@ impl Writer {
             sink,
             retry_at: Instant::default(),
             pause: FIRST_PAUSE,
-            inside_line: false,
+            framing: Framing::Lines,
+            left: 0,
         })
+    }
+
+    /// For lines that are told apart otherwise.
+    #[must_use]
+    pub fn framed(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
     }
 
     /// Keeps a line, with its newline, until it can be written; drops and counts it when the ring
@@ -162,7 +172,7 @@ impl Writer {
                     Err(_) => return Progress::Broken,
                 },
             };
-            match sink.write(self.ring.pending()) {
+            match sink.write(self.ring.pending(), self.framing) {
                 Ok(n) => self.consume(n),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Full,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -177,15 +187,18 @@ impl Writer {
     }
 
     fn consume(&mut self, n: usize) {
-        self.inside_line = self.ring.pending()[..n].last().is_some_and(|&byte| byte != b'\n');
+        self.left = self.framing.left_behind(self.ring.pending(), self.left, n);
         self.ring.consume(n);
         self.pause = FIRST_PAUSE;
     }
 
     fn drop_line(&mut self) {
-        self.ring.consume(first_line(self.ring.pending()).len());
+        let line = match std::mem::take(&mut self.left) {
+            0 => self.framing.first(self.ring.pending()).len(),
+            left => left,
+        };
+        self.ring.consume(line);
         self.ring.count_dropped(1);
-        self.inside_line = false;
     }
 
     /// Gives a broken connection up. Its successor must not begin inside a line.
@@ -194,7 +207,7 @@ impl Writer {
             return;
         }
         self.sink = None;
-        if self.inside_line {
+        if self.left > 0 {
             self.drop_line();
         }
     }

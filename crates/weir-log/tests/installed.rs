@@ -2,7 +2,7 @@
 
 use weir_base::Instant;
 use weir_log::{Error, Logs, Settings};
-use weir_telemetry::{Counter, Counters, Event};
+use weir_telemetry::{AccessFormat, Counter, Counters, Event};
 
 #[test]
 fn macros_and_events_reach_the_target() {
@@ -14,7 +14,10 @@ fn macros_and_events_reach_the_target() {
         target: &target,
         colored: false,
         access_target: None,
+        access_format: AccessFormat::Ascii,
         access_colored: false,
+        access_sampling: 1,
+        json: false,
         tag: "MAIN",
         ring_bytes: 65_536,
         clock: || 1_764_064_721_123_456_789,

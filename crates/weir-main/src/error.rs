@@ -9,6 +9,9 @@ use weir_base::Endpoint;
 /// One variant per thing that can go wrong; the text says what to do.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// A target of the audit.
+    #[error("requests cannot be audited: {0}")]
+    Audit(String),
     /// Somebody listens there already.
     #[error(
         "{at} is in use: another program listens there (`ss -lntup` shows which one); stop it, \

@@ -60,7 +60,7 @@ use weir_control::config::TlsPlan;
 use weir_control::metrics::MetricsPlan;
 use weir_control::state::State;
 
-pub use control::ControlPlan;
+pub use control::{AuditPlan, ControlPlan};
 pub use error::Error;
 pub use start::{block_signals, run};
 pub use upgrade::{rehearse, resume};

@@ -40,6 +40,7 @@ impl Supervisor {
     /// Tells whoever asked.
     pub(crate) fn answer(&mut self, asker: &Asker, response: &Response) {
         if let Some(control) = &mut self.control {
+            control.audit.epoch = self.epoch;
             control.answer(asker, response);
         }
     }

@@ -32,6 +32,9 @@ impl Supervisor {
         if let Some(Err(error)) = self.logs.map(Logs::reopen) {
             warn!("the log files cannot be opened again: {error}");
         }
+        if let Some(Err(error)) = self.control.as_mut().map(|control| control.audit.reopen()) {
+            warn!("the files of the audit cannot be opened again: {error}");
+        }
         self.send_to_all(&ToWorker::ReopenLogs);
     }
 

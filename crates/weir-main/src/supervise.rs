@@ -103,6 +103,9 @@ impl Supervisor {
     /// Starts the workers and looks after them until the last one has ended.
     pub(crate) fn run(mut self) -> Result<Ended, Error> {
         let ended = self.supervise();
+        if let Some(control) = &mut self.control {
+            control.audit.finish();
+        }
         if matches!(ended, Err(Error::Events(_))) && self.home.is_some() {
             // The next main finds them.
             self.workers_mut().for_each(WorkerProcess::leave);
@@ -161,7 +164,10 @@ impl Supervisor {
         }
     }
 
-    fn flush_logs(&self, now: Instant) {
+    fn flush_logs(&mut self, now: Instant) {
+        if let Some(control) = &mut self.control {
+            control.audit.flush(now);
+        }
         if let Some(logs) = self.logs {
             logs.flush(now);
         }
@@ -202,6 +208,7 @@ impl Supervisor {
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
         };
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
+        let logs = self.control.as_ref().map_or(logs, |c| logs.min(c.audit.deadline()));
         let transaction = self.transaction.as_ref().map_or(Instant::FAR, |t| t.deadline);
         let asks = self.asks.iter().map(|ask| ask.deadline).fold(transaction, Instant::min);
         let upgrade = self.upgrade.as_ref().map_or(Instant::FAR, Upgrade::deadline);

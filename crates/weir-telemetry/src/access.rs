@@ -1,26 +1,26 @@
-//! The access log: one line per exchange.
+//! The access log: one record per exchange, in the form of [`AccessFormat`].
 //!
-//! Behind the prefix of every line comes
-//!
-//! `[session request cluster backend] client backend T1/T2/T3/T4/T5 bytes_in bytes_out [tags] otel
-//! protocol authority method path status | message`
-//!
-//! where what is unknown is `-`. The tags are those of the frontend, then `epoch=N` (which
-//! configuration served the request; Weir's addition, an ordinary tag to every parser),
-//! `client-cert=…` (the fingerprint of the certificate that the client showed) and `user-agent=…`.
-//! `otel` is always `None`. ` | message` is there only when there is a message.
-//!
-//! What a client sends is escaped and bounded: nothing in it can end the line, leave the brackets
-//! or add a column.
+//! What a client sends is escaped and bounded in every form: nothing in it can end a record, leave
+//! its place or add a column. No value of a field that holds a secret is ever in a record.
+
+mod ascii;
+mod field;
+mod json;
+mod protobuf;
+mod tags;
+mod template;
+mod trace;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::Level;
 
-use crate::escape::{Style, Tag, Tags, Text, Word, escape};
-use crate::line::{Label, LineFormat};
-use crate::pen::Pen;
+use crate::line::LineFormat;
+
+pub use tags::TagList;
+pub use template::{Template, TemplateError};
+pub use trace::TraceParent;
 
 /// Longest texts that are shown, in bytes before escaping.
 mod max {
@@ -31,6 +31,8 @@ mod max {
     pub(super) const METHOD: usize = 32;
     pub(super) const PATH: usize = 4_096;
     pub(super) const MESSAGE: usize = 256;
+    pub(super) const FORWARDED_FOR: usize = 512;
+    pub(super) const SERVER_NAME: usize = 256;
 }
 
 /// An identity in Crockford's base 32: it is made here, so it needs no escape.
@@ -88,6 +90,12 @@ pub struct AccessRecord<'a> {
     pub service_time: Option<Duration>,
     /// From the request sent to the backend to the head of its response.
     pub response_time: Option<Duration>,
+    /// From the complete head to the attempt to reach the backend that served it.
+    pub wait_time: Option<Duration>,
+    /// To make a connection to it, when one was made.
+    pub connect_time: Option<Duration>,
+    /// To agree on keys with it.
+    pub tls_time: Option<Duration>,
     /// Round trip to the client.
     pub client_rtt: Option<Duration>,
     /// Round trip to the backend.
@@ -96,12 +104,26 @@ pub struct AccessRecord<'a> {
     pub bytes_in: u64,
     /// Bytes to the client.
     pub bytes_out: u64,
-    /// Tags of the frontend, as [`tags_text`] writes them.
-    pub tags: &'a str,
+    /// Bytes from backends.
+    pub backend_bytes_in: u64,
+    /// Bytes to backends.
+    pub backend_bytes_out: u64,
+    /// Attempts that failed before the one that served it.
+    pub retries: u64,
+    /// Tags of the frontend.
+    pub tags: Option<&'a TagList>,
     /// Fingerprint of the certificate that the client showed, in hexadecimal.
     pub client_certificate: &'a str,
     /// The `User-Agent` field.
     pub user_agent: &'a [u8],
+    /// The `X-Request-Id` field.
+    pub x_request_id: &'a [u8],
+    /// The `X-Forwarded-For` field.
+    pub forwarded_for: &'a [u8],
+    /// The `traceparent` field, when it is one.
+    pub trace: Option<TraceParent<'a>>,
+    /// The client's TLS connection.
+    pub tls: Option<TlsDetails<'a>>,
     /// What the connection spoke.
     pub protocol: Protocol,
     /// Host and port that the request is for.
@@ -120,10 +142,31 @@ pub struct AccessRecord<'a> {
     pub error: bool,
 }
 
-/// The tags of a frontend as a record shows them: `k=v` joined by `, `.
-pub fn tags_text<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let tags = tags.into_iter().map(|(key, value)| format!("{key}={value}"));
-    tags.collect::<Vec<_>>().join(", ")
+/// What was agreed on with the client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsDetails<'a> {
+    /// `TLSv1.3`.
+    pub version: &'a str,
+    /// `TLS13_AES_128_GCM_SHA256`.
+    pub cipher: &'a str,
+    /// The name that the client asked for.
+    pub server_name: &'a str,
+    /// The application protocol.
+    pub alpn: &'a [u8],
+}
+
+/// What records look like.
+#[derive(Clone, Debug, Default)]
+pub enum AccessFormat {
+    /// A line of text with columns.
+    #[default]
+    Ascii,
+    /// A line with an object.
+    Json,
+    /// A delimited message.
+    Protobuf,
+    /// A line that the user has laid out.
+    Template(Template),
 }
 
 impl AccessRecord<'_> {
@@ -135,128 +178,20 @@ impl AccessRecord<'_> {
         if self.error { Level::Error } else { Level::Info }
     }
 
-    /// The record as one line of text, its newline included. `unix_ns` is the instant in
-    /// nanoseconds since the Unix epoch.
-    pub fn encode_ascii<'f>(&self, format: &'f mut LineFormat, unix_ns: u64) -> &'f [u8] {
-        let label = if self.error { Label::AccessError } else { Label::Access };
-        let pen = format.begin(unix_ns, label);
-        self.put_identity(pen);
-        self.put_measures(pen);
-        self.put_tags(pen);
-        self.put_endpoint(pen);
-        if !self.message.is_empty() {
-            pen.block(b" | ", 3);
-            escape::<Text>(self.message.as_bytes(), max::MESSAGE, pen);
-        }
-        pen.end_line()
-    }
-
-    fn put_identity(&self, pen: &mut Pen) {
-        pen.byte(b'[');
-        put_ulid(self.session, pen);
-        pen.byte(b' ');
-        put_ulid(self.request, pen);
-        pen.byte(b' ');
-        put_or_dash::<Tag>(self.cluster.as_bytes(), max::ID, pen);
-        pen.byte(b' ');
-        put_or_dash::<Tag>(self.backend.as_bytes(), max::ID, pen);
-        pen.block(b"] ", 2);
-        put_address(self.client, pen);
-        pen.byte(b' ');
-        put_address(self.backend_address, pen);
-        pen.byte(b' ');
-    }
-
-    fn put_measures(&self, pen: &mut Pen) {
-        put_time(self.request_time, pen);
-        let others = [self.service_time, self.response_time, self.client_rtt, self.server_rtt];
-        for time in others {
-            pen.byte(b'/');
-            put_time(time, pen);
-        }
-        pen.byte(b' ');
-        pen.number(self.bytes_in);
-        pen.byte(b' ');
-        pen.number(self.bytes_out);
-    }
-
-    fn put_tags(&self, pen: &mut Pen) {
-        pen.block(b" [", 2);
-        if !self.tags.is_empty() {
-            escape::<Tags>(self.tags.as_bytes(), max::TAGS, pen);
-            pen.block(b", ", 2);
-        }
-        pen.block(b"epoch=", 6);
-        pen.number(self.epoch);
-        if !self.client_certificate.is_empty() {
-            pen.block(b", client-cert=", 14);
-            escape::<Tag>(self.client_certificate.as_bytes(), max::ID, pen);
-        }
-        if !self.user_agent.is_empty() {
-            pen.block(b", user-agent=", 13);
-            escape::<Tag>(self.user_agent, max::USER_AGENT, pen);
-        }
-        pen.block(b"] None ", 7);
-    }
-
-    fn put_endpoint(&self, pen: &mut Pen) {
-        pen.text(self.protocol.text());
-        pen.byte(b' ');
-        put_or_dash::<Word>(self.authority, max::AUTHORITY, pen);
-        pen.byte(b' ');
-        put_or_dash::<Word>(self.method, max::METHOD, pen);
-        pen.byte(b' ');
-        put_or_dash::<Word>(self.path, max::PATH, pen);
-        pen.byte(b' ');
-        match self.status {
-            Some(status) => pen.number(status.into()),
-            None => pen.byte(b'-'),
+    /// The record, complete. `unix_ns` is the instant in nanoseconds since the Unix epoch.
+    pub fn encode<'f>(
+        &self,
+        format: &AccessFormat,
+        line: &'f mut LineFormat,
+        unix_ns: u64,
+    ) -> &'f [u8] {
+        match format {
+            AccessFormat::Ascii => self.encode_ascii(line, unix_ns),
+            AccessFormat::Json => self.encode_json(line, unix_ns),
+            AccessFormat::Protobuf => self.encode_protobuf(line, unix_ns),
+            AccessFormat::Template(template) => self.encode_template(template, line, unix_ns),
         }
     }
-}
-
-fn put_or_dash<S: Style>(text: &[u8], max: usize, pen: &mut Pen) {
-    if text.is_empty() {
-        pen.byte(b'-');
-    } else {
-        escape::<S>(text, max, pen);
-    }
-}
-
-fn put_ulid(id: Option<&Ulid>, pen: &mut Pen) {
-    match id {
-        Some(id) => pen.block(id, id.len()),
-        None => pen.byte(b'-'),
-    }
-}
-
-fn put_address(address: Option<SocketAddr>, pen: &mut Pen) {
-    match address {
-        None => pen.byte(b'-'),
-        Some(SocketAddr::V4(address)) => {
-            let [a, b, c, d] = address.ip().octets();
-            for octet in [a, b, c] {
-                pen.octet(octet, b'.');
-            }
-            pen.octet(d, b':');
-            pen.number(address.port().into());
-        }
-        Some(SocketAddr::V6(address)) => pen.display(address),
-    }
-}
-
-/// A whole number of the largest unit that keeps at least two digits.
-fn put_time(time: Option<Duration>, pen: &mut Pen) {
-    let Some(time) = time else { return pen.byte(b'-') };
-    let (secs, nanos) = (time.as_secs(), u64::from(time.subsec_nanos()));
-    let (number, unit) = match (secs, nanos) {
-        (0, ..10_000) => (nanos, b"ns  "),
-        (0, ..10_000_000) => (nanos / 1_000, b"\xce\xbcs "),
-        (..10, _) => (secs * 1_000 + nanos / 1_000_000, b"ms  "),
-        _ => (secs, b"s   "),
-    };
-    pen.number(number);
-    pen.block(unit, unit.trim_ascii_end().len());
 }
 
 #[cfg(test)]

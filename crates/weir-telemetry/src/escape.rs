@@ -15,6 +15,9 @@ pub(crate) trait Style {
     fn shown(byte: u8) -> u8 {
         byte
     }
+
+    /// A backslash is written as two, once more for a reader that takes two as one.
+    const TWICE: bool = false;
 }
 
 /// Sentences: spaces are part of them.
@@ -28,6 +31,15 @@ pub(crate) struct Tags;
 
 /// One item inside those brackets: its spaces become `_`.
 pub(crate) struct Tag;
+
+/// The inside of a string of JSON, whose value is then what [`Text`] is.
+pub(crate) struct Json;
+
+/// Between two quotes.
+pub(crate) struct Quoted;
+
+/// One item between spaces or quotes.
+pub(crate) struct Item;
 
 const fn is_unsafe(byte: u8) -> bool {
     (byte < b' ') | (byte > b'~') | (byte == b'\\')
@@ -68,6 +80,26 @@ impl Style for Tag {
 
     fn shown(byte: u8) -> u8 {
         braced(byte) + u8::from(byte == b' ') * (b'_' - b' ')
+    }
+}
+
+impl Style for Json {
+    fn is_escaped(byte: u8) -> bool {
+        is_unsafe(byte) | (byte == b'"')
+    }
+
+    const TWICE: bool = true;
+}
+
+impl Style for Quoted {
+    fn is_escaped(byte: u8) -> bool {
+        is_unsafe(byte) | (byte == b'"')
+    }
+}
+
+impl Style for Item {
+    fn is_escaped(byte: u8) -> bool {
+        is_unsafe(byte) | (byte == b'"') | (byte == b' ')
     }
 }
 
@@ -129,10 +161,15 @@ fn escape_bytes<S: Style>(bytes: &[u8], pen: &mut Pen) {
     for &byte in bytes {
         if !S::is_escaped(byte) {
             pen.byte(S::shown(byte));
+        } else if byte == b'"' && S::TWICE {
+            pen.block(br#"\""#, 2);
         } else if byte == b'\\' {
-            pen.block(br"\\", 2);
+            pen.block(br"\\\\", if S::TWICE { 4 } else { 2 });
         } else {
             let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]);
+            if S::TWICE {
+                pen.byte(b'\\');
+            }
             pen.block(&[b'\\', b'x', high, low], 4);
         }
     }

@@ -8,6 +8,7 @@
 //! structure here has a size that is fixed when it is made.
 
 mod access;
+mod audit;
 mod counter;
 mod escape;
 mod event;
@@ -20,7 +21,11 @@ mod scope;
 mod target;
 mod time;
 
-pub use access::{AccessRecord, Protocol, Ulid, tags_text};
+pub use access::{
+    AccessFormat, AccessRecord, Protocol, TagList, Template, TemplateError, TlsDetails,
+    TraceParent, Ulid,
+};
+pub use audit::AuditRecord;
 pub use counter::{Counter, Counters, Gauge, Gauges, Time};
 pub use event::{AcceptStop, Backend, Event};
 pub use filter::{Filter, FilterError};

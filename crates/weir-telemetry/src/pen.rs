@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 /// Bytes of the longest line.
-pub(crate) const CAPACITY: usize = 32 * 1024;
+pub(crate) const CAPACITY: usize = 64 * 1024;
 
 /// The three digits of every number below 1000. Most numbers of a record are that short.
 static DIGITS: [[u8; 4]; 1_000] = {
@@ -41,6 +41,16 @@ impl Pen {
         let len = self.len.min(CAPACITY - 1);
         self.bytes[len] = b'\n';
         &self.bytes[..=len]
+    }
+
+    /// What is written so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Writes another byte in the place of the first.
+    pub(crate) fn set_first(&mut self, byte: u8) {
+        self.bytes[0] = byte;
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
@@ -95,6 +105,40 @@ impl Pen {
         }
     }
 
+    /// Writes a number in groups of seven bits, the lowest first: a varint of Protocol Buffers.
+    #[inline]
+    pub(crate) fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.byte(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.byte(number as u8);
+    }
+
+    /// Writes how many bytes `write` writes, and these. Most lengths take one byte, so that much
+    /// room is made at first.
+    pub(crate) fn delimited(&mut self, write: impl FnOnce(&mut Self)) {
+        let start = self.len;
+        self.byte(0);
+        let inside = self.len;
+        write(self);
+        let end = self.len;
+        let length = end - inside;
+        if length < 0x80 {
+            self.bytes[start] = length as u8;
+            return;
+        }
+        let more = (63 - (length as u64).leading_zeros() as usize) / 7;
+        if end + more > CAPACITY {
+            self.len = start;
+            return;
+        }
+        self.bytes.copy_within(inside..end, inside + more);
+        self.len = start;
+        self.varint(length as u64);
+        self.len = end + more;
+    }
+
     /// Writes a value that knows how to write itself; not for what comes from outside.
     pub(crate) fn display(&mut self, value: impl fmt::Display) {
         let _ = write!(self, "{value}"); // writing never fails
@@ -131,6 +175,20 @@ mod tests {
             pen.number(n);
             let expected = format!("{n}\n");
             prop_assert_eq!(pen.end_line(), expected.as_bytes());
+        }
+
+        #[test]
+        fn a_length_is_before_its_bytes(length in 0..20_000_usize) {
+            let mut pen = Pen::new();
+            pen.byte(b'a');
+            pen.delimited(|pen| pen.text(&vec![b'x'; length]));
+            pen.byte(b'z');
+            let mut expected = Pen::new();
+            expected.byte(b'a');
+            expected.varint(length as u64);
+            expected.text(&vec![b'x'; length]);
+            expected.byte(b'z');
+            prop_assert_eq!(pen.written(), expected.written());
         }
 
         #[test]

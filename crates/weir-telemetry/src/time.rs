@@ -1,7 +1,7 @@
 //! RFC 3339 timestamps in UTC, with microseconds.
 
 /// Bytes of `YYYY-MM-DDTHH:MM:SS.uuuuuuZ`.
-const LEN: usize = 27;
+pub(crate) const STAMP_BYTES: usize = 27;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -12,7 +12,7 @@ const SECONDS_PER_DAY: u64 = 86_400;
 #[derive(Clone, Debug)]
 pub struct Stamp {
     second: u64,
-    text: [u8; LEN],
+    text: [u8; STAMP_BYTES],
 }
 
 impl Default for Stamp {
@@ -23,7 +23,7 @@ impl Default for Stamp {
 
 impl Stamp {
     /// The text of an instant, in nanoseconds since the Unix epoch.
-    pub fn at(&mut self, unix_ns: u64) -> &[u8; LEN] {
+    pub fn at(&mut self, unix_ns: u64) -> &[u8; STAMP_BYTES] {
         let second = unix_ns / NANOS_PER_SECOND;
         if second != self.second {
             self.second = second;
@@ -49,7 +49,7 @@ impl Stamp {
     }
 }
 
-fn two_digits(text: &mut [u8; LEN], at: usize, number: u32) {
+fn two_digits(text: &mut [u8; STAMP_BYTES], at: usize, number: u32) {
     text[at] = b'0' + (number / 10) as u8;
     text[at + 1] = b'0' + (number % 10) as u8;
 }

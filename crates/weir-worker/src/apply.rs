@@ -18,7 +18,7 @@ use weir_http::answers::{AnswerSet, Template};
 use weir_http::policy::{EditError, Edits, ForwardOptions, RewriteTemplate};
 use weir_route::{CaptureCounts, Compiled, Rule, Table};
 use weir_sys::{TcpListener, UdpSocket};
-use weir_telemetry::tags_text;
+use weir_telemetry::TagList;
 use weir_tls::Offer;
 
 mod order;
@@ -197,7 +197,8 @@ fn route(frontend: Frontend) -> Result<(Compiled, Route), String> {
         hash: object_hash("frontend", &frontend),
         cluster: None,
         special: (special != Special::default()).then(|| Box::new(special)),
-        tags: tags_text(frontend.tags.iter().map(|(key, value)| (&**key, &**value))).into(),
+        tags: TagList::new(frontend.tags.iter().map(|(key, value)| (&**key, &**value)))
+            .map(Box::new),
         frontend,
     };
     Ok((compiled, route))

@@ -6,7 +6,7 @@ mod record;
 mod trouble;
 mod udp;
 
-pub(crate) use record::user_agent;
+pub(crate) use record::Noted;
 pub(crate) use udp::Dropped;
 
 use std::fmt::Display;
@@ -22,7 +22,7 @@ use weir_control::metrics::Sample;
 use weir_control::state::{BackendId, Carries};
 use weir_http::exchange::{BackFailure, Cause};
 use weir_log::Logs;
-use weir_telemetry::{AcceptStop, Backend, Counter, Counters, Event, Fine, Time};
+use weir_telemetry::{AcceptStop, AccessFormat, Backend, Counter, Counters, Event, Fine, Time};
 
 use crate::session::Session;
 use crate::tables::ListenerSettings;
@@ -74,7 +74,10 @@ impl Observe {
             target: &logs.target,
             colored: logs.colored,
             access_target: logs.access_target.as_deref(),
+            access_format: logs.access.compile(),
             access_colored: logs.access_colored,
+            access_sampling: logs.access_sampling,
+            json: logs.json,
             tag: &tag,
             ring_bytes: settings.limits.log_bytes,
             clock: unix_nanos,
@@ -83,7 +86,12 @@ impl Observe {
             Ok(logs) => (Ok(logs), None),
             Err(trouble) => {
                 let target = "stdout";
-                let safe = weir_log::Settings { target, access_target: None, ..wanted };
+                let safe = weir_log::Settings {
+                    target,
+                    access_target: None,
+                    access_format: AccessFormat::Ascii,
+                    ..wanted
+                };
                 (Logs::open(&safe), Some(trouble))
             }
         };

@@ -20,6 +20,7 @@ use weir_http::answers::Template;
 use weir_http::policy::{Edits, ForwardOptions, Hsts, RewriteTemplate};
 use weir_route::Table;
 use weir_sys::TcpListener;
+use weir_telemetry::TagList;
 use weir_tls::{
     Connection, Fingerprint, MAX_RECORD, Offer, ServerConfig, Store, Tickets, TlsError,
 };
@@ -107,8 +108,8 @@ pub(crate) struct Route {
     /// [`object_hash`] of the frontend.
     pub(crate) hash: u64,
     pub(crate) cluster: Option<Key>,
-    /// `k=v, k=v` for the access log.
-    pub(crate) tags: Box<str>,
+    /// For the access log.
+    pub(crate) tags: Option<Box<TagList>>,
     /// What most routes do without.
     pub(crate) special: Option<Box<Special>>,
 }

@@ -113,6 +113,10 @@ pub struct ControlSettings {
     pub store: PathBuf,
     /// Serve the state of the file at the start, whatever is stored.
     pub from_file: bool,
+    /// Where requests are audited, in lines of text.
+    pub audit_target: Option<String>,
+    /// Where they are, in objects of JSON.
+    pub audit_json_target: Option<String>,
 }
 
 impl Checked {

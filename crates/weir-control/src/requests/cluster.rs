@@ -61,6 +61,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retries: config.retry_budget.as_ref().map(retries).transpose()?,
         breaker: config.breaker.as_ref().map(breaker).transpose()?,
         slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
+        no_access_log: config.access_log == Some(false),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
@@ -274,6 +275,7 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         retry_budget: cluster.retries.as_ref().map(retries_config),
         breaker: cluster.breaker.as_ref().map(breaker_config),
         slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
+        access_log: cluster.no_access_log.then_some(false),
         ..Config::default()
     }
 }

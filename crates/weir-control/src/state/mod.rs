@@ -183,6 +183,8 @@ pub struct Cluster {
     pub breaker: Option<BreakerSettings>,
     /// How long a backend that comes back takes to get its whole share.
     pub slow_start: Duration,
+    /// Its requests have no access-log records.
+    pub no_access_log: bool,
 }
 
 /// What a matched frontend does instead of forwarding.

@@ -23,6 +23,7 @@ pub enum FieldName {
     SetCookie,
     StrictTransportSecurity,
     Te,
+    Traceparent,
     Trailer,
     TransferEncoding,
     Upgrade,
@@ -54,6 +55,7 @@ impl FieldName {
             10 if token_is(name, b"connection") => Self::Connection,
             10 if token_is(name, b"set-cookie") => Self::SetCookie,
             10 if token_is(name, b"keep-alive") => Self::KeepAlive,
+            11 if token_is(name, b"traceparent") => Self::Traceparent,
             11 if token_is(name, b"client-cert") => Self::ClientCert,
             12 if token_is(name, b"x-request-id") => Self::XRequestId,
             13 if token_is(name, b"authorization") => Self::Authorization,
@@ -190,6 +192,7 @@ mod tests {
             ("X-Forwarded-Proto", XForwardedProto),
             ("X-Real-IP", XRealIp),
             ("X-Request-Id", XRequestId),
+            ("traceparent", Traceparent),
         ];
         for (name, kind) in known {
             assert_eq!(FieldName::recognise(name.as_bytes()), kind);

@@ -1,24 +1,43 @@
 use std::fs;
 use std::path::Path;
 
-use log::RecordBuilder;
+use log::{Level, RecordBuilder};
 
 use super::*;
 
 const NS: u64 = 1_764_064_721_000_000_000;
 
-fn logs(directory: &Path, level: &str, ring_bytes: usize) -> Logs {
-    Logs::open(&Settings {
-        level,
-        target: &format!("file://{}", directory.join("lines").display()),
+fn settings<'a>() -> Settings<'a> {
+    Settings {
+        level: "info",
+        target: "stdout",
         colored: false,
-        access_target: Some(&format!("file://{}", directory.join("records").display())),
+        access_target: None,
+        access_format: AccessFormat::Ascii,
         access_colored: false,
+        access_sampling: 1,
+        json: false,
         tag: "WRK-00",
-        ring_bytes,
+        ring_bytes: 65_536,
         clock: || NS,
+    }
+}
+
+/// Lines and records in files of their names.
+fn opened(directory: &Path, change: impl FnOnce(&mut Settings<'_>)) -> Logs {
+    let target = |name: &str| format!("file://{}", directory.join(name).display());
+    let (lines, records) = (target("lines"), target("records"));
+    let mut settings = Settings { target: &lines, access_target: Some(&records), ..settings() };
+    change(&mut settings);
+    Logs::open(&settings).expect("opened")
+}
+
+fn logs(directory: &Path, level: &str, ring_bytes: usize) -> Logs {
+    let level: &'static str = level.to_owned().leak();
+    opened(directory, |settings| {
+        settings.level = level;
+        settings.ring_bytes = ring_bytes;
     })
-    .expect("opened")
 }
 
 fn say(logs: &Logs, level: Level, module: &str, text: &str) {
@@ -79,21 +98,48 @@ fn dropped_lines_are_told() {
 
 #[test]
 fn mistakes_are_named() {
-    let settings = Settings {
-        level: "info",
-        target: "stdout",
-        colored: false,
-        access_target: None,
-        access_colored: false,
-        tag: "MAIN",
-        ring_bytes: 1_024,
-        clock: || NS,
-    };
     let error = |settings: &Settings<'_>| Logs::open(settings).err().expect("refused");
-    assert!(matches!(error(&Settings { level: "loud", ..settings }), Error::Filter(_)));
-    assert!(matches!(error(&Settings { target: "syslog", ..settings }), Error::Target(_)));
-    let absent = Settings { access_target: Some("file:///nowhere/log"), ..settings };
+    assert!(matches!(error(&Settings { level: "loud", ..settings() }), Error::Filter(_)));
+    assert!(matches!(error(&Settings { target: "syslog", ..settings() }), Error::Target(_)));
+    let absent = Settings { access_target: Some("file:///nowhere/log"), ..settings() };
     let error = error(&absent);
     assert!(matches!(error, Error::Open(_)));
     assert!(error.to_string().contains("file:///nowhere/log"), "{error}");
+}
+
+#[test]
+fn of_a_sample_every_failure_is_a_part() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = opened(directory.path(), |settings| settings.access_sampling = 3);
+    let kept = |error| logs.access(&AccessRecord { error, ..AccessRecord::default() });
+    let all: Vec<_> = [false, false, true, false, false, true, false].map(kept).into();
+    assert_eq!(all, [true, false, true, false, true, true, false]);
+}
+
+#[test]
+fn lost_records_are_told_among_lines_when_records_are_no_text() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = opened(directory.path(), |settings| {
+        settings.access_format = AccessFormat::Protobuf;
+        settings.json = true;
+        settings.ring_bytes = 1_024;
+    });
+    for _ in 0..20 {
+        logs.access(&AccessRecord::default());
+    }
+    logs.flush(Instant::default());
+    logs.flush(Instant::default());
+    let lines = fs::read_to_string(directory.path().join("lines")).expect("read");
+    assert!(lines.starts_with('{') && lines.contains("lines were dropped"), "{lines}");
+    let records = fs::read(directory.path().join("records")).expect("read");
+    assert!(records.ends_with(&[0, 0]) && !records.starts_with(b"{"));
+}
+
+#[test]
+fn binary_records_do_not_share_a_target() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut settings = settings();
+    let lines = format!("file://{}", directory.path().join("lines").display());
+    (settings.target, settings.access_format) = (&lines, AccessFormat::Protobuf);
+    assert!(matches!(Logs::open(&settings), Err(Error::Mixed)));
 }

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use serde::{Deserialize, Serialize};
 use weir_sys::{Epoll, inherited};
 
+use super::audit::Audit;
 use super::client::{Client, HandedClient};
 use super::socket::Socket;
 use super::{ControlPlan, ControlSocket};
@@ -60,6 +61,7 @@ impl ControlSocket {
             }
             clients.push(client);
         }
-        Ok(Self { plan, socket, clients, serial: handed.serial, turn: 0 })
+        let audit = Audit::open(&plan).map_err(io::Error::other)?;
+        Ok(Self { plan, socket, clients, serial: handed.serial, turn: 0, audit })
     }
 }

@@ -6,6 +6,7 @@
 //! answers come in the order of the requests; what a client makes us keep is bounded, and a client
 //! that breaks a rule or does not read loses its own connection only.
 
+mod audit;
 mod client;
 mod handed;
 mod socket;
@@ -19,6 +20,8 @@ use weir_proto::request::RequestType;
 use weir_proto::{Event, EventKind, Response};
 use weir_sys::Epoll;
 
+use audit::Audit;
+pub use audit::AuditPlan;
 use client::Client;
 pub(crate) use handed::HandedControl;
 use socket::Socket;
@@ -38,6 +41,9 @@ pub struct ControlPlan {
     pub max_frame_bytes: usize,
     /// Users that may ask; empty: all that can open the socket.
     pub allowed_uids: Vec<u32>,
+    /// Where requests are audited.
+    #[serde(default, skip_serializing_if = "AuditPlan::is_empty")]
+    pub audit: AuditPlan,
 }
 
 /// Who asks.
@@ -66,6 +72,7 @@ pub(crate) struct ControlSocket {
     serial: u64,
     /// The client whose turn is next.
     turn: usize,
+    pub(crate) audit: Audit,
 }
 
 impl ControlSocket {
@@ -74,7 +81,8 @@ impl ControlSocket {
         let refused = |source| Error::Control { path: plan.path.clone(), source };
         let socket = Socket::open(&plan.path).map_err(refused)?;
         epoll.add_level(socket.as_fd(), Token::Control.into(), true, false).map_err(refused)?;
-        Ok(Self { plan, socket, clients: Vec::new(), serial: 0, turn: 0 })
+        let audit = Audit::open(&plan)?;
+        Ok(Self { plan, socket, clients: Vec::new(), serial: 0, turn: 0, audit })
     }
 
     /// Takes the clients that wait.
@@ -119,6 +127,7 @@ impl ControlSocket {
             self.turn = index + 1;
             let (uid, pid) = client.credentials;
             let asker = Asker { index, serial: client.serial, uid, pid };
+            self.audit.asked(&asker, &request);
             if !self.plan.allowed_uids.is_empty() && !self.plan.allowed_uids.contains(&uid) {
                 let who = format!("unauthorized: uid {uid} is not in command_allowed_uids");
                 self.answer(&asker, &Response::failure(who));
@@ -135,6 +144,9 @@ impl ControlSocket {
         if let Some(client) = client.filter(|client| client.serial == asker.serial) {
             client.answer(response);
         }
+        if response.is_last() {
+            self.audit.answered(asker, response);
+        }
     }
 
     /// From now on the client is told of events.
@@ -142,6 +154,8 @@ impl ControlSocket {
         let client = self.client_at(asker.index);
         if let Some(client) = client.filter(|client| client.serial == asker.serial) {
             client.subscribed = true;
+            // No last answer will come.
+            self.audit.answered(asker, &Response::ok("it is told of events", None));
         }
     }
 

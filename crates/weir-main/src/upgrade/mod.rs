@@ -220,6 +220,9 @@ impl Supervisor {
         if let Some(logs) = self.logs {
             logs.flush_blocking(LOG_PATIENCE);
         }
+        if let Some(control) = &mut self.control {
+            control.audit.finish();
+        }
         let number = file.as_raw_fd().to_string();
         let args = ["main", "--handover", &number].map(OsStr::new);
         let kept: Vec<_> = handover.descriptors().chain([file.as_raw_fd()]).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use weir_base::Limits;
-use weir_control::channel::{LogSettings, Settings};
+use weir_control::channel::{AccessForm, LogSettings, Settings};
 use weir_control::state::{Listener, State};
 use weir_main::{Ended, Files, Plan};
 
@@ -96,6 +96,9 @@ fn settings() -> Settings {
             colored: false,
             access_target: None,
             access_colored: false,
+            access: AccessForm::Ascii,
+            access_sampling: 1,
+            json: false,
         },
     }
 }

@@ -1,9 +1,24 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use prost::Message as _;
+use serde_json::json;
+
+use weir_proto::ProtobufAccessLog;
 
 use super::*;
+use crate::pen::Pen;
+
+const NS: u64 = 1_764_064_721_123_456_789;
 
 fn micros(n: u64) -> Option<Duration> {
     Some(Duration::from_micros(n))
+}
+
+fn tags() -> &'static TagList {
+    static TAGS: LazyLock<Option<TagList>> =
+        LazyLock::new(|| TagList::new([("owner", "team a"), ("zone", "eu")]));
+    TAGS.as_ref().expect("tags")
 }
 
 fn record() -> AccessRecord<'static> {
@@ -21,7 +36,7 @@ fn record() -> AccessRecord<'static> {
         server_rtt: None,
         bytes_in: 120,
         bytes_out: 4_096,
-        tags: "owner=team a, zone=eu",
+        tags: Some(tags()),
         client_certificate: "",
         user_agent: b"Mozilla/5.0 [en] (X11; Linux)",
         protocol: Protocol::Http,
@@ -31,13 +46,13 @@ fn record() -> AccessRecord<'static> {
         status: Some(200),
         message: "H1::Complete",
         epoch: 42,
-        error: false,
+        ..AccessRecord::default()
     }
 }
 
 fn line(record: &AccessRecord<'_>, colored: bool) -> String {
     let mut format = LineFormat::new(77, "WRK-03", colored);
-    let line = record.encode_ascii(&mut format, 1_764_064_721_123_456_789);
+    let line = record.encode(&AccessFormat::Ascii, &mut format, NS);
     String::from_utf8(line.to_vec()).expect("UTF-8")
 }
 
@@ -80,6 +95,153 @@ fn a_client_cannot_forge_a_field() {
     assert!(line.ends_with(" a\\x20b GET /\\x20200\\x20|\\x20fine\\x0a 200 | H1::Complete\n"));
 }
 
+fn encoded(record: &AccessRecord<'_>, format: &AccessFormat) -> Vec<u8> {
+    record.encode(format, &mut LineFormat::new(77, "WRK-03", false), NS).to_vec()
+}
+
+/// With everything that a record can have.
+fn full() -> AccessRecord<'static> {
+    AccessRecord {
+        wait_time: micros(5),
+        connect_time: micros(300),
+        tls_time: micros(2_000),
+        backend_bytes_in: 4_000,
+        backend_bytes_out: 150,
+        retries: 1,
+        client_certificate: "ab12",
+        x_request_id: b"their-id",
+        forwarded_for: b"10.0.0.1, 10.0.0.2",
+        trace: TraceParent::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        tls: Some(TlsDetails {
+            version: "TLSv1.3",
+            cipher: "TLS13_AES_128_GCM_SHA256",
+            server_name: "example.org",
+            alpn: b"h2",
+        }),
+        ..record()
+    }
+}
+
+/// With as much as can be, and all of it to be escaped.
+fn endless(long: &[u8]) -> AccessRecord<'_> {
+    AccessRecord {
+        user_agent: long,
+        path: long,
+        authority: long,
+        method: long,
+        x_request_id: long,
+        forwarded_for: long,
+        tls: Some(TlsDetails { alpn: long, ..TlsDetails::default() }),
+        ..full()
+    }
+}
+
+#[test]
+fn a_record_of_json_is_an_object() {
+    let line = encoded(&full(), &AccessFormat::Json);
+    let value: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+    let expected = json!({
+        "time": "2025-11-25T09:58:41.123456Z", "unix_ns": NS, "level": "info", "pid": 77,
+        "process": "WRK-03", "session": "01KAXYZ0000000000000000001",
+        "request": "01KAXYZ0000000000000000002", "cluster": "api", "backend": "api-1",
+        "client": "192.0.2.7:51234", "backend_address": "10.0.0.1:8080", "protocol": "http",
+        "method": "GET", "authority": "example.org:8080", "path": "/a?b=c", "status": 200,
+        "message": "H1::Complete", "request_us": 1234, "wait_us": 5, "connect_us": 300,
+        "tls_us": 2000, "response_us": 10, "service_us": 9, "client_rtt_us": 9_999_999,
+        "bytes_in": 120, "bytes_out": 4096, "backend_bytes_in": 4000, "backend_bytes_out": 150,
+        "retries": 1, "epoch": 42, "tags": { "owner": "team a", "zone": "eu" },
+        "user_agent": "Mozilla/5.0 [en] (X11; Linux)", "x_request_id": "their-id",
+        "x_forwarded_for": "10.0.0.1, 10.0.0.2",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7",
+        "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",
+        "tls_sni": "example.org", "tls_alpn": "h2", "client_cert": "ab12",
+    });
+    assert_eq!(value, expected);
+    let least = encoded(&AccessRecord::default(), &AccessFormat::Json);
+    let least: serde_json::Value = serde_json::from_slice(&least).expect("JSON");
+    assert!(least.get("status").is_none() && least["bytes_in"] == 0, "{least}");
+}
+
+/// The message inside its length and the two zero bytes.
+fn message(bytes: &[u8]) -> ProtobufAccessLog {
+    let bytes = bytes.strip_suffix(&[0, 0]).expect("two zeros");
+    let mut rest = bytes;
+    let length = prost::decode_length_delimiter(&mut rest).expect("a length");
+    assert_eq!(length, rest.len());
+    ProtobufAccessLog::decode(rest).expect("a message")
+}
+
+#[test]
+fn a_record_of_protobuf_is_the_message_of_the_protocol() {
+    let told = message(&encoded(&full(), &AccessFormat::Protobuf));
+    assert_eq!(told.request_id.to_ulid(), 0x019a_bbef_8000_0000_0000_0000_0000_0002);
+    assert_eq!(told.session_id.map(|id| id.to_ulid() & 0xff), Some(1));
+    assert_eq!(told.session_address.map(SocketAddr::try_from), Some(Ok(full().client.unwrap())));
+    assert_eq!(u128::from(told.time), NS.into());
+    assert_eq!(told.start_time.map(u128::from), Some((NS - 1_234_000).into()));
+    assert_eq!((told.request_time, told.response_time), (Some(1_234), Some(10)));
+    assert_eq!((told.service_time, told.bytes_in, told.bytes_out), (9, 120, 4_096));
+    assert_eq!((told.client_rtt, told.server_rtt), (Some(9_999_999), None));
+    let Some(weir_proto::protobuf_endpoint::Inner::Http(http)) = told.endpoint.inner else {
+        panic!("an endpoint of HTTP")
+    };
+    assert_eq!((http.method.as_deref(), http.status), (Some("GET"), Some(200)));
+    assert_eq!(http.path.as_deref(), Some("/a?b=c"));
+    assert_eq!(told.tags.get("owner").map(String::as_str), Some("team a"));
+    let otel = told.otel.expect("a trace");
+    assert_eq!(otel.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!((told.tag.as_str(), told.protocol.as_str()), ("WRK-03", "http"));
+    assert_eq!(told.tls_alpn.as_deref(), Some("h2"));
+    assert_eq!(told.xff_chain.as_deref(), Some("10.0.0.1, 10.0.0.2"));
+
+    let address: SocketAddr = "[2001:db8::7]:443".parse().unwrap();
+    let raw = AccessRecord { protocol: Protocol::Tcp, client: Some(address), ..record() };
+    let told = message(&encoded(&raw, &AccessFormat::Protobuf));
+    assert!(matches!(told.endpoint.inner, Some(weir_proto::protobuf_endpoint::Inner::Tcp(_))));
+    assert_eq!(told.session_address.map(SocketAddr::try_from), Some(Ok(address)));
+}
+
+#[test]
+fn the_worst_record_is_whole_in_every_form() {
+    for byte in [0xff, b'"', b'\\', b'x'] {
+        let long = vec![byte; 1 << 20];
+        let json = encoded(&endless(&long), &AccessFormat::Json);
+        serde_json::from_slice::<serde_json::Value>(&json).expect("JSON");
+        let told = message(&encoded(&endless(&long), &AccessFormat::Protobuf));
+        assert!(told.start_time.is_some());
+    }
+}
+
+#[test]
+fn a_template_is_laid_out() {
+    let shown = |text: &str, record: &AccessRecord<'_>| {
+        let format = AccessFormat::Template(Template::parse(text).expect("a template"));
+        String::from_utf8(encoded(record, &format)).expect("ASCII")
+    };
+    let combined = r#"{client} [{time}] "{method} {path}" {status} {bytes_out} "{user_agent}""#;
+    assert_eq!(
+        shown(combined, &record()),
+        "192.0.2.7:51234 [2025-11-25T09:58:41.123456Z] \"GET /a?b=c\" 200 4096 \
+         \"Mozilla/5.0 [en] (X11; Linux)\"\n"
+    );
+    assert_eq!(shown("{{{epoch}}} {backend} {status}", &AccessRecord::default()), "{0} - -\n");
+    let hostile = AccessRecord { user_agent: b"a\" b\n", path: b"/a b\"", ..record() };
+    assert_eq!(shown(r#"{path} "{user_agent}""#, &hostile), "/a\\x20b\\x22 \"a\\x22 b\\x0a\"\n");
+    assert_eq!(shown("{user_agent}", &hostile), "a\\x22\\x20b\\x0a\n");
+}
+
+#[test]
+fn what_is_no_template_is_refused() {
+    let refused = |text: &str| Template::parse(text).expect_err("refused");
+    let error = refused("{client} {statsu}");
+    assert_eq!((error.at(), error.to_string()), (10, "there is no field `statsu`".to_owned()));
+    assert!(matches!(refused("{client"), TemplateError::Brace { at: 0 }));
+    assert!(matches!(refused("client}"), TemplateError::Brace { at: 6 }));
+    assert!(matches!(refused("{client}\n"), TemplateError::Control { at: 8 }));
+    assert!(matches!(refused("{{client}}"), TemplateError::NoField));
+    assert!(matches!(refused(&"x".repeat(5_000)), TemplateError::TooLong));
+}
+
 #[test]
 fn an_id_stays_inside_its_bracket() {
     let odd = AccessRecord { cluster: "a] b", ..record() };
@@ -99,37 +261,29 @@ fn endless_fields_are_cut() {
     assert!(line(&hostile, false).len() < 24 * 1024);
 }
 
-#[test]
-fn times_keep_whole_numbers_of_a_fitting_unit() {
-    let shown = |time| {
-        let mut pen = Pen::new();
-        put_time(Some(time), &mut pen);
-        String::from_utf8(pen.end_line().to_vec()).expect("UTF-8").trim_end().to_owned()
-    };
-    assert_eq!(shown(Duration::ZERO), "0ns");
-    assert_eq!(shown(Duration::from_nanos(9_999)), "9999ns");
-    assert_eq!(shown(Duration::from_nanos(10_000)), "10μs");
-    assert_eq!(shown(Duration::from_nanos(9_999_999)), "9999μs");
-    assert_eq!(shown(Duration::from_nanos(10_000_000)), "10ms");
-    assert_eq!(shown(Duration::from_nanos(999_999_999)), "999ms");
-    assert_eq!(shown(Duration::from_millis(9_999)), "9999ms");
-    assert_eq!(shown(Duration::from_secs(10)), "10s");
-    assert_eq!(shown(Duration::from_secs(86_400)), "86400s");
-}
-
-#[test]
-fn tags_are_joined() {
-    assert_eq!(tags_text([("a", "b"), ("c", "d e")]), "a=b, c=d e");
-    assert_eq!(tags_text([]), "");
-}
-
 proptest! {
     #[test]
-    fn an_address_is_written_like_everywhere(address in any::<SocketAddr>()) {
-        let mut pen = Pen::new();
-        put_address(Some(address), &mut pen);
-        let expected = format!("{address}\n");
-        prop_assert_eq!(pen.end_line(), expected.as_bytes());
+    fn a_client_forges_nothing_in_json(
+        text in prop::collection::vec(any::<u8>(), 0..60),
+        tag in any::<String>(),
+    ) {
+        let tags = TagList::new([(&*tag, &*tag)]);
+        let hostile = AccessRecord {
+            path: &text, user_agent: &text, tags: tags.as_ref(), cluster: &tag, ..full()
+        };
+        let line = encoded(&hostile, &AccessFormat::Json);
+        let inside = line.strip_suffix(b"\n").expect("a newline");
+        prop_assert!(inside.iter().all(|b| (b' '..=b'~').contains(b)));
+        let value: serde_json::Value = serde_json::from_slice(inside).expect("JSON");
+        let shown = |text: &[u8]| {
+            let mut pen = Pen::new();
+            crate::escape::escape::<crate::escape::Text>(text, 128, &mut pen);
+            String::from_utf8(pen.written().to_vec()).expect("ASCII")
+        };
+        if !text.is_empty() {
+            prop_assert_eq!(value["path"].as_str().map(str::to_owned), Some(shown(&text)));
+        }
+        message(&encoded(&hostile, &AccessFormat::Protobuf));
     }
 
     #[test]
@@ -140,9 +294,10 @@ proptest! {
         path in prop::collection::vec(any::<u8>(), 1..60),
         text in any::<String>(),
     ) {
+        let tags = TagList::new([(&*text, &*text)]);
         let hostile = AccessRecord {
             cluster: &text,
-            tags: &text,
+            tags: tags.as_ref(),
             user_agent: &user_agent,
             authority: &authority,
             method: &method,

@@ -7,7 +7,6 @@ use weir_base::{Endpoint, Key};
 use weir_control::change::object_hash;
 use weir_control::state;
 use weir_sys::UdpSocket;
-use weir_telemetry::tags_text;
 
 use super::{Changes, Sockets, cluster_slot, release_cluster};
 use crate::tables::Tables;
@@ -15,7 +14,8 @@ use crate::udp::listener::UdpSettings;
 
 pub(super) fn settings(config: state::UdpListener) -> UdpSettings {
     let hash = object_hash("udp", &config);
-    let tags = tags_text(config.tags.iter().map(|(key, value)| (&**key, &**value))).into();
+    let tags: Vec<_> = config.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let tags = tags.join(", ").into();
     UdpSettings { config, hash, tags }
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use weir_base::Instant;
-use weir_http::message::{FieldName, Fields};
-use weir_telemetry::{AccessRecord, Counter, Counters, Protocol, Scope, Time};
+use weir_http::message::{FieldName, Fields, Span};
+use weir_telemetry::{
+    AccessRecord, Counter, Counters, Protocol, Scope, Time, TlsDetails, TraceParent,
+};
 
 use super::Observe;
-use crate::session::{Active, Session};
+use crate::session::{Active, Session, TlsClient};
 use crate::tables::Tables;
 
 impl Observe {
@@ -42,6 +44,9 @@ impl Observe {
         let Some(logs) = self.logs else { return };
         self.counters.add(Counter::AccessLogs, 1);
         let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
+        if cluster.is_some_and(|cluster| cluster.settings.config.no_access_log) {
+            return;
+        }
         let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
         let head = active.head_bytes();
         let target = &active.head.target;
@@ -56,13 +61,23 @@ impl Observe {
             backend_address: active.served_by.map(|by| by.address),
             request_time: Some(self.now.since(times.started)),
             service_time: Some(times.sent.since(times.received)),
+            wait_time: active.served_by.map(|_| times.connect.since(times.received)),
+            connect_time: times.reached.map(|reached| reached.since(times.connect)),
+            tls_time: times.agreed.zip(times.reached).map(|(agreed, there)| agreed.since(there)),
             response_time: responded.then(|| times.responded.since(times.sent)),
             client_rtt: None,
             server_rtt: None,
             bytes_in: active.bytes_in,
             bytes_out: active.bytes_out,
-            tags: active.route.as_ref().map_or("", |route| &route.tags),
-            user_agent: active.user_agent.of(head),
+            backend_bytes_in: active.backend_bytes_in,
+            backend_bytes_out: active.backend_bytes_out,
+            retries: active.tried.len() as u64,
+            tags: active.route.as_ref().and_then(|route| route.tags.as_deref()),
+            user_agent: active.noted.user_agent.of(head),
+            x_request_id: active.noted.request_id.of(head),
+            forwarded_for: active.noted.forwarded_for.of(head),
+            trace: TraceParent::parse(active.noted.trace_parent.of(head)),
+            tls: session.tls.as_deref().map(tls_details),
             protocol: protocol(session, active),
             client_certificate: session.tls.as_ref().map_or("", |tls| &tls.fingerprint),
             authority: target.authority.of(head),
@@ -120,7 +135,41 @@ fn protocol(session: &Session, active: &Active) -> Protocol {
     }
 }
 
-/// Where the `User-Agent` of a request stands.
-pub(crate) fn user_agent(fields: &Fields) -> weir_http::message::Span {
-    fields.first(FieldName::UserAgent).map(|field| field.value).unwrap_or_default()
+fn tls_details(tls: &TlsClient) -> TlsDetails<'_> {
+    TlsDetails {
+        version: tls.version,
+        cipher: tls.cipher,
+        server_name: tls.server_name.as_deref().unwrap_or_default(),
+        alpn: &tls.alpn,
+    }
+}
+
+/// Where fields of a request stand in its head that the record shows; empty when they are not
+/// there. None of them may hold a secret.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Noted {
+    user_agent: Span,
+    request_id: Span,
+    forwarded_for: Span,
+    trace_parent: Span,
+}
+
+impl Noted {
+    /// Of the fields of a head.
+    pub(crate) fn of(fields: &Fields) -> Self {
+        let mut noted = Self::default();
+        for field in fields.as_slice() {
+            let place = match field.kind {
+                FieldName::UserAgent => &mut noted.user_agent,
+                FieldName::XRequestId => &mut noted.request_id,
+                FieldName::XForwardedFor => &mut noted.forwarded_for,
+                FieldName::Traceparent => &mut noted.trace_parent,
+                _ => continue,
+            };
+            if *place == Span::default() {
+                *place = field.value;
+            }
+        }
+        noted
+    }
 }

@@ -8,12 +8,13 @@ use weir_balance::breaker::Ticket;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::{Framing, RequestHead, Span, Version};
+use weir_http::message::{Framing, RequestHead, Version};
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
 use crate::buffers::Buffer;
 use crate::front::{End, StreamId};
+use crate::observe::Noted;
 use crate::tables::{Route, Tables};
 use crate::upstream::Upstream;
 
@@ -26,6 +27,10 @@ pub(crate) struct Times {
     pub(crate) received: Instant,
     /// The connection attempt in progress began.
     pub(crate) connect: Instant,
+    /// The connection was there.
+    pub(crate) reached: Option<Instant>,
+    /// Keys were agreed on.
+    pub(crate) agreed: Option<Instant>,
     /// The request head was written to the backend.
     pub(crate) sent: Instant,
     /// Final response head.
@@ -62,8 +67,8 @@ pub(crate) struct Active {
     pub(crate) back: Option<Upstreamed>,
     /// The backend used last, for the record.
     pub(crate) served_by: Option<Upstreamed>,
-    /// Where the client's `User-Agent` stands in the head.
-    pub(crate) user_agent: Span,
+    /// Where fields stand in the head that the record shows.
+    pub(crate) noted: Noted,
     /// What the cluster's circuit breaker gave it.
     pub(crate) ticket: Option<Ticket>,
     /// Backends that failed for this request.
@@ -100,6 +105,9 @@ pub(crate) struct Active {
     pub(crate) status: u16,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    /// Bytes from and to backends.
+    pub(crate) backend_bytes_in: u64,
+    pub(crate) backend_bytes_out: u64,
     /// Word for the access log.
     pub(crate) message: &'static str,
     /// The exchange ended in an error.
@@ -160,8 +168,8 @@ impl Active {
             cluster: None,
             back: None,
             served_by: None,
-            user_agent: Span::default(),
             ticket: None,
+            noted: Noted::default(),
             tried,
             request: Direction::new(pump, buffer, head.len),
             response: Direction::idle(),
@@ -180,6 +188,8 @@ impl Active {
             status: 0,
             bytes_in: head.len as u64,
             bytes_out: 0,
+            backend_bytes_in: 0,
+            backend_bytes_out: 0,
             message: "",
             failed: false,
         }
@@ -231,6 +241,8 @@ impl Times {
             started: at,
             received: at,
             connect: at,
+            reached: None,
+            agreed: None,
             sent: at,
             responded: at,
             front: at,

@@ -62,6 +62,10 @@ impl Session {
         match cx.upstream.progress(bound.key, self.key, cx.now, &mut cx.buffers) {
             Made::Ready => {}
             Made::Waiting => return Ok(false),
+            Made::Shaking => {
+                active.times.reached.get_or_insert(cx.now);
+                return Ok(false);
+            }
             Made::Elsewhere => return Err(Met::Elsewhere),
             Made::Refused => return Err(Met::Back(BackFailure::Refused)),
             Made::Untrusted(error) => {
@@ -70,6 +74,10 @@ impl Session {
                 }
                 return Err(Met::Back(BackFailure::Handshake));
             }
+        }
+        match active.times.reached {
+            None => active.times.reached = Some(cx.now),
+            Some(_) => active.times.agreed = Some(cx.now),
         }
         active.exchange.handle_connected(false);
         cx.connect_succeeded(active.cluster, bound.backend, active.times.connect);
@@ -110,6 +118,7 @@ impl Session {
                     active.times.front = cx.now;
                 }
                 if turn.written > 0 {
+                    active.backend_bytes_out += turn.written;
                     active.times.back = cx.now;
                 }
                 active.unfinished |= turn.unfinished;

@@ -55,6 +55,7 @@ impl Session {
     /// Chooses a backend and takes or makes a connection to it.
     fn connect(&mut self, active: &mut Active, cx: &mut Context) -> Result<(), BackFailure> {
         active.times.connect = cx.now;
+        (active.times.reached, active.times.agreed) = (None, None);
         let (backend, address) = self.choose(active, cx)?;
         let peer = self.peer(active, address, cx)?;
         let shared = cx.upstream.may_share(&peer);
@@ -177,7 +178,8 @@ impl Session {
         active.times.front = cx.now;
         // A stream that is to become a pipe does not end with its head.
         let open = active.websocket.is_some();
-        active.request.send_head(&cx.scratch, open, &mut sink, &mut cx.buffers)?;
+        let sent = active.request.send_head(&cx.scratch, open, &mut sink, &mut cx.buffers)?;
+        active.backend_bytes_out += sent;
         Ok(())
     }
 

@@ -18,6 +18,9 @@ use crate::socket::Shaken;
 /// What a session keeps of its handshake.
 pub(crate) struct TlsClient {
     pub(crate) version: &'static str,
+    pub(crate) cipher: &'static str,
+    /// The application protocol, when one was agreed on.
+    pub(crate) alpn: Box<[u8]>,
     /// What it was shown.
     certificate: Option<Arc<Entry>>,
     is_default: bool,
@@ -41,6 +44,8 @@ impl TlsClient {
         let chain: Vec<_> = issuers.iter().map(binary).collect();
         Self {
             version: facts.version,
+            cipher: facts.cipher,
+            alpn: facts.alpn.unwrap_or_default(),
             certificate: facts.certificate,
             is_default: facts.is_default,
             server_name: facts.server_name,

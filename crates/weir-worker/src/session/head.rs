@@ -9,7 +9,7 @@ use super::connection::begins_with_preface;
 use super::{Active, Session, Stage, Step};
 use crate::buffers::Buffer;
 use crate::context::Context;
-use crate::observe;
+use crate::observe::Noted;
 use crate::socket::Read;
 
 impl Session {
@@ -90,7 +90,7 @@ impl Session {
         cx.parsed_for(self.key, self.requests);
         let mut active = cx.new_active(head, Some(buffer), self.since);
         active.times.received = cx.now;
-        active.user_agent = observe::user_agent(&cx.request_fields);
+        active.noted = Noted::of(&cx.request_fields);
         self.route(active, cx)
     }
 

@@ -16,7 +16,7 @@ use super::{Active, Session, Stage, raw};
 use crate::buffers::Buffer;
 use crate::context::Context;
 use crate::front::Front;
-use crate::observe;
+use crate::observe::Noted;
 use crate::upstream::Peer;
 
 impl Session {
@@ -100,7 +100,7 @@ impl Session {
         let mut active = cx.new_active(head, Some(front), now.before(pipe.age));
         active.id = RequestId::of_text(pipe.id);
         if head.is_readable() {
-            active.user_agent = observe::user_agent(&cx.request_fields);
+            active.noted = Noted::of(&cx.request_fields);
         }
         active.request.pump = verbatim();
         active.response = Direction::new(verbatim(), Some(back), 0);

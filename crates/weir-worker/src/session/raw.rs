@@ -175,7 +175,8 @@ impl Session {
         active.times.back = cx.now;
         active.times.front = cx.now;
         if !cx.scratch.is_empty() {
-            active.request.send_head(&cx.scratch, false, &mut sink, &mut cx.buffers)?;
+            let sent = active.request.send_head(&cx.scratch, false, &mut sink, &mut cx.buffers)?;
+            active.backend_bytes_out += sent;
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ impl Session {
             active.times.front = cx.now;
         }
         if turn.read > 0 {
+            active.backend_bytes_in += turn.read;
             active.times.back = cx.now;
         }
         active.unfinished |= turn.unfinished;
@@ -106,6 +107,7 @@ impl Session {
             match source.read(buffer.room(), &mut cx.buffers) {
                 Read::Data(n) => {
                     buffer.filled(n);
+                    active.backend_bytes_in += n as u64;
                     active.times.back = cx.now;
                 }
                 Read::Blocked => return Ok(None),

@@ -20,6 +20,8 @@ use crate::token::Token;
 pub(crate) enum Made {
     /// Nothing yet.
     Waiting,
+    /// The connection is there; keys are not agreed on.
+    Shaking,
     /// It can be used.
     Ready,
     /// It belongs to somebody else: another one is needed.
@@ -135,7 +137,7 @@ impl Upstream {
         }
         let failed = match socket.shake_hands(pool) {
             Shaken::Done => return self.made(key, session, now, pool),
-            Shaken::Blocked => return Made::Waiting,
+            Shaken::Blocked => return Made::Shaking,
             Shaken::Clear | Shaken::Gone => None,
             Shaken::Failed(error) => Some(error),
         };

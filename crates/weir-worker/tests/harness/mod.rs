@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
-    Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode, encode,
+    AccessForm, Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode,
+    encode,
 };
 use weir_control::last_words;
 use weir_control::order::{Object, Order};
@@ -67,6 +68,9 @@ pub fn settings(limits: Limits) -> Settings {
             colored: false,
             access_target: None,
             access_colored: false,
+            access: AccessForm::Ascii,
+            access_sampling: 1,
+            json: false,
         },
     }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::process::ExitCode;
 
-use weir_control::channel::{LogSettings, Settings};
+use weir_control::channel::{AccessForm, LogSettings, Settings};
 
 use crate::commands::start::{LAST_LINES, exit_code, open_logs};
 use crate::failure::Failure;
@@ -24,7 +24,8 @@ pub(crate) struct Args {
 
 fn to_stdout(settings: &Settings) -> Settings {
     let target = "stdout".to_owned();
-    let logs = LogSettings { target, access_target: None, ..settings.logs.clone() };
+    let access = AccessForm::Ascii;
+    let logs = LogSettings { target, access_target: None, access, ..settings.logs.clone() };
     Settings { logs, ..settings.clone() }
 }
 

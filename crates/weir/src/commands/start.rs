@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_control::channel::Settings;
 use weir_control::config::{self, Checked};
-use weir_main::{ControlPlan, Ended, Files, Plan};
+use weir_main::{AuditPlan, ControlPlan, Ended, Files, Plan};
 use weir_sys::Signals;
 
 use crate::failure::Failure;
@@ -75,6 +75,7 @@ pub(crate) fn serve(
             path: control.path,
             max_frame_bytes: control.max_frame_bytes,
             allowed_uids: control.allowed_uids,
+            audit: AuditPlan { text: control.audit_target, json: control.audit_json_target },
         }),
         state: checked.state,
         settings: checked.settings,
@@ -119,7 +120,10 @@ pub(crate) fn open_logs(settings: &Settings) -> Result<&'static weir_log::Logs, 
         target: &logs.target,
         colored: logs.colored,
         access_target: logs.access_target.as_deref(),
+        access_format: logs.access.compile(),
         access_colored: logs.access_colored,
+        access_sampling: logs.access_sampling,
+        json: logs.json,
         tag: "MAIN",
         ring_bytes: settings.limits.log_bytes,
         clock: || weir_sys::unix_time().as_nanos() as u64,

@@ -76,6 +76,7 @@ impl Builder<'_> {
             retries: table.section("retry_budget").map(|table| retries(&table)),
             breaker: table.section("breaker").and_then(|table| breaker(&table)),
             slow_start: table.read("slow_start").unwrap_or_default(),
+            no_access_log: !table.value::<bool>("access_log"),
         }
     }
 

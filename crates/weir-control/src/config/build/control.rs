@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use weir_telemetry::Target;
+
 use super::super::ControlSettings;
 use super::super::catalogue::OnStart;
 use super::super::read::Reader;
@@ -12,11 +14,13 @@ use super::super::report::{Diagnostic, Report};
 const LONGEST_PATH: usize = 107;
 
 /// Keys that mean something beside `command_socket` only.
-const DEPENDENT: [&str; 6] = [
+const DEPENDENT: [&str; 8] = [
     "command_buffer_size",
     "max_command_buffer_size",
     "ctl_command_timeout",
     "command_allowed_uids",
+    "audit_logs_target",
+    "audit_logs_json_target",
     "saved_state",
     "automatic_state_save",
 ];
@@ -58,7 +62,17 @@ pub(super) fn control(file: &Reader<'_>, report: &mut Report) -> Option<ControlS
         client_timeout: Duration::from_millis(file.value("ctl_command_timeout")),
         saved_state,
         automatic_state_save,
+        audit_target: target_of(file, "audit_logs_target", report),
+        audit_json_target: target_of(file, "audit_logs_json_target", report),
     })
+}
+
+fn target_of(file: &Reader<'_>, key: &str, report: &mut Report) -> Option<String> {
+    let written: String = file.read(key)?;
+    if let Err(error) = written.parse::<Target>() {
+        report.push(Diagnostic::error(file.span_of(key), error.to_string()));
+    }
+    Some(written)
 }
 
 /// A relative path is one beside the file.

@@ -1,13 +1,15 @@
 //! Settings of main and of workers.
 
 use weir_base::Limits;
-use weir_telemetry::{Filter, Target};
+use weir_telemetry::{Filter, Target, Template, TemplateError};
 
+use super::super::catalogue::{AccessFormat, LineFormat};
 use super::super::read::Reader;
 use super::super::report::{Diagnostic, Report};
+use super::super::suggest::nearest;
 use super::super::{MainSettings, TlsPlan};
 use super::control::{control, path_of};
-use crate::channel::{LogSettings, Settings};
+use crate::channel::{AccessForm, LogSettings, Settings};
 use crate::metrics::{MetricsPlan, StatsdPlan};
 
 /// Bytes of a request target: what servers commonly accept.
@@ -125,7 +127,58 @@ fn logs(file: &Reader<'_>, report: &mut Report) -> LogSettings {
         colored,
         access_target: file.read("access_logs_target"),
         access_colored: file.read("access_logs_colored").unwrap_or(colored),
+        access: access_form(file, report),
+        access_sampling: file.value("access_logs_sampling"),
+        json: file.value::<LineFormat>("log_format") == LineFormat::Json,
     }
+}
+
+fn access_form(file: &Reader<'_>, report: &mut Report) -> AccessForm {
+    let format = file.value::<AccessFormat>("access_logs_format");
+    if let Some(text) = file.read::<String>("access_logs_template") {
+        check_template(&text, file, report);
+        if format != AccessFormat::Ascii {
+            let span = file.span_of("access_logs_format");
+            let both = "`access_logs_template` lays out lines of `ascii`: remove one of the keys";
+            report.push(Diagnostic::error(span, both));
+        }
+        return AccessForm::Template(text);
+    }
+    let lines = file.value::<&str>("log_target");
+    let shared = file.read("access_logs_target").is_none_or(|target: &str| target == lines);
+    if format == AccessFormat::Protobuf && shared {
+        let alone = "records of `protobuf` cannot stand between log lines: set \
+                     `access_logs_target` to a target of their own";
+        report.push(Diagnostic::error(file.span_of("access_logs_format"), alone));
+    }
+    match format {
+        AccessFormat::Ascii => AccessForm::Ascii,
+        AccessFormat::Json => AccessForm::Json,
+        AccessFormat::Protobuf => AccessForm::Protobuf,
+    }
+}
+
+/// Points at what is wrong in a layout, where its text stands in the file as it is.
+fn check_template(text: &str, file: &Reader<'_>, report: &mut Report) {
+    let Err(error) = Template::parse(text) else { return };
+    let mut span = file.span_of("access_logs_template");
+    let width = match &error {
+        TemplateError::Unknown { name, .. } => name.len(),
+        TemplateError::Brace { .. } => 1,
+        _ => 0,
+    };
+    if width > 0 && span.len() == text.len() + 2 {
+        let start = span.start + 1 + error.at();
+        span = start..start + width;
+    }
+    let mut diagnostic = Diagnostic::error(span, error.to_string());
+    if let TemplateError::Unknown { name, .. } = &error {
+        diagnostic = diagnostic.help(match nearest(name, Template::names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", Template::names().collect::<Vec<_>>().join(", ")),
+        });
+    }
+    report.push(diagnostic);
 }
 
 /// What is allowed and hardly meant.

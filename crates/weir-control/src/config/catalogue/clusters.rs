@@ -38,6 +38,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("retry_budget", Kind::Table(&RETRY_BUDGET), RETRIES),
         optional("breaker", Kind::Table(&BREAKER), "Nobody is asked while too many requests fail."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
+        flag("access_log", true, "Its requests have records in the access log."),
     ],
     later: &[],
 };

@@ -46,6 +46,7 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "slow_start",
         "retry_budget",
         "breaker",
+        "access_log",
     ],
     only_tcp: &["send_proxy", "udp"],
 };

@@ -1,8 +1,8 @@
 //! Keys of the top level.
 
 use super::tls::TLS;
-use super::words::{AccessFormat, OnStart, words};
-use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Later, Section, Without};
+use super::words::{AccessFormat, LineFormat, OnStart, words};
+use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Section, Without};
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::metrics::Detail;
 
@@ -60,12 +60,17 @@ pub(in super::super) static FILE: Section = Section {
             "What is logged: `level` or `module=level`, by commas.",
         ),
         text("log_target", Kind::Text, "stdout", TARGET),
+        text("log_format", Kind::Word(words::<LineFormat>), "text", LINE_FORMAT),
         flag("log_colored", false, "Colours in log lines."),
         key("access_logs_target", Kind::Text, Without::Other("`log_target`"), ACCESS_TARGET),
         text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
+        optional("access_logs_template", Kind::Text, ACCESS_TEMPLATE),
+        number("access_logs_sampling", Kind::Number(1, 1_000_000), 1, ACCESS_SAMPLING),
         key("access_logs_colored", Kind::Flag, Without::Other("`log_colored`"), ACCESS_COLORED),
         flag("disable_cluster_metrics", false, "Count nothing for clusters and backends."),
         optional("metrics", Kind::Table(&METRICS), "Where metrics are sent to."),
+        optional("audit_logs_target", Kind::Text, AUDIT),
+        optional("audit_logs_json_target", Kind::Text, AUDIT_JSON),
         optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
         optional("tls", Kind::Table(&TLS), "What holds for TLS everywhere."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
@@ -75,10 +80,7 @@ pub(in super::super) static FILE: Section = Section {
             "Groups of backends, by an id of your choice.",
         ),
     ],
-    later: &[Later {
-        names: &["audit_logs_target", "audit_logs_json_target"],
-        remedy: "changes are not audited by this version: remove the key",
-    }],
+    later: &[],
 };
 
 /// Metrics.
@@ -135,4 +137,11 @@ const TARGET: &str = "`stdout`, `file://<path>`, `udp://<ip:port>`, `tcp://<ip:p
                       `unix://<path>`.";
 const ACCESS_TARGET: &str = "Where access-log records go, as `log_target`.";
 const ACCESS_FORMAT: &str = "Format of access-log records.";
+const ACCESS_TEMPLATE: &str =
+    "A line of your own instead of `ascii`, with names of fields in braces.";
+const ACCESS_SAMPLING: &str =
+    "Of so many requests that went well, one has a record; all that failed have.";
+const LINE_FORMAT: &str = "Log lines as text, or each as an object of JSON.";
+const AUDIT: &str = "Where a line of text goes for each request of the control socket.";
+const AUDIT_JSON: &str = "Where an object of JSON goes for each, in a line.";
 const ACCESS_COLORED: &str = "Colours in access-log records.";

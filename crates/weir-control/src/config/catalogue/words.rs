@@ -126,14 +126,33 @@ impl Words for OnStart {
 }
 
 /// Format of access-log records.
-#[derive(Clone, Copy)]
-pub(super) enum AccessFormat {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum AccessFormat {
+    #[default]
     Ascii,
+    Json,
+    Protobuf,
 }
 
 impl Words for AccessFormat {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("ascii", Some(Self::Ascii)),
+        ("json", Some(Self::Json)),
+        ("protobuf", Some(Self::Protobuf)),
+    ];
+}
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum LineFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Words for LineFormat {
     const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("ascii", Some(Self::Ascii)), ("protobuf", None)];
+        &[("text", Some(Self::Text)), ("json", Some(Self::Json))];
 }
 
 /// How a path is matched.

@@ -62,11 +62,12 @@ fn schema_and_checker_agree() {
     }
     let refused = [
         small_with("worker_cuont = 2"),
-        small_with("audit_logs_target = \"stdout\""),
+        small_with("audit_logs_target = true"),
         small_with("worker_count = 0"),
         small_with("worker_count = \"2\""),
         small_with("back_timeout = 0"),
-        small_with("access_logs_format = \"protobuf\""),
+        small_with("access_logs_format = \"xml\""),
+        small_with("access_logs_sampling = 0"),
         small_with("command_allowed_uids = [-1]"),
         cluster_with("load_balancing = \"MAGLEF\""),
         cluster_with("health_check = { mode = \"ping\" }"),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{EXAMPLE, TCP, bad, cluster_with, frontend_with, good, small_with};
+use crate::channel::AccessForm;
 use crate::config::{check, load};
 
 const FILES: [(&str, &str); 6] = [
@@ -49,16 +50,27 @@ fn a_listener_has_room_for_so_many_rules_that_are_tried_one_by_one() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused_unless_they_ask_for_nothing() {
-    let refused = |source: &str, remedy: &str| {
-        let text = bad(source);
-        assert!(text.contains("not supported by this version of Weir"), "{text}");
-        assert!(text.contains(remedy), "{text}");
-    };
-    refused(&small_with("audit_logs_target = \"stdout\""), "audited");
-    refused(&small_with("access_logs_format = \"protobuf\""), "this version has `ascii`");
+fn keys_that_ask_for_nothing_are_accepted() {
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));
+}
+
+#[test]
+fn a_layout_of_records_is_checked() {
+    let text = bad(&small_with("access_logs_template = '{client} {statsu}'"));
+    assert!(text.contains("there is no field `statsu`"), "{text}");
+    assert!(text.contains("did you mean `status`?"), "{text}");
+    assert!(text.contains(&format!("\n  | {}^^^^^^\n", " ".repeat(34))), "{text}");
+    assert!(bad(&small_with("access_logs_template = '{cookie}'")).contains("there are time, "));
+    assert!(bad(&small_with("access_logs_template = '{client'")).contains("a brace"));
+    let both = "access_logs_template = '{client}'\naccess_logs_format = 'json'";
+    assert!(bad(&small_with(both)).contains("remove one of the keys"));
+    let shared = "access_logs_format = 'protobuf'\naccess_logs_target = 'stdout'";
+    assert!(bad(&small_with(shared)).contains("a target of their own"));
+    let own = "access_logs_format = 'protobuf'\naccess_logs_target = 'udp://127.0.0.1:5000'";
+    assert_eq!(good(&small_with(own)).logs().access, AccessForm::Protobuf);
+    let laid_out = good(&small_with("access_logs_template = '{client}'"));
+    assert_eq!(laid_out.logs().access, AccessForm::Template("{client}".to_owned()));
 }
 
 #[test]
@@ -70,6 +82,7 @@ fn a_control_socket_that_cannot_be_is_refused() {
     refused("command_socket = \"\"", "not a path");
     refused(&format!("command_socket = \"/{}\"", "a".repeat(107)), "more than 107");
     refused("command_socket = \"s\"\nautomatic_state_save = true", "needs `saved_state`");
+    refused("command_socket = \"s\"\naudit_logs_target = \"syslog\"", "syslog");
     refused("command_allowed_uids = [\"root\"]", "a whole number");
     refused("command_allowed_uids = [4294967296]", "between 0 and 4294967295");
     let odd = good(&small_with("saved_state = \"s\"")).warnings.to_string();

@@ -251,6 +251,8 @@ fn a_control_socket_is_beside_the_file() {
     let expected = ControlSettings {
         store: "/etc/weir/run/weir.sock.state".into(),
         from_file: false,
+        audit_target: None,
+        audit_json_target: None,
         path: "/etc/weir/run/weir.sock".into(),
         max_frame_bytes: 2_000_000,
         first_buffer_bytes: 1_000_000,
@@ -268,6 +270,8 @@ fn a_control_socket_is_beside_the_file() {
     let expected = ControlSettings {
         store: "/run/weir.sock.state".into(),
         from_file: false,
+        audit_target: None,
+        audit_json_target: None,
         path: "/run/weir.sock".into(),
         max_frame_bytes: 5000,
         first_buffer_bytes: 5000,

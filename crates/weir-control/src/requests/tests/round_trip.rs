@@ -236,6 +236,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                     trials: 2,
                 }),
                 slow_start: Duration::from_secs(slow),
+                no_access_log: slow % 2 == 1,
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),

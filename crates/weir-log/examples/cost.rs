@@ -1,0 +1,120 @@
+//! What a record costs: CPU time to make one, and to make one and send it to a unix socket.
+//!
+//! `cargo run --release -p weir-log --example cost`
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use weir_base::Instant;
+use weir_log::{Logs, Settings};
+use weir_telemetry::{AccessFormat, AccessRecord, LineFormat, TagList, Template};
+
+const RECORDS: u32 = 400_000;
+/// Those that are sent: the kernel takes few at once, and then the logger waits.
+const SENT: u32 = 8_000;
+/// Records in one turn of a worker's loop: fewer than the kernel's shortest queue (10).
+const A_TURN: u32 = 8;
+const COMBINED: &str = r#"{client} [{time}] "{method} {path}" {status} {bytes_out} "{user_agent}""#;
+
+fn cpu() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
+
+fn record(tags: Option<&TagList>) -> AccessRecord<'_> {
+    let micros = |n| Some(Duration::from_micros(n));
+    AccessRecord {
+        session: Some(b"01KAXYZ0000000000000000001"),
+        request: Some(b"01KAXYZ0000000000000000002"),
+        cluster: "api",
+        backend: "api-1",
+        client: Some(([192, 0, 2, 7], 51_234).into()),
+        backend_address: Some(([10, 0, 0, 1], 8_080).into()),
+        request_time: micros(1_234),
+        service_time: micros(90),
+        wait_time: micros(5),
+        response_time: micros(1_100),
+        bytes_in: 120,
+        bytes_out: 4_096,
+        backend_bytes_in: 4_000,
+        backend_bytes_out: 160,
+        tags,
+        user_agent: b"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        authority: b"example.org",
+        method: b"GET",
+        path: b"/a/path/of/usual/length?with=query",
+        status: Some(200),
+        message: "H1::Complete",
+        epoch: 42,
+        ..AccessRecord::default()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let tags = TagList::new([("owner", "team-a"), ("zone", "eu")]);
+    let record = record(tags.as_ref());
+    let template = AccessFormat::Template(Template::parse(COMBINED)?);
+    let formats = [
+        ("ascii", AccessFormat::Ascii),
+        ("json", AccessFormat::Json),
+        ("protobuf", AccessFormat::Protobuf),
+        ("template", template),
+    ];
+    for (name, format) in formats {
+        let mut line = LineFormat::new(std::process::id(), "WRK-00", false);
+        let (mut bytes, before) = (0, cpu());
+        for n in 0..RECORDS {
+            let unix_ns = 1_764_064_721_000_000_000 + u64::from(n);
+            bytes += std::hint::black_box(&record).encode(&format, &mut line, unix_ns).len();
+        }
+        let made = (cpu() - before) / RECORDS;
+        let sent = sent(&record, &format)?;
+        println!(
+            "{name:9} {:4} bytes, made in {made:?}, made and sent in {sent:?}",
+            bytes / RECORDS as usize
+        );
+    }
+    Ok(())
+}
+
+/// CPU time of a record through a logger to a datagram socket that another thread reads.
+fn sent(
+    record: &AccessRecord<'_>,
+    format: &AccessFormat,
+) -> Result<Duration, Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("records");
+    let socket = UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    let reader = std::thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while socket.recv(&mut buffer).is_ok() {}
+    });
+    let target = format!("unix://{}", path.display());
+    let logs = Logs::open(&Settings {
+        level: "info",
+        target: "file:///dev/null",
+        colored: false,
+        access_target: Some(&target),
+        access_format: format.clone(),
+        access_colored: false,
+        access_sampling: 1,
+        json: false,
+        tag: "WRK-00",
+        ring_bytes: 1 << 20,
+        clock: || 1_764_064_721_000_000_000,
+    })?;
+    let before = cpu();
+    for n in 1..=SENT {
+        logs.access(record);
+        while n % A_TURN == 0 && logs.deadline() != Instant::FAR {
+            logs.flush(weir_sys::now());
+            // The reader has its turn; sleeping takes no CPU time.
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+    let cost = (cpu() - before) / SENT;
+    assert_eq!(logs.dropped(), 0, "every record was sent");
+    drop(reader.join());
+    Ok(cost)
+}

@@ -1,0 +1,143 @@
+//! What a running Weir writes about requests, and about those who control it.
+
+#[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
+mod process_support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process_support::backend::Backend;
+use process_support::control::{bad, good, json};
+use process_support::{Config, Proxy, connect};
+use serde_json::Value;
+use weir_testkit::process::PATIENCE;
+
+/// The lines of a file, when there are as many.
+fn lines(path: &Path, count: usize) -> Vec<String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        if lines.len() >= count && text.ends_with('\n') {
+            return lines;
+        }
+        assert!(Instant::now() < end, "{count} lines are not there: {text}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn proxy(backend: &Backend, more: impl FnOnce(&dyn Fn(&str) -> String) -> String) -> Proxy {
+    let config = Config::new("");
+    let more = more(&|name| format!("file://{}", config.in_directory(name).display()));
+    let text = format!(
+        r#"
+command_socket = "control.sock"
+ctl_command_timeout = 10000
+worker_count = 1
+max_connections = 100
+{more}
+
+[[listeners]]
+protocol = "http"
+address = "127.0.0.1:0"
+
+[clusters.app]
+protocol = "http"
+frontends = [{{ address = "127.0.0.1:0", hostname = "*", tags = {{ owner = "team" }} }}]
+backends = [{{ address = "{0}" }}]
+
+[clusters.quiet]
+protocol = "http"
+access_log = false
+frontends = [{{ address = "127.0.0.1:0", hostname = "*", path = "/quiet" }}]
+backends = [{{ address = "{0}" }}]
+"#,
+        backend.address
+    );
+    fs::write(config.path(), text).expect("written");
+    Proxy::start(config, &[])
+}
+
+fn fetch(proxy: &Proxy, path: &str, fields: &str) {
+    let mut stream = connect(proxy.address);
+    let end = format!("HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    let request = format!("GET {path} {end}");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_record_of_json_has_what_is_known_and_no_secret() {
+    let backend = Backend::start();
+    let proxy = proxy(&backend, |file| {
+        format!("access_logs_format = \"json\"\naccess_logs_target = \"{}\"", file("records"))
+    });
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    fetch(
+        &proxy,
+        "/a?b",
+        &format!(
+            "traceparent: {trace}\r\nX-Request-Id: mine\r\nUser-Agent: a\"b\r\n\
+             Authorization: Basic c2VjcmV0\r\nCookie: secret\r\n"
+        ),
+    );
+    let line = &lines(&proxy.config.in_directory("records"), 1)[0];
+    assert!(!line.contains("secret") && !line.contains("c2VjcmV0"), "{line}");
+    let record: Value = json(line);
+    assert_eq!(record["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!((&record["status"], &record["path"]), (&200.into(), &"/a?b".into()));
+    assert_eq!((&record["x_request_id"], &record["user_agent"]), (&"mine".into(), &"a\"b".into()));
+    assert_eq!((&record["tags"]["owner"], &record["retries"]), (&"team".into(), &0.into()));
+    for number in ["connect_us", "wait_us", "response_us", "backend_bytes_in", "epoch"] {
+        assert!(record[number].is_u64(), "{number}: {line}");
+    }
+    assert!(record["backend_bytes_out"].as_u64() > Some(0), "{line}");
+    assert!(record.get("tls_us").is_none() && record.get("tls_version").is_none(), "{line}");
+}
+
+#[test]
+fn a_layout_is_used_for_a_sample() {
+    let backend = Backend::start();
+    let proxy = proxy(&backend, |file| {
+        format!(
+            "access_logs_template = '{{status}} \"{{user_agent}}\"'\naccess_logs_sampling = 2\n\
+             access_logs_target = \"{}\"",
+            file("records")
+        )
+    });
+    for agent in ["a b", "skipped", "c"] {
+        fetch(&proxy, "/quiet", "");
+        fetch(&proxy, "/", &format!("User-Agent: {agent}\r\n"));
+    }
+    let lines = lines(&proxy.config.in_directory("records"), 2);
+    assert_eq!(lines, ["200 \"a b\"", "200 \"c\""]);
+}
+
+#[test]
+fn every_request_of_the_control_socket_is_audited() {
+    let backend = Backend::start();
+    let proxy = proxy(&backend, |file| {
+        format!(
+            "audit_logs_target = \"{}\"\naudit_logs_json_target = \"{}\"",
+            file("audit"),
+            file("audit.json")
+        )
+    });
+    good(&proxy, &["cluster", "add", "--id", "late", "--load-balancing-policy", "random"]);
+    bad(&proxy, &["logging", "loud"]);
+    let objects = lines(&proxy.config.in_directory("audit.json"), 2);
+    let objects: Vec<Value> = objects.iter().map(|line| json(line)).collect();
+    let added = objects.iter().find(|object| object["target"] == "cluster late").expect("there");
+    assert_eq!((&added["verb"], &added["result"]), (&"AddCluster".into(), &"ok".into()));
+    assert_eq!((&added["cluster_id"], &added["actor"]["comm"]), (&"late".into(), &"weir".into()));
+    assert!(added["epoch"].as_u64() > Some(1) && added["actor"]["uid"].is_u64(), "{added}");
+    let refused = objects.iter().find(|object| object["verb"] == "Logging").expect("there");
+    assert_eq!((&refused["result"], &refused["target"]), (&"err".into(), &"loud".into()));
+    let lines = lines(&proxy.config.in_directory("audit"), objects.len());
+    assert!(lines.iter().any(|line| line.starts_with("[- - late -]\tAUDIT\tCommand(ts=")));
+}
