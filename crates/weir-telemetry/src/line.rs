@@ -2,7 +2,8 @@
 //!
 //! `<time> <unix ns> <pid> <LEVEL> <tag>⇥<message>⏎`
 //!
-//! or, for programs, an object of JSON with the same and the module. A message is cut behind [`MESSAGE_BYTES`].
+//! or, for programs, an object of JSON with the same and the module. A message is cut behind
+//! [`MESSAGE_BYTES`].
 
 use log::Level;
 

@@ -6,27 +6,21 @@ mod process_support;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
 use process_support::{Config, Proxy, connect};
 use serde_json::Value;
-use weir_testkit::process::PATIENCE;
+use weir_testkit::process::eventually;
 
 /// The lines of a file, when there are as many.
 fn lines(path: &Path, count: usize) -> Vec<String> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        if lines.len() >= count && text.ends_with('\n') {
-            return lines;
-        }
-        assert!(Instant::now() < end, "{count} lines are not there: {text}");
-        thread::sleep(Duration::from_millis(5));
-    }
+    let text = || fs::read_to_string(path).unwrap_or_default();
+    eventually(&format!("{count} lines in {}", path.display()), || {
+        let text = text();
+        text.lines().count() >= count && text.ends_with('\n')
+    });
+    text().lines().map(str::to_owned).collect()
 }
 
 fn proxy(backend: &Backend, more: impl FnOnce(&dyn Fn(&str) -> String) -> String) -> Proxy {
