@@ -41,12 +41,16 @@ impl Observe {
             0 => self.counters.add(Counter::StatusNone, 1),
             status => self.counters.count_status(status),
         }
+        self.write_record(session, active, tables);
+    }
+
+    fn write_record(&mut self, session: &Session, active: &Active, tables: &Tables) {
         let Some(logs) = self.logs else { return };
-        self.counters.add(Counter::AccessLogs, 1);
         let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
         if cluster.is_some_and(|cluster| cluster.settings.config.no_access_log) {
             return;
         }
+        self.counters.add(Counter::AccessLogs, 1);
         let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
         let head = active.head_bytes();
         let target = &active.head.target;
