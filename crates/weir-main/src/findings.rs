@@ -59,7 +59,8 @@ impl Findings {
     /// Stores what is new; what is known of backends that are gone is forgotten.
     fn store(&mut self, history: &mut History, state: &State) {
         self.next = Instant::FAR;
-        self.known.retain(|backend, _| state.backends.get(backend).is_some());
+        let gone = self.known.extract_if(.., |backend, _| state.backends.get(backend).is_none());
+        self.unstored.extend(gone.map(|(backend, _)| backend));
         let changes: Vec<_> = std::mem::take(&mut self.unstored)
             .into_iter()
             .map(|backend| {
