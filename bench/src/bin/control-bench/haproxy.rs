@@ -7,10 +7,11 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::Result;
 use crate::changes::{cluster, host};
+use crate::process::said;
 use crate::proxy::{Medium, local};
 use crate::samples::Samples;
-use crate::{Result, said};
 
 const CHANGES: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,6 +14,8 @@ mod latency;
 mod many;
 mod nginx;
 mod peers;
+#[allow(dead_code, reason = "shared, each uses a part")]
+mod process;
 mod proxy;
 mod rate;
 mod report;
@@ -23,6 +25,7 @@ mod traffic;
 
 use std::process::Command;
 
+use process::said;
 use report::Report;
 
 type Error = Box<dyn std::error::Error>;
@@ -83,14 +86,4 @@ fn options() -> Result<Options> {
         }
     }
     Ok(options)
-}
-
-/// What a command prints, without the line's end; an error if it fails.
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
-    if output.status.success() {
-        return Ok(text.trim_end().into());
-    }
-    Err(format!("{command:?}: {}: {text}", output.status).into())
 }

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
+use crate::process::said;
 use crate::report::Report;
-use crate::{Options, Result, haproxy, nginx, said};
+use crate::{Options, Result, haproxy, nginx};
 
 /// Numbers of routes.
 const SIZES: [usize; 2] = [10, 10_000];

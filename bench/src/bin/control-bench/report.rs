@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::process::Command;
 
-use crate::{Result, said};
+use crate::Result;
+use crate::process::said;
 
 /// What is written so far.
 #[derive(Default)]

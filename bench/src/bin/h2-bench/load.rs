@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use crate::Result;
 use crate::place::Place;
+use crate::process::said;
 use crate::server::{Running, Server};
-use crate::{Result, said};
 
 /// One load.
 pub(crate) struct Load {

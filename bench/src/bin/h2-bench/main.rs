@@ -14,6 +14,8 @@ mod authority;
 mod idle;
 mod load;
 mod place;
+#[path = "../control-bench/process.rs"]
+mod process;
 #[path = "../control-bench/proxy.rs"]
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod proxy;
@@ -28,6 +30,7 @@ mod server;
 
 use std::process::Command;
 
+use process::said;
 use report::Report;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
@@ -87,14 +90,4 @@ fn options() -> Result<Options> {
         }
     }
     Ok(options)
-}
-
-/// What a command prints, without the line's end; an error if it fails.
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
-    if output.status.success() {
-        return Ok(text.trim_end().into());
-    }
-    Err(format!("{command:?}: {}: {text}", output.status).into())
 }

@@ -12,10 +12,11 @@ use weir_client::proto::{AddCertificate, CertificateAndKey};
 
 use crate::authority::Authority;
 use crate::client::{AES, Connection, tls};
+use crate::process::said;
 use crate::proxy::{Medium, Memory, Proxy, address};
 use crate::report::Report;
 use crate::samples::Samples;
-use crate::{Options, Result, said};
+use crate::{Options, Result};
 
 const MANY: usize = 50_000;
 const FEW: usize = 10;

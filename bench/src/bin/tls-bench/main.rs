@@ -17,6 +17,8 @@ mod idle;
 mod kept;
 mod load;
 mod place;
+#[path = "../control-bench/process.rs"]
+mod process;
 #[path = "../control-bench/proxy.rs"]
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod proxy;
@@ -30,6 +32,7 @@ mod server;
 
 use std::process::Command;
 
+use process::said;
 use report::Report;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
@@ -114,14 +117,4 @@ fn keep_to(core: Option<usize>) -> Result<()> {
         .filter(|at| core.is_none_or(|core| *at == core))
         .for_each(|at| cores.set(at));
     Ok(sched_setaffinity(None, &cores)?)
-}
-
-/// What a command prints, without the line's end; an error if it fails.
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
-    if output.status.success() {
-        return Ok(text.trim_end().into());
-    }
-    Err(format!("{command:?}: {}: {text}", output.status).into())
 }

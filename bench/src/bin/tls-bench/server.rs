@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::process::{Child, Command};
 
+use crate::Result;
 use crate::place::{HOST, Place};
+use crate::process::{self, said};
 use crate::proxy::{backend, beside, end, local};
-use crate::{Result, said};
 
 /// A program that serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Running {
             return Err(format!("{} does not serve: {text}", server.name()).into());
         }
         if server != Server::Haproxy {
-            running.pid = running.worker()?;
+            running.pid = process::child_of(running.pid)?;
         }
         Ok(running)
     }
@@ -123,26 +124,12 @@ impl Running {
 
     /// Nanoseconds that the scheduler has given to its threads.
     pub(crate) fn cpu(&self) -> Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            sum += text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(sum)
+        process::cpu(self.pid)
     }
 
     /// Memory that it shares with nobody, in bytes.
     pub(crate) fn private(&self) -> Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid))?;
-        let kib = text.lines().filter(|line| line.starts_with("Private_"));
-        let kib = kib.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-        Ok(kib.sum::<f64>() * 1024.0)
-    }
-
-    fn worker(&self) -> Result<u32> {
-        let children = said(Command::new("pgrep").args(["-P", &self.child.id().to_string()]))?;
-        let first = children.lines().next().and_then(|line| line.parse().ok());
-        first.ok_or_else(|| format!("{} has no worker", self.server.name()).into())
+        process::private(self.pid)
     }
 }
 
