@@ -27,6 +27,16 @@ fn answer(peer: &mut Peer, body: &str) {
     peer.send(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
 }
 
+/// A request of a client that is answered with that body; the connection to the backend.
+fn exchange(client: &mut Peer, backend: &Backside, path: &str, body: &str) -> Peer {
+    client.send(&get(path));
+    let mut peer = backend.accept();
+    assert!(peer.head().starts_with(&format!("GET {path} ")));
+    answer(&mut peer, body);
+    client.until(body);
+    peer
+}
+
 /// One that serves the same listener as another.
 fn other(one: &Proxy, backend: &Backside) -> Proxy {
     Proxy::changed(&[backend.address], |state, address| {
@@ -50,11 +60,7 @@ fn a_connection_between_two_requests_is_passed_on_with_what_is_known_of_it() {
     let mut old = Proxy::to(&[backend.address]);
     let mut new = other(&old, &backend);
     let mut client = old.connect();
-    client.send(&get("/1"));
-    let mut peer = backend.accept();
-    peer.head();
-    answer(&mut peer, "one");
-    client.until("one");
+    let _peer = exchange(&mut client, &backend, "/1", "one");
     retire(&mut old);
     let (passed, descriptors) = old.passed();
     assert_eq!((passed.listener, passed.requests, passed.pipe.is_some()), (old.address, 1, false));
@@ -63,11 +69,7 @@ fn a_connection_between_two_requests_is_passed_on_with_what_is_known_of_it() {
     old.has_ended();
     new.adopt(passed, &descriptors);
     drop(descriptors);
-    client.send(&get("/2"));
-    let mut peer = backend.accept();
-    assert!(peer.head().starts_with("GET /2 "));
-    answer(&mut peer, "two");
-    client.until("two");
+    let _peer = exchange(&mut client, &backend, "/2", "two");
 }
 
 #[test]
@@ -166,11 +168,7 @@ fn what_cannot_be_served_is_closed_and_nothing_else_happens() {
     let mut old = Proxy::to(&[backend.address]);
     let mut new = Proxy::to(&[backend.address]);
     let mut client = old.connect();
-    client.send(&get("/"));
-    let mut peer = backend.accept();
-    peer.head();
-    answer(&mut peer, "one");
-    client.until("one");
+    let _peer = exchange(&mut client, &backend, "/", "one");
     retire(&mut old);
     let (passed, descriptors) = old.passed();
     assert_eq!(old.drained(), 0);
@@ -179,11 +177,7 @@ fn what_cannot_be_served_is_closed_and_nothing_else_happens() {
     drop(descriptors);
     assert_eq!(client.rest(), "");
     let mut client = new.connect();
-    client.send(&get("/"));
-    let mut peer = backend.accept();
-    peer.head();
-    answer(&mut peer, "two");
-    client.until("two");
+    let _peer = exchange(&mut client, &backend, "/", "two");
 }
 
 #[test]
@@ -191,11 +185,7 @@ fn what_workers_have_died_of_is_refused_and_served_again() {
     let backend = Backside::new();
     let mut proxy = Proxy::to(&[backend.address]);
     let mut kept = proxy.connect();
-    kept.send(&get("/"));
-    let mut peer = backend.accept();
-    peer.head();
-    answer(&mut peer, "one");
-    kept.until("one");
+    let mut peer = exchange(&mut kept, &backend, "/", "one");
     let mut refuse = |refusals: Vec<Refusal>| {
         proxy.say(&ToWorker::Refuse(refusals));
         // It has been read when this is answered.
@@ -235,11 +225,7 @@ fn a_page_has_what_is_in_use_and_nothing_that_is_done() {
     let mut proxy = Proxy::to(&[backend.address]);
     let page = proxy.give_page();
     let mut client = proxy.connect();
-    client.send(&get("/"));
-    let mut peer = backend.accept();
-    peer.head();
-    answer(&mut peer, "one");
-    client.until("one");
+    let _peer = exchange(&mut client, &backend, "/", "one");
     proxy.hash();
     let mut bytes = vec![0; last_words::BYTES];
     page.read_exact_at(&mut bytes, 0).expect("read");

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::MADE;
-use crate::state::{BackendTls, Hsts, Identity, ListenerTls, Redirect, RedirectScheme};
+use crate::state::{BackendTls, Hsts, Identity, ListenerTls};
 use weir_tls::certificate::{ReadCertificate, read_certificate};
 use weir_tls::{Der, Secret};
 
@@ -69,24 +69,9 @@ fn udp_listener(port: u8, number: u8) -> UdpListener {
 }
 
 fn frontend(port: u8, host: u8, position: Position, auth: bool) -> Frontend {
-    Frontend {
-        hsts: None,
-        address: address(port),
-        hostname: format!("h{host}"),
-        path: PathRule::Prefix(String::new()),
-        method: None,
-        position,
-        cluster: Some("c0".into()),
-        tags: Default::default(),
-        redirect: Redirect::Forward,
-        redirect_scheme: RedirectScheme::UseSame,
-        redirect_template: None,
-        rewrite_host: None,
-        rewrite_path: None,
-        rewrite_port: None,
-        required_auth: auth,
-        headers: Vec::new(),
-    }
+    let id = FrontendId::new(address(port), &format!("h{host}"), None);
+    let id = FrontendId { position, ..id };
+    Frontend { required_auth: auth, ..Frontend::new(id, "c0", Default::default()) }
 }
 
 fn backend(cluster: u8, id: u8, weight: u8) -> Backend {

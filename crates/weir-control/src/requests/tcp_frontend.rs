@@ -25,7 +25,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
     if let Some(cluster) = state.clusters.get(&config.cluster_id) {
         check::for_tcp(cluster)?;
     }
-    let make = |id| Frontend::of_tcp(id, &config.cluster_id, config.tags.clone());
+    let make = |id| Frontend::new(id, &config.cluster_id, config.tags.clone());
     let frontends = ids.iter().cloned().map(make);
     let new = frontends.filter(|frontend| state.frontends.get(&frontend.id()) != Some(frontend));
     let orders: Vec<_> = new.map(|frontend| Order::Frontend(Box::new(frontend))).collect();
@@ -55,7 +55,7 @@ fn ids(config: &Config) -> Result<Vec<FrontendId>, Refusal> {
     let address = address(&config.address)?;
     let server = check::sni(config.sni.as_deref())?;
     let protocols = check::protocols(config.alpn.iter().map(String::as_str))?;
-    let id = |protocol| FrontendId::of_tcp(address, &server, protocol);
+    let id = |protocol| FrontendId::new(address, &server, protocol);
     Ok(protocols.into_iter().map(id).collect())
 }
 

@@ -290,7 +290,43 @@ pub struct FrontendId {
     pub position: Position,
 }
 
+impl FrontendId {
+    /// Of a frontend in the tree for all that a host has and, if one is named, a method; on a
+    /// listener of TCP, a server name and a protocol.
+    pub fn new(address: SocketAddr, hostname: &str, method: Option<&str>) -> Self {
+        Self {
+            address,
+            hostname: hostname.to_owned(),
+            path: PathRule::Prefix(String::new()),
+            method: method.map(str::to_owned),
+            position: Position::Tree,
+        }
+    }
+}
+
 impl Frontend {
+    /// One that leads to a cluster and does nothing else.
+    pub fn new(id: FrontendId, cluster: &str, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            address: id.address,
+            hostname: id.hostname,
+            path: id.path,
+            method: id.method,
+            position: id.position,
+            cluster: Some(cluster.to_owned()),
+            tags,
+            redirect: Redirect::Forward,
+            redirect_scheme: RedirectScheme::UseSame,
+            redirect_template: None,
+            rewrite_host: None,
+            rewrite_path: None,
+            rewrite_port: None,
+            required_auth: false,
+            headers: Vec::new(),
+            hsts: None,
+        }
+    }
+
     /// What names this frontend.
     pub fn id(&self) -> FrontendId {
         FrontendId {

@@ -19,9 +19,7 @@ use weir_control::channel::{
 };
 use weir_control::last_words;
 use weir_control::order::{Object, Order};
-use weir_control::state::{
-    Backend, Cluster, Frontend, Listener, PathRule, Position, Redirect, RedirectScheme, State,
-};
+use weir_control::state::{Backend, Cluster, Frontend, FrontendId, Listener, State};
 use weir_sys::{Channel, Epoll};
 
 /// No test waits longer for anything.
@@ -84,24 +82,7 @@ pub fn cluster() -> Cluster {
 }
 
 pub fn frontend(address: SocketAddr) -> Frontend {
-    Frontend {
-        hsts: None,
-        address,
-        hostname: "*".into(),
-        path: PathRule::Prefix(String::new()),
-        method: None,
-        position: Position::Tree,
-        cluster: Some("app".into()),
-        tags: Default::default(),
-        redirect: Redirect::Forward,
-        redirect_scheme: RedirectScheme::UseSame,
-        redirect_template: None,
-        rewrite_host: None,
-        rewrite_path: None,
-        rewrite_port: None,
-        required_auth: false,
-        headers: Vec::new(),
-    }
+    Frontend::new(FrontendId::new(address, "*", None), "app", Default::default())
 }
 
 pub fn backend(id: &str, address: SocketAddr) -> Backend {

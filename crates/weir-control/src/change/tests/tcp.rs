@@ -10,8 +10,8 @@ fn tcp(port: u8) -> Listener {
 }
 
 fn route(port: u8, server: &str, protocol: Option<&str>) -> Frontend {
-    let id = FrontendId::of_tcp(address(port), server, protocol);
-    Frontend::of_tcp(id, "c0", Default::default())
+    let id = FrontendId::new(address(port), server, protocol);
+    Frontend::new(id, "c0", Default::default())
 }
 
 fn cluster(proxy: Option<ProxyMode>) -> Cluster {

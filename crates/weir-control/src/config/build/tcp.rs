@@ -78,13 +78,13 @@ impl Builder<'_> {
         let Some(server) = server else { return };
         let span = table.span_of(if table.has("sni") { "sni" } else { "address" });
         for protocol in protocols {
-            let id = FrontendId::of_tcp(address, &server, protocol);
+            let id = FrontendId::new(address, &server, protocol);
             if let Some(first) = self.places.frontends.insert(id.clone(), span.clone()) {
                 let message = "there are two frontends for the same server name and protocol";
                 let diagnostic = Diagnostic::error(span.clone(), message).label("again");
                 self.report.push(diagnostic.other(first, "first"));
             }
-            let frontend = Frontend::of_tcp(id, &cluster.id, tags(table));
+            let frontend = Frontend::new(id, &cluster.id, tags(table));
             self.frontends.push((table.span.start, frontend));
         }
     }

@@ -35,10 +35,10 @@ fn a_listener_of_tcp_and_its_frontends_are_resolved() {
     assert_eq!(checked.state.listeners[&address()], expected);
     let tags = [("team".to_owned(), "data".to_owned())];
     let named = |protocol| {
-        let id = FrontendId::of_tcp(address(), "db.example", Some(protocol));
-        Frontend::of_tcp(id, "db", tags.clone().into())
+        let id = FrontendId::new(address(), "db.example", Some(protocol));
+        Frontend::new(id, "db", tags.clone().into())
     };
-    let all = Frontend::of_tcp(FrontendId::of_tcp(address(), "*", None), "db", [].into());
+    let all = Frontend::new(FrontendId::new(address(), "*", None), "db", [].into());
     let frontends: Vec<_> = checked.state.frontends.iter().cloned().collect();
     assert_eq!(frontends, [named("h2"), named("postgresql"), all]);
     insta::assert_snapshot!("summary_tcp", checked.summary());

@@ -341,10 +341,10 @@ fn frontend() -> impl Strategy<Value = Frontend> {
 /// As a frontend of a listener of TCP can be; `None` when its cluster is not for TCP.
 fn of_tcp(state: &State, frontend: Frontend) -> Option<Frontend> {
     let server = if frontend.hostname.contains('/') { "*" } else { &frontend.hostname };
-    let id = FrontendId::of_tcp(frontend.address, server, frontend.method.as_deref());
+    let id = FrontendId::new(frontend.address, server, frontend.method.as_deref());
     let cluster = frontend.cluster?;
     let good = state.clusters.get(&cluster).is_none_or(|known| check::for_tcp(known).is_ok());
-    good.then(|| Frontend::of_tcp(id, &cluster, frontend.tags))
+    good.then(|| Frontend::new(id, &cluster, frontend.tags))
 }
 
 fn backend() -> impl Strategy<Value = Backend> {
