@@ -345,8 +345,10 @@ impl Context {
             self.tables.count(cluster, Some(backend), count);
             self.tell_transition(cluster, backend, change);
         }
-        if failure.speaks_of_backend() {
-            self.request_ended(cluster, backend, false);
+        let entry = cluster.and_then(|key| self.tables.clusters.get_mut(key));
+        if let Some(entry) = entry.filter(|_| failure.speaks_of_backend()) {
+            let change = entry.group.handle_outcome(backend, false, self.now);
+            self.tell_transition(cluster, backend, change);
         }
     }
 
@@ -402,20 +404,16 @@ impl Context {
         cluster.retries.get_or_insert_with(budget).take(self.now)
     }
 
-    /// A backend began to respond to a request that was sent then.
-    pub(crate) fn responded(&mut self, cluster: Option<Key>, backend: BackendKey, sent: Instant) {
-        if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
-            cluster.group.handle_response_time(backend, self.now - sent, self.now);
-        }
-    }
-
-    /// A request to a backend was answered well, or not.
-    pub(crate) fn request_ended(&mut self, cluster: Option<Key>, backend: BackendKey, good: bool) {
-        let Some(entry) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) else { return };
-        let change = entry.group.handle_outcome(backend, good, self.now);
-        if change.is_some() {
-            self.tell_transition(cluster, backend, change);
-        }
+    /// The backend of a request began to respond, well or not.
+    pub(crate) fn responded(&mut self, active: &mut Active, good: bool) {
+        self.request_decided(active, good);
+        let Some(back) = active.back else { return };
+        let cluster = active.cluster.and_then(|key| self.tables.clusters.get_mut(key));
+        let Some(cluster) = cluster else { return };
+        let took = self.now - active.times.sent;
+        cluster.group.handle_response_time(back.backend, took, self.now);
+        let change = cluster.group.handle_outcome(back.backend, good, self.now);
+        self.tell_transition(active.cluster, back.backend, change);
     }
 
     /// A backend's response breaks a rule.
@@ -450,8 +448,9 @@ impl Context {
         backend: BackendKey,
         change: Option<Transition>,
     ) {
+        let Some(change) = change else { return };
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
-        let (Some(spec), Some(change)) = (entry.group.spec(backend), change) else { return };
+        let Some(spec) = entry.group.spec(backend) else { return };
         self.observe.transition(&entry.settings.config.id, spec, change);
         let (of_backend, of_cluster) = match change {
             Transition::BackendDown { last } => {

@@ -10,16 +10,24 @@ use crate::worker::Worker;
 impl Worker {
     /// Stops accepting once the queues are empty; idle sessions close, others finish first.
     pub(crate) fn drain(&mut self, deadline: Duration) {
-        if self.cx.draining() {
+        if !self.begin_to_stop(deadline) {
             return;
+        }
+        self.cx.observe.drain_began(self.sessions.len() + self.cx.udp.len(), deadline);
+        self.queue_all();
+        self.accept();
+    }
+
+    /// From now on there is a deadline; false when there was one already.
+    pub(crate) fn begin_to_stop(&mut self, deadline: Duration) -> bool {
+        if self.cx.draining() {
+            return false;
         }
         self.control.hide();
         self.finished = 0;
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.drain_datagrams();
-        self.cx.observe.drain_began(self.sessions.len() + self.cx.udp.len(), deadline);
-        self.queue_all();
-        self.accept();
+        true
     }
 
     pub(crate) fn listeners_closed(&self) -> bool {

@@ -23,10 +23,9 @@ use weir_http::policy::RequestId;
 use weir_sys::TcpStream;
 
 use crate::accept::{Past, Waiting};
-use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::front::Front;
-use crate::session::{Announced, Session, Stage};
+use crate::session::{Announced, Origin, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
 use crate::worker::Worker;
@@ -34,15 +33,11 @@ use crate::worker::Worker;
 impl Worker {
     /// Others accept now: passes on what can be, lets the rest finish.
     pub(crate) fn retire(&mut self, deadline: Duration) {
-        if self.cx.draining() {
+        if !self.begin_to_stop(deadline) {
             return;
         }
-        self.control.hide();
-        self.finished = 0;
         self.passed = Some(0);
-        self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.passing = true;
-        self.cx.drain_datagrams();
         self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
         self.gate.leave_listeners(&mut self.cx);
         while let Some(waiting) = self.gate.next() {
@@ -134,27 +129,13 @@ impl Worker {
         let (now, id) = (self.cx.now, passed.id.map(RequestId::of_text));
         let id = id.unwrap_or_else(|| self.cx.new_id());
         let epoll = &self.cx.epoll;
+        let origin = Origin { client: passed.client, listener, settings, id };
         let opened = self.sessions.insert_with(|key| {
             let socket = Socket::accepted(front, epoll, Token::Session(key))?;
-            Ok::<_, std::io::Error>(Session {
-                key,
-                front: Front::Socket(socket),
-                client: passed.client,
-                listener,
-                settings,
-                stage: Stage::Idle,
-                since: now,
-                active_at: now,
-                requests: passed.requests,
-                alarm: Alarm::silent(),
-                queued: false,
-                starved: false,
-                id,
-                counted: Vec::new(),
-                reservation: Reservation::Exchange(PER_EXCHANGE),
-                tls: None,
-                announced: announced(passed),
-            })
+            let new = Session::new(key, Front::Socket(socket), origin, Stage::Idle, now);
+            let reservation = Reservation::Exchange(PER_EXCHANGE);
+            let (requests, announced) = (passed.requests, announced(passed));
+            Ok::<_, std::io::Error>(Session { requests, reservation, announced, ..new })
         });
         opened.and_then(Result::ok).ok_or_else(|| {
             self.cx.buffers.dismiss(Reservation::Exchange(PER_EXCHANGE));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use weir_base::{Instant, Key, Slab};
 use weir_control::state::Carries;
@@ -11,7 +12,6 @@ use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
 use crate::accept::{Gate, Past, Waiting};
-use crate::alarm::Alarm;
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::control::{Command, Control};
 use crate::front::Front;
 use crate::observe::Shut;
 use crate::probe::Probes;
-use crate::session::{Born, Session, Stage};
+use crate::session::{Born, Origin, Session, Stage};
 use crate::socket::Socket;
 use crate::survey::Survey;
 use crate::token::Token;
@@ -227,26 +227,13 @@ impl Worker {
             self.cx.buffers.dismiss(reservation);
             return self.cx.multiplexes.refuse(stream.id);
         }
+        let (client, listener, settings) = (born.client, born.listener, born.settings);
+        let origin = Origin { client, listener, settings, id };
         let opened = self.sessions.insert_with(|key| {
-            Ok::<_, io::Error>(Session {
-                key,
-                front: Front::Stream(stream),
-                client: born.client,
-                listener: born.listener,
-                settings: born.settings,
-                stage: Stage::Head(born.begun.text),
-                since: now,
-                active_at: now,
-                requests: 0,
-                alarm: Alarm::silent(),
-                queued: false,
-                starved: false,
-                id,
-                counted: Vec::new(),
-                reservation,
-                tls: born.tls,
-                announced: born.announced,
-            })
+            let (front, stage) = (Front::Stream(stream), Stage::Head(born.begun.text));
+            let (tls, announced) = (born.tls, born.announced);
+            let new = Session::new(key, front, origin, stage, now);
+            Ok::<_, io::Error>(Session { reservation, tls, announced, ..new })
         });
         let Some(Ok(key)) = opened else { return };
         self.cx.multiplexes.adopt(stream.id, key);
@@ -343,7 +330,7 @@ impl Worker {
             return self.cx.observe.refused();
         }
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
-        let settings = std::rc::Rc::clone(&listener.settings);
+        let settings = Rc::clone(&listener.settings);
         let stage = match &waiting.past {
             None => Stage::first(listener, &self.cx.tables),
             Some(_) => Stage::second(listener),
@@ -354,31 +341,17 @@ impl Worker {
         let id: RequestId = cx.new_id();
         let (waits_since, announced) = (now, None);
         let past = waiting.past.unwrap_or(Past { requests: 0, waits_since, id, announced });
+        let (client, listener) = (waiting.client, waiting.listener);
+        let origin = Origin { client, listener, settings: Rc::clone(&settings), id: past.id };
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
             if let Some(connection) = connection {
                 socket.start_tls(connection);
             }
-            Ok::<_, io::Error>(Session {
-                key,
-                front: Front::Socket(socket),
-                client: waiting.client,
-                listener: waiting.listener,
-                settings: std::rc::Rc::clone(&settings),
-                stage,
-                since: past.waits_since,
-                active_at: now,
-                requests: past.requests,
-                alarm: Alarm::silent(),
-                queued: false,
-                starved: false,
-                id: past.id,
-                counted: Vec::new(),
-                reservation: Reservation::None,
-                tls: None,
-                announced: past.announced,
-            })
+            let (requests, since, announced) = (past.requests, past.waits_since, past.announced);
+            let new = Session::new(key, Front::Socket(socket), origin, stage, now);
+            Ok::<_, io::Error>(Session { requests, since, announced, ..new })
         });
         match opened {
             Some(Ok(key)) => {

@@ -41,6 +41,11 @@ enum Output {
 }
 
 impl Pump {
+    /// Bytes that pass as they are, until their end.
+    pub fn verbatim() -> Self {
+        Self::new(Framing::UntilClose, Framing::UntilClose)
+    }
+
     /// A body that arrives framed as `from` and leaves as `to`. A body that does not know its
     /// length cannot get one: `to` is `Length` only where `from` is the same. To `None` the body
     /// is read and dropped.

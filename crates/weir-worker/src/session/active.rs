@@ -8,7 +8,7 @@ use weir_balance::breaker::Ticket;
 use weir_base::{Instant, Key};
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
-use weir_http::message::{Framing, RequestHead, Version};
+use weir_http::message::{RequestHead, Version};
 use weir_http::policy::RequestId;
 
 use super::direction::Direction;
@@ -208,7 +208,7 @@ impl Active {
     pub(super) fn request_pump(&self) -> Pump {
         let framing = self.head.framing;
         match self.raw {
-            true => Pump::new(Framing::UntilClose, Framing::UntilClose),
+            true => Pump::verbatim(),
             false => Pump::new(framing, framing.towards(Version::Http11)),
         }
     }

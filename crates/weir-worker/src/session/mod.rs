@@ -44,6 +44,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_base::{Instant, Key};
+use weir_http::policy::RequestId;
 use weir_sys::Event;
 
 use crate::alarm::Alarm;
@@ -125,7 +126,7 @@ pub(crate) struct Session {
     /// It is in the queue of sessions that wait for a buffer.
     pub(crate) starved: bool,
     /// Identity in logs.
-    pub(crate) id: weir_http::policy::RequestId,
+    pub(crate) id: RequestId,
     /// Clusters in whose per-address count this connection is; at most [`MAX_COUNTED`].
     pub(crate) counted: Vec<Key>,
     /// What it may take out of the pool.
@@ -136,7 +137,40 @@ pub(crate) struct Session {
     pub(crate) announced: Option<Rc<Announced>>,
 }
 
+/// Where a session comes from.
+pub(crate) struct Origin {
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: Key,
+    pub(crate) settings: Rc<ListenerSettings>,
+    /// What it is called in logs.
+    pub(crate) id: RequestId,
+}
+
 impl Session {
+    /// One that has done nothing yet.
+    pub(crate) fn new(key: Key, front: Front, origin: Origin, stage: Stage, now: Instant) -> Self {
+        let Origin { client, listener, settings, id } = origin;
+        Self {
+            key,
+            front,
+            client,
+            listener,
+            settings,
+            stage,
+            since: now,
+            active_at: now,
+            requests: 0,
+            alarm: Alarm::silent(),
+            queued: false,
+            starved: false,
+            id,
+            counted: Vec::new(),
+            reservation: Reservation::None,
+            tls: None,
+            announced: None,
+        }
+    }
+
     /// Takes note of an event of its connection; true when something became possible.
     pub(crate) fn handle_event(&mut self, event: Event, cx: &mut Context) -> bool {
         match &mut self.front {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use weir_control::channel::{Passed, PassedPipe};
 use weir_http::exchange::Exchange;
 use weir_http::h1::{Pump, parse_request};
-use weir_http::message::{Framing, RequestHead};
+use weir_http::message::RequestHead;
 use weir_http::policy::RequestId;
 use weir_route::Request;
 use weir_sys::TcpStream;
@@ -102,8 +102,8 @@ impl Session {
         if head.is_readable() {
             active.noted = Noted::of(&cx.request_fields);
         }
-        active.request.pump = verbatim();
-        active.response = Direction::new(verbatim(), Some(back), 0);
+        active.request.pump = Pump::verbatim();
+        active.response = Direction::new(Pump::verbatim(), Some(back), 0);
         active.exchange = Exchange::new(head.method);
         active.exchange.handle_connected(false);
         active.exchange.handle_response(SWITCHED);
@@ -147,10 +147,6 @@ fn read_again(pipe: &PassedPipe, cx: &mut Context) -> Result<RequestHead, &'stat
     }
     let parsed = parse_request(&pipe.head, &cx.head_limits, &mut cx.request_fields);
     parsed.ok().flatten().ok_or("its request cannot be read")
-}
-
-fn verbatim() -> Pump {
-    Pump::new(Framing::UntilClose, Framing::UntilClose)
 }
 
 /// A buffer with these bytes; there are no more than fit.

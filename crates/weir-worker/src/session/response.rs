@@ -136,11 +136,7 @@ impl Session {
             encode::interim(active, &self.front, &head, bytes, cx);
         } else {
             active.times.responded = cx.now;
-            if let Some(back) = active.back {
-                cx.request_ended(active.cluster, back.backend, head.status < 500);
-                cx.request_decided(active, head.status < 500);
-                cx.responded(active.cluster, back.backend, active.times.sent);
-            }
+            cx.responded(active, head.status < 500);
             let switched = head.status == 101 && self.front.stream().is_some();
             active.status = if switched { 200 } else { head.status };
             let settings = &self.settings;
@@ -173,8 +169,8 @@ impl Session {
             active.unfinished = true;
             active.front_keep = false;
             active.back_keep = false;
-            active.request.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
-            active.response.pump = Pump::new(Framing::UntilClose, Framing::UntilClose);
+            active.request.pump = Pump::verbatim();
+            active.response.pump = Pump::verbatim();
             return;
         }
         active.back_keep = head.keep_alive && head.framing != Framing::UntilClose;

@@ -11,6 +11,7 @@ use weir_sys::{Inbox, Received};
 
 use super::link::{Upward, is_unreachable};
 use super::open::{Caller, open, rules};
+use super::{Tally, Udp};
 use crate::context::Context;
 use crate::observe::Dropped;
 
@@ -120,29 +121,28 @@ fn flush(cx: &mut Context, run: Option<Run>, client: SocketAddr, message: &Recei
     let Some(Run { flow: id, bytes }) = run else { return };
     let Some(bytes) = message.bytes.get(bytes) else { return };
     let segment = if bytes.len() > message.segment { message.segment } else { 0 };
-    let Context { udp, observe, scratch, epoll, .. } = cx;
+    let Context { udp, observe, scratch, .. } = cx;
     let Some(link) = udp.flows.data_mut(id) else { return };
     let upward = Upward { client, bytes, segment };
     let tally = match link.send(upward, scratch, &mut udp.room) {
         Ok(tally) => tally,
         Err(error) => return observe.internal("writing a PROXY protocol header", &error),
     };
-    link.bytes_in += tally.bytes;
-    link.dropped += tally.dropped();
-    observe.datagrams_in(&tally);
-    if let Err(error) = link.watch(id, epoll) {
-        observe.internal("watching a UDP flow", &error);
-    }
-    if tally.error.is_some_and(|error| is_unreachable(&error)) {
-        udp.flows.handle_unreachable(id);
-    }
+    account(cx, id, tally);
 }
 
 /// The kernel takes datagrams to a backend again.
 pub(super) fn resume(cx: &mut Context, id: Key) {
+    let Udp { flows, room, .. } = &mut cx.udp;
+    let Some(link) = flows.data_mut(id) else { return };
+    let tally = link.backlog.flush(&link.socket, room);
+    account(cx, id, tally);
+}
+
+/// What came of sending to a flow's backend.
+fn account(cx: &mut Context, id: Key, tally: Tally) {
     let Context { udp, observe, epoll, .. } = cx;
     let Some(link) = udp.flows.data_mut(id) else { return };
-    let tally = link.backlog.flush(&link.socket, &mut udp.room);
     link.bytes_in += tally.bytes;
     link.dropped += tally.dropped();
     observe.datagrams_in(&tally);
