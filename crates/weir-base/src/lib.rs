@@ -1,10 +1,10 @@
 //! Vocabulary that every room shares: instants, generational slab, timer wheel, limits,
-//! hashes, blocks of addresses.
+//! hashes, blocks of addresses, bytes that leave nothing behind.
 //!
 //! Must not know: anything else of the project. No I/O, no clock, no randomness, no environment.
 //!
 //! Invariants: every collection here has a capacity that is fixed when it is made; reaching it is
-//! an answer that the caller sees, never growth.
+//! an answer that the caller sees, never growth. ([`Wiped`] is as long as whoever fills it wants.)
 
 mod cidr;
 mod hash;
@@ -13,6 +13,7 @@ mod slab;
 mod time;
 mod transport;
 mod wheel;
+mod wiped;
 
 pub use cidr::{Cidr, CidrError, CidrSet};
 pub use hash::{mix, stable_hash};
@@ -21,3 +22,4 @@ pub use slab::{Key, Slab};
 pub use time::Instant;
 pub use transport::{Endpoint, Transport};
 pub use wheel::{Timer, Wheel};
+pub use wiped::Wiped;

@@ -8,6 +8,7 @@ use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use weir_base::Wiped;
 
 /// The form of all that is packed. It changes whenever a type does that is stored.
 pub const FORMAT: u32 = 5;
@@ -15,12 +16,12 @@ pub const FORMAT: u32 = 5;
 /// Room that is made at first, in bytes: most objects need less.
 const USUAL: usize = 128;
 
-/// The bytes of a value.
+/// The bytes of a value. It may be one with private keys.
 ///
 /// # Errors
 /// None that a type with known lengths and without custom serialization can cause.
-pub fn pack(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    postcard::to_extend(value, Vec::with_capacity(USUAL)).map_err(io::Error::other)
+pub fn pack(value: &impl Serialize) -> io::Result<Wiped> {
+    postcard::to_extend(value, Wiped::with_capacity(USUAL)).map_err(io::Error::other)
 }
 
 /// The value of some bytes, all of them.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use log::{error, info, warn};
-use weir_base::{Endpoint, Instant};
+use weir_base::{Endpoint, Instant, Wiped};
 use weir_control::channel::{Settings, ToWorker};
 use weir_proto::EventKind;
 
@@ -46,7 +46,7 @@ impl Supervisor {
     fn start_worker(
         &mut self,
         slot: u16,
-        frames: &mut Vec<Vec<u8>>,
+        frames: &mut Vec<Wiped>,
         now: Instant,
     ) -> io::Result<i32> {
         let worker = self.new_worker(slot, frames, now)?;
@@ -62,7 +62,7 @@ impl Supervisor {
     pub(crate) fn new_worker(
         &self,
         slot: u16,
-        frames: &mut Vec<Vec<u8>>,
+        frames: &mut Vec<Wiped>,
         now: Instant,
     ) -> io::Result<WorkerProcess> {
         let mut worker = WorkerProcess::spawn(slot, &self.epoll, now)?;

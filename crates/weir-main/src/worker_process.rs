@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::{Endpoint, Instant};
+use weir_base::{Endpoint, Instant, Wiped};
 use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
@@ -132,7 +132,7 @@ impl WorkerProcess {
         let worker = Self {
             slot,
             child: Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted),
-            channel: Channel::resume(weir_sys::inherited(handed.channel)?, handed.unread),
+            channel: Channel::resume(weir_sys::inherited(handed.channel)?, &handed.unread),
             watches_write: false,
             phase: match handed.doing {
                 Doing::Starting => Phase::Starting,
@@ -254,7 +254,7 @@ impl WorkerProcess {
     }
 
     /// Sends what [`order_frames`] made.
-    pub(crate) fn send_frames(&mut self, frames: &[Vec<u8>]) {
+    pub(crate) fn send_frames(&mut self, frames: &[Wiped]) {
         for frame in frames {
             self.send_frame(Ok(frame), None);
         }
@@ -467,7 +467,7 @@ impl WorkerProcess {
 pub(crate) fn order_frames(
     orders: impl IntoIterator<Item = Order>,
     last: impl FnOnce(Vec<Order>) -> ToWorker,
-) -> io::Result<Vec<Vec<u8>>> {
+) -> io::Result<Vec<Wiped>> {
     let mut orders = orders.into_iter();
     let mut next = || orders.by_ref().take(ORDERS_IN_A_FRAME).collect::<Vec<_>>();
     let mut frames = Vec::new();

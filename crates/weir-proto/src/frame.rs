@@ -1,12 +1,15 @@
 //! Frames: 8 bytes of length, little-endian and with these 8 bytes included, and a message.
 //!
 //! A [`Decoder`] is handed what was read, however the stream was cut, and polled for frames. It
-//! holds no more than what it was handed: an announced length reserves nothing.
+//! holds no more than what it was handed: an announced length reserves nothing. A frame may have a
+//! private key in it: none stays in memory when the next is asked for.
 
 use std::io::{self, Read};
 
 use prost::Message;
 use thiserror::Error;
+use weir_base::Wiped;
+use zeroize::Zeroize;
 
 /// Bytes of the length in front of a message.
 pub const PREFIX: usize = 8;
@@ -16,9 +19,6 @@ pub const DEFAULT_LIMIT: usize = 2_000_000;
 
 /// Most bytes that [`Decoder::read`] takes at once.
 const READ: usize = 16 * 1024;
-
-/// Room that is kept for the next frames.
-const KEPT: usize = 64 * 1024;
 
 /// What is wrong with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -66,7 +66,7 @@ pub fn fits(message: &impl Message, limit: usize) -> bool {
 /// longest frame and what was handed in last.
 #[derive(Debug)]
 pub struct Decoder {
-    buffer: Vec<u8>,
+    buffer: Wiped,
     /// Where the next frame begins.
     start: usize,
     limit: usize,
@@ -76,7 +76,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for frames of at most `limit` bytes, their prefix included.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, limit, failed: None }
+        Self { buffer: Wiped::default(), start: 0, limit, failed: None }
     }
 
     /// Takes what was received.
@@ -95,6 +95,7 @@ impl Decoder {
         let mut bytes = [0; READ];
         let count = from.read(&mut bytes)?;
         self.handle(&bytes[..count]);
+        bytes[..count].zeroize();
         Ok(count)
     }
 
@@ -145,13 +146,10 @@ impl Decoder {
         rest.first_chunk().map(|prefix| u64::from_le_bytes(*prefix))
     }
 
-    /// Forgets the frames that were given, and gives back the room of a long one.
+    /// Forgets the frames that were given.
     fn compact(&mut self) {
-        self.buffer.drain(..self.start);
+        self.buffer.skip(self.start);
         self.start = 0;
-        if self.buffer.len() < KEPT {
-            self.buffer.shrink_to(KEPT);
-        }
     }
 }
 
@@ -169,6 +167,6 @@ mod tests {
         let length = decoder.poll().map(|frame| frame.map(<[u8]>::len));
         assert_eq!(length, Ok(Some(DEFAULT_LIMIT - PREFIX)));
         assert_eq!(decoder.poll(), Ok(None));
-        assert!(decoder.buffer.capacity() <= KEPT, "the room of a long frame is given back");
+        assert!(decoder.buffer.capacity() < 100, "the room of a long frame is given back");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A frame is a 4-byte big-endian length and that many bytes. A descriptor travels with the first
 //! byte of its frame. Writing never blocks: what the kernel does not take waits, up to a bound.
+//! Frames may have private keys in them: no copy of one stays in memory.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -13,6 +14,8 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
     sendmsg, socketpair,
 };
+use weir_base::Wiped;
+use zeroize::Zeroize;
 
 /// The longest frame, in bytes. Both ends are ours; this bounds a corrupted length.
 const LONGEST_FRAME: usize = 64 << 20;
@@ -20,8 +23,8 @@ const LONGEST_FRAME: usize = 64 << 20;
 /// Bytes that may wait to be sent.
 const MOST_WAITING: usize = 256 << 20;
 
-/// Bytes of room that are kept for the next frames.
-const KEPT: usize = 64 << 10;
+/// Bytes that are received at once.
+const RECEIVED: usize = 64 << 10;
 
 /// Descriptors of a frame.
 const MOST_DESCRIPTORS: usize = 4;
@@ -32,7 +35,7 @@ const PREFIX: usize = 4;
 /// One end of a channel.
 pub struct Channel {
     fd: OwnedFd,
-    received: Vec<u8>,
+    received: Wiped,
     descriptors: VecDeque<OwnedFd>,
     waiting: VecDeque<Outgoing>,
     waiting_bytes: usize,
@@ -41,7 +44,7 @@ pub struct Channel {
 }
 
 struct Outgoing {
-    bytes: Vec<u8>,
+    bytes: Wiped,
     sent: usize,
     fds: Vec<OwnedFd>,
 }
@@ -61,7 +64,7 @@ impl Channel {
     pub fn from_fd(fd: OwnedFd) -> Self {
         Self {
             fd,
-            received: Vec::new(),
+            received: Wiped::default(),
             descriptors: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -73,8 +76,8 @@ impl Channel {
     /// The end that another image of this process had, with what it has [received].
     ///
     /// [received]: Channel::unread
-    pub fn resume(fd: OwnedFd, unread: Vec<u8>) -> Self {
-        Self { received: unread, ..Self::from_fd(fd) }
+    pub fn resume(fd: OwnedFd, unread: &[u8]) -> Self {
+        Self { received: Wiped::from(unread), ..Self::from_fd(fd) }
     }
 
     /// What was received and is no whole frame yet.
@@ -98,7 +101,7 @@ impl Channel {
         if self.waiting_bytes + frame.len() > self.most_waiting {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let mut bytes = Vec::with_capacity(PREFIX + frame.len());
+        let mut bytes = Wiped::with_capacity(PREFIX + frame.len());
         bytes.extend_from_slice(&(frame.len() as u32).to_be_bytes());
         bytes.extend_from_slice(frame);
         let fds = fds.into_iter().map(|fd| fd.try_clone_to_owned());
@@ -144,7 +147,7 @@ impl Channel {
     /// # Errors
     /// `UnexpectedEof` when the other end has closed, `InvalidData` when a frame is too long, else
     /// of `recvmsg(2)`.
-    pub fn recv(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub fn recv(&mut self) -> io::Result<Option<Wiped>> {
         loop {
             if let Some(frame) = self.take_frame()? {
                 return Ok(Some(frame));
@@ -163,7 +166,7 @@ impl Channel {
     }
 
     /// The first frame of what was received.
-    fn take_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+    fn take_frame(&mut self) -> io::Result<Option<Wiped>> {
         let Some((prefix, rest)) = self.received.split_first_chunk::<PREFIX>() else {
             return Ok(None);
         };
@@ -172,12 +175,8 @@ impl Channel {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let Some(bytes) = rest.get(..length) else { return Ok(None) };
-        let bytes = bytes.to_vec();
-        self.received.drain(..PREFIX + length);
-        if self.received.is_empty() {
-            // The room of a long frame is not kept.
-            self.received.shrink_to(KEPT);
-        }
+        let bytes = Wiped::from(bytes);
+        self.received.skip(PREFIX + length);
         Ok(Some(bytes))
     }
 
@@ -194,7 +193,7 @@ impl Channel {
     }
 
     fn fill(&mut self) -> io::Result<usize> {
-        let mut bytes = [0; 64 << 10];
+        let mut bytes = [0; RECEIVED];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut slices = [IoSliceMut::new(&mut bytes)];
@@ -207,8 +206,10 @@ impl Channel {
         if result.flags.contains(ReturnFlags::CTRUNC) {
             return Err(io::Error::other("descriptors were lost: the process has too many open"));
         }
-        self.received.extend_from_slice(&bytes[..result.bytes]);
-        Ok(result.bytes)
+        let n = result.bytes;
+        self.received.extend_from_slice(&bytes[..n]);
+        bytes[..n].zeroize();
+        Ok(n)
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness::{Proxy, limits, settings, state};
+use weir_base::Wiped;
 use weir_control::channel::Settings;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_sys::{Channel, Epoll};
@@ -30,7 +31,7 @@ fn knock(directory: &Path) -> Channel {
     Channel::from_fd(stream.into())
 }
 
-fn hear(channel: &mut Channel) -> Vec<u8> {
+fn hear(channel: &mut Channel) -> Wiped {
     let mut epoll = Epoll::new(1).expect("epoll");
     epoll.add_level(channel.as_fd(), 0, true, false).expect("watched");
     let deadline = Instant::now() + PATIENCE;

@@ -317,7 +317,7 @@ fn of_another_version(installed: &Installed, socket: Shared) -> JoinHandle<Strin
                 break frame;
             }
         };
-        String::from_utf8(frame).expect("text")
+        String::from_utf8(frame.to_vec()).expect("text")
     })
 }
 

@@ -147,6 +147,29 @@ fn openssl_gets_the_default_certificate_without_a_name() {
 }
 
 #[test]
+fn a_listener_gets_and_loses_its_default_certificate_while_it_runs() {
+    let Some(site) = site("") else { return };
+    let address = site.address().to_string();
+    let update = |more: &[&str]| {
+        good(&site.proxy, &[&["listener", "https", "update", "-a", &address], more].concat())
+    };
+    let (certificate, key) =
+        (site.authority.text("default.pem"), site.authority.text("default.key"));
+    update(&["--certificate", &certificate, "--key", &key]);
+    let Some(shown) = site.openssl(&["-noservername"]) else { return };
+    assert!(shown.contains("Verify return code: 0 (ok)"), "{shown}");
+    update(&["--no-certificate"]);
+    let Some(refused) = site.openssl(&["-noservername"]) else { return };
+    assert!(refused.contains("unrecognized name"), "{refused}");
+    update(&["--client-auth", "required", "--client-ca", &site.authority.text("ca.pem")]);
+    let Some(output) = site.curl("site.example", &[]) else { return };
+    assert!(!output.status.success(), "a certificate is required");
+    update(&["--client-auth", "none"]);
+    let Some(output) = site.curl("site.example", &[]) else { return };
+    assert_eq!(text(&output.stdout), "the data", "{}", text(&output.stderr));
+}
+
+#[test]
 fn openssl_gets_the_kind_of_key_that_it_can_check() {
     let Some(site) = site("") else { return };
     site.add_certificate("site-rsa");

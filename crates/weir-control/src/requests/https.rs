@@ -93,6 +93,10 @@ fn patch_tls(tls: &mut ListenerTls, patch: &Patch) -> Result<(), Refusal> {
     if let Some(policy) = &patch.hsts {
         tls.hsts = Some(hsts(policy)?);
     }
+    if let Some(default) = &patch.default_certificate {
+        let identity = default.certificate.as_ref().map(certificate::identity);
+        tls.default_certificate = identity.transpose()?;
+    }
     if let Some(policy) = &patch.client_auth_policy {
         tls.client_auth = client_auth(policy.client_auth)?;
         tls.client_authorities = authorities(&policy.client_ca_certificates)?;

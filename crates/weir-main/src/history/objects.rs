@@ -4,6 +4,7 @@
 //! their order of declaration, others by name.
 
 use redb::{ReadableTable, Table, TableDefinition};
+use weir_base::Wiped;
 use weir_control::change::Undo;
 use weir_control::packed::{pack, unpack};
 use weir_control::state::State;
@@ -103,7 +104,7 @@ pub(super) fn state(objects: &impl ReadableTable<&'static [u8], &'static [u8]>) 
     Ok(state)
 }
 
-fn put(objects: &mut Objects<'_>, entry: Option<(Vec<u8>, Vec<u8>)>) -> Result<()> {
+fn put(objects: &mut Objects<'_>, entry: Option<(Vec<u8>, Wiped)>) -> Result<()> {
     if let Some((key, value)) = entry {
         objects.insert(&*key, &*value)?;
     }
@@ -132,7 +133,7 @@ fn key_before(step: &Undo) -> Result<Option<Vec<u8>>> {
 }
 
 /// The object that a change was about as it is in a state, if it is there.
-fn entry(state: &State, step: &Undo) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+fn entry(state: &State, step: &Undo) -> Result<Option<(Vec<u8>, Wiped)>> {
     Ok(match step {
         Undo::Listener(address, _) => match state.listeners.get(address) {
             Some(listener) => Some((named(LISTENER, &pack(address)?), pack(listener)?)),

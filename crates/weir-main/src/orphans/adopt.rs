@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use log::{info, warn};
-use weir_base::{Endpoint, Instant};
+use weir_base::{Endpoint, Instant, Wiped};
 use weir_control::change::{diff, state_hash};
 use weir_control::channel::ToWorker;
 use weir_control::state::State;
@@ -67,7 +67,7 @@ enum Rest {
     /// Nothing.
     Nothing,
     /// The orders that lead from its state to main's.
-    Orders(Vec<Vec<u8>>),
+    Orders(Vec<Wiped>),
 }
 
 impl Supervisor {

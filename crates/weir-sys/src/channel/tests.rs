@@ -17,7 +17,7 @@ fn with_raw_peer() -> (Channel, UnixStream) {
 }
 
 /// The next frame, which must have arrived already.
-fn next(channel: &mut Channel) -> Vec<u8> {
+fn next(channel: &mut Channel) -> Wiped {
     channel.recv().expect("recv").expect("a frame")
 }
 

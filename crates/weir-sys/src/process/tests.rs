@@ -40,7 +40,7 @@ fn wait(child: &Child) -> ExitReason {
 fn receive(channel: &mut Channel) -> Vec<u8> {
     loop {
         if let Some(frame) = channel.recv().expect("recv") {
-            return frame;
+            return frame.to_vec();
         }
         wait_readable(channel);
     }

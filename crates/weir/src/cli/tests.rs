@@ -230,7 +230,12 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "listener https update -a 127.0.0.1:1 --no-strict-sni-binding --enable-http11 \
-         --reset-alpn --hsts-disabled",
+         --reset-alpn --hsts-disabled --no-certificate --client-auth none",
+        "UpdateHttpsListener",
+    ),
+    (
+        "listener https update -a 127.0.0.1:1 --certificate DIR/cert.pem --key DIR/key.pem \
+         --client-auth optional --client-ca DIR/cert.pem",
         "UpdateHttpsListener",
     ),
     (
@@ -316,6 +321,8 @@ fn lines_that_contradict_themselves_are_refused() {
         "certificate list --with-key",
         "listener https add -a 127.0.0.1:1 --certificate DIR/cert.pem",
         "listener https add -a 127.0.0.1:1 --client-auth optional",
+        "listener https update -a 127.0.0.1:1 --certificate DIR/cert.pem",
+        "listener https update -a 127.0.0.1:1 --client-ca DIR/cert.pem",
         "cluster add -i a --load-balancing-policy random --tls-key DIR/key.pem",
         "certificate remove -a 127.0.0.1:1 -f ab --cert DIR/cert.pem",
         "certificate remove -a 127.0.0.1:1 --cert DIR/key.pem",

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{
-    CertificateAndKey, ClientAuthMode, CustomHttpAnswers, HttpListenerConfig, HttpsListenerConfig,
-    TcpListenerConfig, TlsVersion, UdpListenerConfig,
+    CustomHttpAnswers, HttpListenerConfig, HttpsListenerConfig, TcpListenerConfig, TlsVersion,
+    UdpListenerConfig,
 };
 
-use super::certificate::Files;
 use super::files::read_optional;
 use super::listener::{Ask, Hello};
+use super::listener_tls::{ClientCertificates, DefaultCertificate};
 use crate::failure::Failure;
 
 /// Name of the cookie for sticky sessions.
@@ -70,49 +70,6 @@ pub(crate) struct AddHttps {
     default: DefaultCertificate,
     #[command(flatten)]
     clients: ClientCertificates,
-}
-
-/// For clients that name no host, or one that no other certificate is for.
-#[derive(clap::Args)]
-struct DefaultCertificate {
-    /// File with the certificate for clients that name no known host, in PEM.
-    #[arg(long, value_name = "FILE", requires = "key")]
-    certificate: Option<PathBuf>,
-    /// File with the certificates that signed it, in PEM.
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    certificate_chain: Option<PathBuf>,
-    /// File with its private key, in PEM.
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    key: Option<PathBuf>,
-}
-
-/// How clients prove who they are.
-#[derive(clap::Args)]
-struct ClientCertificates {
-    /// Whether clients are asked for a certificate.
-    #[arg(long, value_name = "MODE", requires = "client_ca")]
-    client_auth: Option<Mode>,
-    /// File with the authorities of client certificates, in PEM.
-    #[arg(long, value_name = "FILE", requires = "client_auth")]
-    client_ca: Option<PathBuf>,
-    /// File with their revocation lists, in PEM.
-    #[arg(long, value_name = "FILE", requires = "client_auth")]
-    client_crl: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Mode {
-    Optional,
-    Required,
-}
-
-impl Mode {
-    fn message(self) -> ClientAuthMode {
-        match self {
-            Self::Optional => ClientAuthMode::ClientAuthOptional,
-            Self::Required => ClientAuthMode::ClientAuthRequired,
-        }
-    }
 }
 
 /// A listener of TCP.
@@ -224,27 +181,15 @@ impl Ask for AddHttps {
             certificate_chain: default.map(|d| d.certificate_chain).unwrap_or_default(),
             ..message!(HttpsListenerConfig, &self.http)
         };
-        let clients = &self.clients;
-        let Some(mode) = clients.client_auth else {
+        let Some(policy) = self.clients.read()? else {
             return Ok(RequestType::AddHttpsListener(message));
         };
-        let texts = |path: &Option<PathBuf>| read_optional(path.as_deref());
         Ok(RequestType::AddHttpsListenerWithClientAuth(HttpsListenerConfig {
-            client_auth: Some(mode.message().into()),
-            client_ca_certificates: texts(&clients.client_ca)?.into_iter().collect(),
-            client_ca_crls: texts(&clients.client_crl)?.into_iter().collect(),
+            client_auth: policy.client_auth,
+            client_ca_certificates: policy.client_ca_certificates,
+            client_ca_crls: policy.client_ca_crls,
             ..message
         }))
-    }
-}
-
-impl DefaultCertificate {
-    fn read(&self) -> Result<Option<CertificateAndKey>, Failure> {
-        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
-            return Ok(None);
-        };
-        let chain = self.certificate_chain.as_deref();
-        Files { certificate, chain, key }.read().map(Some)
     }
 }
 

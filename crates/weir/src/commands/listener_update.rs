@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use weir_client::proto::request::RequestType;
 use weir_client::proto::{
-    AlpnProtocols, CustomHttpAnswers, UpdateHttpListenerConfig, UpdateHttpsListenerConfig,
+    self, AlpnProtocols, CustomHttpAnswers, UpdateHttpListenerConfig, UpdateHttpsListenerConfig,
     UpdateTcpListenerConfig, UpdateUdpListenerConfig,
 };
 
 use super::files::read_optional;
 use super::hsts::Hsts;
 use super::listener::{Ask, Hello};
+use super::listener_tls::{ClientCertificates, DefaultCertificate};
 use crate::failure::Failure;
 
 /// What every listener has.
@@ -92,6 +93,13 @@ pub(crate) struct UpdateHttps {
     reset_alpn: bool,
     #[command(flatten)]
     hsts: Hsts,
+    #[command(flatten)]
+    default: DefaultCertificate,
+    /// No certificate for clients that name no known host.
+    #[arg(long, conflicts_with = "certificate")]
+    no_certificate: bool,
+    #[command(flatten)]
+    clients: ClientCertificates,
 }
 
 /// A listener of TCP.
@@ -271,6 +279,8 @@ impl Ask for UpdateHttps {
             strict_sni_binding: last(self.strict_sni_binding, self.no_strict_sni_binding),
             disable_http11: last(self.disable_http11, self.enable_http11),
             hsts: self.hsts.message(),
+            default_certificate: self.default_certificate()?,
+            client_auth_policy: self.clients.read()?,
             ..message
         }))
     }
@@ -281,6 +291,12 @@ impl UpdateHttps {
     fn alpn_protocols(&self) -> Option<AlpnProtocols> {
         let values = self.alpn_protocols.clone();
         (self.reset_alpn || !values.is_empty()).then_some(AlpnProtocols { values })
+    }
+
+    fn default_certificate(&self) -> Result<Option<proto::DefaultCertificate>, Failure> {
+        let certificate = self.default.read()?;
+        let change = certificate.is_some() || self.no_certificate;
+        Ok(change.then_some(proto::DefaultCertificate { certificate }))
     }
 }
 

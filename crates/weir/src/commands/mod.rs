@@ -26,6 +26,7 @@ mod health_check;
 mod hsts;
 mod listener;
 mod listener_add;
+mod listener_tls;
 mod listener_update;
 mod metrics;
 mod pairs;

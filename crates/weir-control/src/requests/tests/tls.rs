@@ -1,9 +1,9 @@
 //! HTTPS listeners, their frontends and certificates.
 
 use weir_proto::{
-    AddCertificate, AlpnProtocols, CertificateAndKey, ClientAuthMode, ClientAuthPolicy, HstsConfig,
-    HttpsListenerConfig, QueryCertificatesFilters, RemoveCertificate, RemoveListener,
-    ReplaceCertificate, TlsVersion, UpdateHttpsListenerConfig,
+    AddCertificate, AlpnProtocols, CertificateAndKey, ClientAuthMode, ClientAuthPolicy,
+    DefaultCertificate, HstsConfig, HttpsListenerConfig, QueryCertificatesFilters,
+    RemoveCertificate, RemoveListener, ReplaceCertificate, TlsVersion, UpdateHttpsListenerConfig,
 };
 use weir_tls::Fingerprint;
 use weir_tls::certificate::fingerprint_of;
@@ -127,7 +127,17 @@ fn a_patch_of_a_listener_changes_what_it_names() {
     assert_eq!(tls(&state).client_auth, state::ClientAuth::Required);
     make(&mut state, &update(|_| {})).expect("accepted");
     assert_eq!(tls(&state).client_auth, state::ClientAuth::Required, "it stays");
+    let default = |certificate: Option<CertificateAndKey>| {
+        update(|patch| patch.default_certificate = Some(DefaultCertificate { certificate }))
+    };
+    make(&mut state, &default(Some(shown(0)))).expect("accepted");
+    make(&mut state, &update(|_| {})).expect("accepted");
+    assert!(tls(&state).default_certificate.is_some(), "it stays");
+    make(&mut state, &default(None)).expect("accepted");
+    assert!(tls(&state).default_certificate.is_none(), "it was taken away");
+    let another = CertificateAndKey { key: shown(1).key, ..shown(0) };
     let refused = [
+        default(Some(another)),
         update(|patch| patch.hsts = Some(HstsConfig::default())),
         update(|patch| patch.disable_http11 = Some(true)),
         alpn(&["h3"]),
