@@ -1,6 +1,8 @@
 //! A fixed-capacity slab whose keys carry a generation, so that a stale key (an event for a socket
 //! that is already closed) finds nothing instead of somebody else.
 
+use std::ops::Range;
+
 /// Names one entry of a [`Slab`]. It survives a round trip through a `u64` of at least 56 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -192,14 +194,27 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Every stored value with its key, by position.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().enumerate().filter_map(|(index, slot)| match slot {
+    /// Positions that were ever used: all values lie before this one.
+    pub fn end(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The values in a range of positions, to look at all of them a part at a time: however few
+    /// there are, a part takes no longer than its positions do.
+    pub fn span(&self, positions: Range<usize>) -> impl Iterator<Item = (Key, &T)> {
+        let positions = positions.start.min(self.slots.len())..positions.end.min(self.slots.len());
+        let slots = self.slots.get(positions.clone()).unwrap_or_default();
+        slots.iter().zip(positions.start as u32..).filter_map(|(slot, index)| match slot {
             Slot::Used { value, generation } => {
-                Some((Key { index: index as u32, generation: *generation }, value))
+                Some((Key { index, generation: *generation }, value))
             }
             Slot::Free { .. } => None,
         })
+    }
+
+    /// Every stored value with its key, by position.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.span(0..self.slots.len())
     }
 }
 
@@ -249,5 +264,16 @@ mod tests {
         assert_eq!(slab.insert(3).expect("room").index(), b.index());
         assert_eq!(slab.iter().map(|(_, v)| *v).collect::<Vec<_>>(), [3]);
         assert_eq!((slab.len(), slab.capacity(), slab.is_full()), (1, 3, false));
+    }
+
+    #[test]
+    fn parts_are_the_whole() {
+        let mut slab = Slab::new(5);
+        let keys: Vec<_> = (0..5).map(|n| slab.insert(n).expect("room")).collect();
+        slab.remove(keys[1]);
+        slab.remove(keys[4]);
+        let part = |range| slab.span(range).map(|(_, v)| *v).collect::<Vec<_>>();
+        assert_eq!([part(0..2), part(2..4), part(4..9), part(9..12)].concat(), [0, 2, 3]);
+        assert_eq!((slab.end(), slab.span(1..3).next().map(|(key, _)| key)), (5, Some(keys[2])));
     }
 }

@@ -19,11 +19,12 @@ use crate::metrics::{Detail, Measured, Query};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
+use crate::sessions;
 use crate::state::BackendId;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -64,8 +65,8 @@ pub enum ToWorker {
         epoch: u64,
     },
     /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`],
-    /// [`ToMain::CertificatesFound`], [`ToMain::Measured`] or [`ToMain::NotMeasured`] of this
-    /// number.
+    /// [`ToMain::CertificatesFound`], [`ToMain::Measured`], [`ToMain::NotMeasured`],
+    /// [`ToMain::SessionsFound`] or [`ToMain::SessionsClosed`] of this number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -172,6 +173,22 @@ pub enum ToMain {
         number: u64,
         /// A sentence.
         reason: String,
+    },
+    /// Answer to [`Question::ListSessions`], or a part of it.
+    SessionsFound {
+        /// Of the question.
+        number: u64,
+        /// What was found.
+        part: sessions::Found,
+        /// Nothing else follows.
+        last: bool,
+    },
+    /// Answer to [`Question::CloseSessions`].
+    SessionsClosed {
+        /// Of the question.
+        number: u64,
+        /// What became of them.
+        closed: sessions::Closed,
     },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
@@ -320,6 +337,10 @@ pub enum Question {
     },
     /// What was measured.
     Metrics(Query),
+    /// Which sessions there are.
+    ListSessions(sessions::Query),
+    /// End these sessions.
+    CloseSessions(sessions::Filter),
 }
 
 /// Certificates that a listener serves.

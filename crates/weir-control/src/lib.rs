@@ -12,6 +12,7 @@
 //! * [`channel`]: the messages between main and a worker.
 //! * [`metrics`]: what is measured, as it travels and as it is shown.
 //! * [`packed`]: values as bytes.
+//! * [`sessions`]: live sessions, as they are asked for and told of.
 
 pub mod change;
 pub mod channel;
@@ -25,5 +26,6 @@ pub mod metrics;
 pub mod order;
 pub mod packed;
 pub mod requests;
+pub mod sessions;
 pub mod state;
 pub mod takeover;

@@ -19,6 +19,7 @@ mod flow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -228,7 +229,17 @@ impl<T> Flows<T> {
 
     /// Every flow that is not over: to list them, or to hand them to another process.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Flow<T>)> {
-        let current = self.flows.iter().filter(|(_, entry)| entry.timer.is_some());
+        self.span(0..self.flows.end())
+    }
+
+    /// Positions that were ever used, as [`Slab::end`].
+    pub fn end_position(&self) -> usize {
+        self.flows.end()
+    }
+
+    /// The flows in a range of positions, as [`Slab::span`].
+    pub fn span(&self, positions: Range<usize>) -> impl Iterator<Item = (Key, &Flow<T>)> {
+        let current = self.flows.span(positions).filter(|(_, entry)| entry.timer.is_some());
         current.map(|(id, entry)| (id, &entry.flow))
     }
 

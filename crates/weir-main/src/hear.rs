@@ -3,6 +3,7 @@
 use weir_base::Instant;
 use weir_control::channel::{Happening, ToMain};
 
+use crate::questions::Speaker;
 use crate::slot::Slot;
 use crate::succession::Leaving;
 use crate::supervise::Supervisor;
@@ -74,26 +75,35 @@ impl Supervisor {
             }
             // It has nobody to pass anything to.
             ToMain::Passed(passed) => drop(worker.take_connection(&passed)),
-            answer => self.hear_answer(slot, answer),
+            answer => {
+                let pid = worker.pid();
+                self.hear_answer(Speaker { slot, pid }, answer);
+            }
         }
     }
 
     /// A worker answers a question, or tells of something.
-    pub(crate) fn hear_answer(&mut self, slot: u16, message: ToMain) {
+    pub(crate) fn hear_answer(&mut self, who: Speaker, message: ToMain) {
         match message {
-            ToMain::Happened(happening) => self.tell_of_worker(slot, happening),
-            ToMain::Hashed { number, epoch, hash } => self.note_hash(slot, number, epoch, hash),
+            ToMain::Happened(happening) => self.tell_of_worker(who.slot, happening),
+            ToMain::Hashed { number, epoch, hash } => self.note_hash(who, number, epoch, hash),
             ToMain::Explained { number, explained } => {
-                self.note_explained(slot, number, *explained);
+                self.note_explained(who, number, *explained);
             }
-            ToMain::Counted { number, sessions } => self.note_counted(slot, number, &sessions),
+            ToMain::Counted { number, sessions } => self.note_counted(who, number, &sessions),
             ToMain::CertificatesFound { number, found } => {
-                self.note_certificates(slot, number, &found);
+                self.note_certificates(who, number, &found);
             }
             ToMain::Measured { number, part, last } => {
-                self.note_measured(slot, number, *part, last);
+                self.note_measured(who, number, *part, last);
             }
-            ToMain::NotMeasured { number, reason } => self.note_not_measured(slot, number, reason),
+            ToMain::NotMeasured { number, reason } => self.note_not_measured(who, number, reason),
+            ToMain::SessionsFound { number, part, last } => {
+                self.note_sessions_found(who, number, part, last);
+            }
+            ToMain::SessionsClosed { number, closed } => {
+                self.note_sessions_closed(who, number, closed);
+            }
             ToMain::Applied { .. }
             | ToMain::Prepared { .. }
             | ToMain::Refused { .. }

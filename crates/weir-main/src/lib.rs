@@ -37,6 +37,7 @@ mod pidfile;
 mod questions;
 mod replace;
 mod serve;
+mod sessions;
 mod slot;
 mod sockets;
 mod start;

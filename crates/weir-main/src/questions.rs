@@ -17,9 +17,11 @@ use crate::control::Asker;
 use crate::dry_run::Planned;
 use crate::history::Record;
 use crate::metrics::Gathering;
+use crate::sessions::{Closing, Listing};
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::transact::counts;
+use crate::worker_process::WorkerProcess;
 
 /// Time between two comparisons of main and workers.
 pub(crate) const COMPARE_PERIOD: Duration = Duration::from_secs(60);
@@ -30,10 +32,18 @@ const LISTED: u32 = 100;
 /// Something that workers are asked.
 pub(crate) struct Ask {
     number: u64,
-    /// Slots that have not answered.
-    waiting: BTreeSet<u16>,
+    /// Process ids of the workers that have not answered.
+    waiting: BTreeSet<i32>,
     pub(crate) deadline: Instant,
     about: About,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Speaker {
+    /// The slot that it has, or has had.
+    pub(crate) slot: u16,
+    pub(crate) pid: i32,
 }
 
 /// What an answer is for.
@@ -58,6 +68,10 @@ pub(crate) enum About {
     Metrics(Box<Gathering>),
     /// A dry run.
     Sessions(Box<Planned>),
+    /// Which sessions there are.
+    Live(Box<Listing>),
+    /// Sessions are to end.
+    Closing(Closing),
 }
 
 impl Supervisor {
@@ -157,34 +171,51 @@ impl Supervisor {
         self.ask(waiting, Question::Hash, About::Hashes { asker, found }, now);
     }
 
+    /// Asks the workers of these slots.
     pub(crate) fn ask(
         &mut self,
-        waiting: BTreeSet<u16>,
+        slots: BTreeSet<u16>,
+        question: Question,
+        about: About,
+        now: Instant,
+    ) {
+        let pids = slots.into_iter().filter_map(|slot| self.pid_of(slot)).collect();
+        self.ask_workers(pids, question, about, now);
+    }
+
+    /// The process id of the worker of a slot.
+    pub(crate) fn pid_of(&self, slot: u16) -> Option<i32> {
+        self.slots.get(usize::from(slot))?.worker.as_ref().map(WorkerProcess::pid)
+    }
+
+    /// Asks workers by their process ids.
+    pub(crate) fn ask_workers(
+        &mut self,
+        waiting: BTreeSet<i32>,
         question: Question,
         about: About,
         now: Instant,
     ) {
         self.asked += 1;
         let number = self.asked;
-        for slot in &waiting {
-            if let Some(worker) = &mut self.slots[usize::from(*slot)].worker {
-                worker.send(&ToWorker::Ask { number, question: question.clone() });
-            }
+        let message = ToWorker::Ask { number, question };
+        for worker in self.workers_mut().filter(|worker| waiting.contains(&worker.pid())) {
+            worker.send(&message);
         }
         let deadline = now + self.plan.worker_timeout;
         self.asks.push(Ask { number, waiting, deadline, about });
     }
 
-    pub(crate) fn note_hash(&mut self, slot: u16, number: u64, epoch: u64, hash: u64) {
-        self.note_answer(slot, number, |about| {
+    pub(crate) fn note_hash(&mut self, who: Speaker, number: u64, epoch: u64, hash: u64) {
+        self.note_answer(who, number, |about| {
             if let About::Hashes { found, .. } = about {
-                found.insert(slot, Some((epoch, hash)));
+                found.insert(who.slot, Some((epoch, hash)));
             }
         });
     }
 
-    pub(crate) fn note_counted(&mut self, slot: u16, number: u64, sessions: &[u64]) {
-        self.note_answer(slot, number, |about| {
+    pub(crate) fn note_counted(&mut self, who: Speaker, number: u64, sessions: &[u64]) {
+        self.note_answer(who, number, |about| {
             if let About::Sessions(planned) = about {
                 planned.add(sessions);
             }
@@ -203,10 +234,10 @@ impl Supervisor {
     }
 
     /// A worker has answered; the last answer ends the question.
-    pub(crate) fn note_answer(&mut self, slot: u16, number: u64, add: impl FnOnce(&mut About)) {
+    pub(crate) fn note_answer(&mut self, who: Speaker, number: u64, add: impl FnOnce(&mut About)) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let ask = &mut self.asks[at];
-        if ask.waiting.remove(&slot) {
+        if ask.waiting.remove(&who.pid) {
             add(&mut ask.about);
         }
         if ask.waiting.is_empty() {
@@ -215,12 +246,12 @@ impl Supervisor {
         }
     }
 
-    /// The worker of a slot has ended: it answers no question.
-    pub(crate) fn note_speechless(&mut self, slot: u16) {
-        let asked = |ask: &mut Ask| ask.waiting == BTreeSet::from([slot]);
+    /// A worker has ended: it answers no question.
+    pub(crate) fn note_speechless(&mut self, pid: i32) {
+        let asked = |ask: &mut Ask| ask.waiting == BTreeSet::from([pid]);
         let over: Vec<_> = self.asks.extract_if(.., asked).collect();
         for ask in &mut self.asks {
-            ask.waiting.remove(&slot);
+            ask.waiting.remove(&pid);
         }
         over.into_iter().for_each(|ask| self.tell(ask));
     }
@@ -243,6 +274,8 @@ impl Supervisor {
             }
             About::Metrics(gathering) => self.tell_metrics(*gathering, ask.waiting.len()),
             About::Sessions(planned) => self.tell_plan(*planned),
+            About::Live(listing) => self.tell_sessions(*listing, ask.waiting.len()),
+            About::Closing(closing) => self.tell_closed(closing, ask.waiting.len()),
         }
     }
 
@@ -265,14 +298,14 @@ impl Supervisor {
 
     pub(crate) fn note_certificates(
         &mut self,
-        slot: u16,
+        who: Speaker,
         number: u64,
         served: &[FoundCertificates],
     ) {
-        self.note_answer(slot, number, |about| {
+        self.note_answer(who, number, |about| {
             if let About::Certificates { found, .. } = about {
                 let list = ContentType::CertificatesByAddress(query::certificates_found(served));
-                found.insert(slot.to_string(), ResponseContent { content_type: Some(list) });
+                found.insert(who.slot.to_string(), ResponseContent { content_type: Some(list) });
             }
         });
     }
@@ -335,11 +368,11 @@ impl Supervisor {
         self.answer(asker, &Response::ok(message, ContentType::Drift(drift)));
     }
 
-    pub(crate) fn note_explained(&mut self, slot: u16, number: u64, explained: Explained) {
+    pub(crate) fn note_explained(&mut self, who: Speaker, number: u64, explained: Explained) {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let About::Explanation(asker) = self.asks.swap_remove(at).about else { return };
         let content = ContentType::Explanation(Explanation {
-            worker: slot.into(),
+            worker: who.slot.into(),
             epoch: self.epoch,
             steps: explained.steps,
             listener: explained.listener,

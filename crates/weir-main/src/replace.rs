@@ -101,7 +101,7 @@ impl Supervisor {
             home.forget_worker(slot, worker.pid());
         }
         self.note_gone(slot);
-        self.note_speechless(slot);
+        self.note_speechless(worker.pid());
         if self.succeeded_early(slot, &what) {
             return;
         }

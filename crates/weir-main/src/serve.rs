@@ -102,6 +102,9 @@ impl Supervisor {
             R::QueryCertificatesFromWorkers(filters) => {
                 self.ask_for_certificates(asker, filters, now);
             }
+            R::QuerySessions(wanted) => self.ask_for_sessions(asker, &wanted, now),
+            R::CloseLiveSessions(wanted) => self.close_live_sessions(asker, &wanted, now),
+            R::CloseSessions(wanted) => self.close_sessions(asker, &wanted, now),
             R::QueryMetrics(wanted) => self.ask_for_metrics(asker, wanted, now),
             R::ConfigureMetrics(wanted) => self.configure_metrics(&asker, wanted),
             R::SetMetricDetail(wanted) => self.set_metric_detail(&asker, &wanted, now),
@@ -263,6 +266,9 @@ fn is_question(request: &RequestType) -> bool {
             | R::ConfigureMetrics(_)
             | R::SetMetricDetail(_)
             | R::QueryHealthChecks(_)
+            | R::QuerySessions(_)
+            | R::CloseLiveSessions(_)
+            | R::CloseSessions(_)
             | R::SoftStop(_)
             | R::HardStop(_)
     )
@@ -280,7 +286,6 @@ fn missing(request: &RequestType) -> Option<&'static str> {
              of a cluster"
         }
         R::SetMaxConnectionAttempts(_) => "a request is tried three times; that cannot be changed",
-        R::CloseSessions(_) => "sessions cannot be closed in this version",
         R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
             "active health checks are not carried out by this version"
         }

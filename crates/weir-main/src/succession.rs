@@ -25,6 +25,7 @@ use weir_proto::{EventKind, Response};
 use weir_sys::Epoll;
 
 use crate::control::Asker;
+use crate::questions::Speaker;
 use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
 use crate::worker_process::{End, HandedWorker, WorkerProcess};
@@ -194,7 +195,10 @@ impl Supervisor {
                 let what = format!("refused the configuration of epoch {epoch} ({reason})");
                 successor.worker.kill(what);
             }
-            message => self.hear_answer(slot, message),
+            message => {
+                let pid = successor.worker.pid();
+                self.hear_answer(Speaker { slot, pid }, message);
+            }
         }
     }
 
@@ -266,7 +270,10 @@ impl Supervisor {
                     self.note_cut(slot, cut);
                 }
             }
-            message => self.hear_answer(slot, message),
+            message => {
+                let pid = leaving.worker.pid();
+                self.hear_answer(Speaker { slot, pid }, message);
+            }
         }
     }
 
@@ -320,6 +327,7 @@ impl Supervisor {
     /// One that was to finish has ended.
     pub(crate) fn leaving_ended(&mut self, index: usize, end: &End) {
         let leaving = self.leaving.remove(index);
+        self.note_speechless(leaving.worker.pid());
         let (name, how) = (leaving.name(), format!("{}{}", end.how, self.scene(end)));
         if let Some(home) = &self.home {
             home.forget_worker(leaving.slot, leaving.worker.pid());

@@ -58,6 +58,8 @@ names! {
         Evicted = "sessions.evicted",
         /// Sessions cut because a deadline passed.
         SessionsCut = "sessions.cut",
+        /// Sessions ended because somebody asked for it.
+        SessionsDismissed = "sessions.dismissed",
         /// Connections and requests refused because workers died of ones like them.
         CulpritsRefused = "sessions.refused",
         /// Client connections given to another worker.

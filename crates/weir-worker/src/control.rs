@@ -11,6 +11,7 @@ use weir_control::channel::{
 use weir_control::metrics::{Measured, Query};
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
+use weir_control::sessions;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener, TcpStream, UdpSocket};
@@ -57,6 +58,20 @@ pub(crate) enum Command {
         number: u64,
         /// What is asked for.
         query: Query,
+    },
+    /// Say which sessions there are.
+    List {
+        /// Of the question.
+        number: u64,
+        /// Which of them.
+        query: sessions::Query,
+    },
+    /// End sessions.
+    Close {
+        /// Of the question.
+        number: u64,
+        /// Which.
+        filter: sessions::Filter,
     },
     /// Say how many sessions these objects concern.
     Count {
@@ -364,6 +379,19 @@ impl Control {
         self.readable = true;
     }
 
+    /// Which sessions there are, or a part of them.
+    pub(crate) fn sessions_found(&mut self, number: u64, part: sessions::Found, last: bool) {
+        self.say(&ToMain::SessionsFound { number, part, last });
+        // The turn looks whether all of it was sent.
+        self.readable = true;
+    }
+
+    /// What became of sessions that were to end.
+    pub(crate) fn sessions_closed(&mut self, number: u64, closed: sessions::Closed) {
+        self.say(&ToMain::SessionsClosed { number, closed });
+        self.readable = true;
+    }
+
     /// Why nothing is said of what was measured.
     pub(crate) fn not_measured(&mut self, number: u64, reason: String) {
         self.say(&ToMain::NotMeasured { number, reason });
@@ -373,6 +401,8 @@ impl Control {
         self.say(&match question {
             Question::Sessions(objects) => return Some(Command::Count { number, objects }),
             Question::Metrics(query) => return Some(Command::Survey { number, query }),
+            Question::ListSessions(query) => return Some(Command::List { number, query }),
+            Question::CloseSessions(filter) => return Some(Command::Close { number, filter }),
             Question::Hash => {
                 let (epoch, hash) = (cx.observe.epoch(), cx.tables.hash);
                 ToMain::Hashed { number, epoch, hash }

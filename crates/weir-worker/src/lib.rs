@@ -20,6 +20,7 @@ mod control;
 mod date;
 mod desk;
 mod drain;
+mod errands;
 mod explain;
 mod front;
 mod handover;

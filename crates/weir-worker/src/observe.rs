@@ -424,6 +424,11 @@ impl Observe {
         self.tell(Event::DrainEnded { cut });
     }
 
+    /// Sessions that somebody wanted to end.
+    pub(crate) fn dismissed(&mut self, count: u64) {
+        self.counters.add(Counter::SessionsDismissed, count);
+    }
+
     /// A connection or request like one that workers died of.
     pub(crate) fn refused(&mut self) {
         self.counters.add(Counter::CulpritsRefused, 1);

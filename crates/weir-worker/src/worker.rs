@@ -16,6 +16,7 @@ use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
+use crate::errands::Errand;
 use crate::front::Front;
 use crate::observe::Shut;
 use crate::probe::Probes;
@@ -59,6 +60,8 @@ pub(crate) struct Worker {
     next_crowd: Instant,
     /// What main wants to know and was not told yet.
     pub(crate) surveys: VecDeque<Survey>,
+    /// What is to be done about all sessions.
+    pub(crate) errands: VecDeque<Errand>,
 }
 
 impl Worker {
@@ -79,6 +82,7 @@ impl Worker {
             passed: None,
             next_crowd: Instant::default(),
             surveys: VecDeque::new(),
+            errands: VecDeque::new(),
         };
         worker.control.watch(&worker.cx.epoll)?;
         if let Some(signals) = &worker.signals {
@@ -109,6 +113,7 @@ impl Worker {
             self.probe();
             self.obey();
             self.survey();
+            self.run_errand();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
@@ -120,7 +125,8 @@ impl Worker {
     /// How long the loop may sleep.
     fn timeout(&self) -> Option<std::time::Duration> {
         let waits = self.gate.len() > 0 && self.gate.is_open();
-        if !self.cx.is_quiet() || waits || self.control.has_more() || self.can_survey() {
+        let asked = self.control.has_more() || self.can_survey() || self.can_run_errand();
+        if !self.cx.is_quiet() || waits || asked {
             return Some(std::time::Duration::ZERO);
         }
         if self.cx.draining() && !self.listeners_closed() {
@@ -465,6 +471,8 @@ impl Worker {
                     }
                 }
                 Command::Survey { number, query } => self.begin_survey(number, query),
+                Command::List { number, query } => self.begin_list(number, query),
+                Command::Close { number, filter } => self.begin_close(number, &filter),
                 Command::Count { number, objects } => {
                     let sessions = self.sessions.iter().map(|(_, session)| session);
                     let counts = census::count(&self.cx, sessions, &objects);

@@ -115,6 +115,11 @@ impl Console {
         print(&self.text(answer));
     }
 
+    /// Prints an answer in another way for people.
+    pub(crate) fn show_as(&self, answer: &Answer, text: impl FnOnce(Option<u16>) -> String) {
+        print(&if self.json { show::json(answer) } else { text(width()) });
+    }
+
     /// What happens from now on.
     pub(crate) fn into_events(self) -> Result<Events, Failure> {
         Ok(self.client.events()?)

@@ -73,6 +73,9 @@ pub(crate) enum Failure {
     /// A cluster to change is not there.
     #[error("there is no cluster {0:?}")]
     NoCluster(String),
+    /// A session to look at is not there.
+    #[error("there is no such session (any more): {0}")]
+    NoSession(String),
     /// A comparison that was not made.
     #[error(transparent)]
     Diff(Box<Failure>),

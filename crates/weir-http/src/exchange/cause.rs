@@ -41,6 +41,8 @@ pub enum FrontFailure {
     SlowBody,
     /// Nothing moved for the front timeout.
     Stalled,
+    /// Whoever runs the proxy has ended it.
+    Dismissed,
 }
 
 /// Why an exchange did not end well.
@@ -77,6 +79,7 @@ impl Cause {
             Self::Front(FrontFailure::MalformedBody) => "client_malformed_body",
             Self::Front(FrontFailure::SlowBody) => "client_timeout",
             Self::Front(FrontFailure::Stalled) => "client_timeout_during_response",
+            Self::Front(FrontFailure::Dismissed) => "closed_on_request",
         }
     }
 }
@@ -109,6 +112,7 @@ impl fmt::Display for Cause {
             Self::Front(FrontFailure::MalformedBody) => "the request body is malformed",
             Self::Front(FrontFailure::SlowBody) => "the request body came too slowly",
             Self::Front(FrontFailure::Stalled) => "the client timed out during the response",
+            Self::Front(FrontFailure::Dismissed) => "the request was ended from outside",
         })
     }
 }

@@ -159,6 +159,7 @@ impl Exchange {
             FrontFailure::Truncated | FrontFailure::MalformedBody => Some(400),
             FrontFailure::SlowBody => Some(408),
             FrontFailure::Stalled => Some(504),
+            FrontFailure::Dismissed => Some(503),
         };
         match answer {
             Some(status) if self.phase != Phase::Responding => Verdict::Answer(status, cause),

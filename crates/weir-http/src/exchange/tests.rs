@@ -72,6 +72,7 @@ fn every_failure_has_its_verdict_in_every_phase() {
         FrontFailure::MalformedBody,
         FrontFailure::SlowBody,
         FrontFailure::Stalled,
+        FrontFailure::Dismissed,
     ];
     let mut table = String::new();
     for (name, exchange) in [

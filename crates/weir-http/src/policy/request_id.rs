@@ -27,6 +27,12 @@ impl RequestId {
         Self(text)
     }
 
+    /// Milliseconds since the Unix epoch when it was made.
+    pub fn unix_millis(&self) -> u64 {
+        let digit = |byte: u8| DIGITS.iter().position(|digit| *digit == byte).unwrap_or(0);
+        self.0[..10].iter().fold(0, |bits, byte| bits << 5 | digit(*byte) as u64)
+    }
+
     /// The text.
     pub fn as_bytes(&self) -> &[u8; 26] {
         &self.0
@@ -69,6 +75,7 @@ mod tests {
         for (millis, random, text) in cases {
             assert_eq!(RequestId::new(millis, random).as_str(), text);
             assert_eq!(RequestId::new(millis, random).to_string(), text);
+            assert_eq!(RequestId::new(millis, random).unix_millis(), millis % (1 << 48));
         }
     }
 

@@ -139,7 +139,7 @@ impl<T> Flow<T> {
     }
 
     /// When it is over if no datagram comes.
-    pub(super) fn due(&self) -> Instant {
+    pub fn due(&self) -> Instant {
         self.active + self.rules.idle
     }
 

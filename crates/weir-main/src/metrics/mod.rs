@@ -24,7 +24,7 @@ use weir_proto::{
 use weir_telemetry::{Counter, Gauge};
 
 use crate::control::Asker;
-use crate::questions::About;
+use crate::questions::{About, Speaker};
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::worker_process::WorkerProcess;
@@ -112,10 +112,6 @@ impl Supervisor {
         let query = Query { changed: !statsd.is_new(&serving), ..Query::default() };
         let gathering = Gathering::new(None, query.clone(), true);
         self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
-    }
-
-    fn pid_of(&self, slot: u16) -> Option<i32> {
-        self.slots.get(usize::from(slot))?.worker.as_ref().map(WorkerProcess::pid)
     }
 
     /// Sends what workers have counted since the last time.
@@ -237,21 +233,21 @@ impl Supervisor {
     }
 
     /// A worker has measured this, and maybe more.
-    pub(crate) fn note_measured(&mut self, slot: u16, number: u64, part: Measured, last: bool) {
+    pub(crate) fn note_measured(&mut self, who: Speaker, number: u64, part: Measured, last: bool) {
         if let Some(gathering) = self.gathering(number) {
-            let of_worker = gathering.found.entry(slot).or_default();
+            let of_worker = gathering.found.entry(who.slot).or_default();
             of_worker.proxy.extend(part.proxy);
             of_worker.clusters.extend(part.clusters);
         }
         if last {
-            self.note_answer(slot, number, |_| ());
+            self.note_answer(who, number, |_| ());
         }
     }
 
-    pub(crate) fn note_not_measured(&mut self, slot: u16, number: u64, reason: String) {
-        self.note_answer(slot, number, |about| {
+    pub(crate) fn note_not_measured(&mut self, who: Speaker, number: u64, reason: String) {
+        self.note_answer(who, number, |about| {
             if let About::Metrics(gathering) = about {
-                gathering.refused.insert(slot, reason);
+                gathering.refused.insert(who.slot, reason);
             }
         });
     }

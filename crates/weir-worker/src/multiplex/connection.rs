@@ -161,13 +161,18 @@ impl Multiplex {
     }
 
     /// Who reads its frames.
-    pub(super) fn carrier(&self) -> Key {
+    pub(crate) fn carrier(&self) -> Key {
         self.carrier
     }
 
     /// Buffers of the pool are held.
     pub(crate) fn holds(&self) -> bool {
         self.inbound.is_some() || self.socket.holds()
+    }
+
+    /// How many streams are open.
+    pub(crate) fn streams(&self) -> usize {
+        self.entries.len()
     }
 
     /// Streams are open.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weir_base::Instant;
+use weir_control::sessions::Wait;
 use weir_http::exchange::{BackFailure, FrontFailure, Phase};
 
 use super::{Active, Session, Stage, Step};
@@ -69,6 +70,39 @@ impl Session {
             },
         };
         step != Step::Close && self.drive(cx)
+    }
+
+    /// What [`Session::deadline`] is the deadline of.
+    pub(super) fn waits_for(&self) -> Wait {
+        match &self.stage {
+            Stage::Handshake if self.starved => Wait::Handshakes,
+            _ if self.starved => Wait::Buffers,
+            Stage::Idle if self.requests > 0 => Wait::Front,
+            Stage::Announced | Stage::Hello | Stage::Handshake | Stage::Idle | Stage::Head(_) => {
+                Wait::Request
+            }
+            Stage::Exchange(active) => match self.patience(active).1 {
+                Late::Connect => Wait::Connect,
+                Late::Body => Wait::Body,
+                Late::Front => Wait::Front,
+                Late::Back => Wait::Back,
+            },
+            Stage::Answering(_) => Wait::Front,
+            Stage::Lingering => Wait::Linger,
+            Stage::Multiplex { until, .. } if *until != Instant::FAR => Wait::Shutdown,
+            Stage::Multiplex { busy: true, .. } => Wait::Streams,
+            Stage::Multiplex { busy: false, .. } => Wait::Front,
+        }
+    }
+
+    /// Somebody wants it to end: it does so as if its deadline had passed, and no backend is blamed
+    /// for it. `false`: the connection is over.
+    #[must_use]
+    pub(crate) fn dismiss(&mut self, cx: &mut Context) -> bool {
+        if !matches!(self.stage, Stage::Exchange(_)) {
+            return self.expire(cx);
+        }
+        self.front_failed(FrontFailure::Dismissed, cx) != Step::Close && self.drive(cx)
     }
 
     /// How long the client may keep an exchange waiting.

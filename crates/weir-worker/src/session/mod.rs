@@ -38,6 +38,7 @@ mod raw;
 mod reserve;
 mod response;
 mod route;
+mod view;
 mod websocket;
 
 use std::net::SocketAddr;

@@ -43,6 +43,8 @@ pub(crate) struct Socket {
     broken: bool,
     /// Bytes that the kernel took.
     sent: u64,
+    /// Bytes that came from it.
+    received: u64,
     tls: Option<Box<Tls>>,
 }
 
@@ -60,7 +62,8 @@ impl Socket {
     fn new(stream: TcpStream, writable: bool, epoll: &Epoll, token: Token) -> io::Result<Self> {
         epoll.add_edge(stream.as_fd(), token.to_bits())?;
         let (readable, closing, broken) = (false, false, false);
-        Ok(Self { stream, readable, writable, closing, broken, sent: 0, tls: None })
+        let (sent, received, tls) = (0, 0, None);
+        Ok(Self { stream, readable, writable, closing, broken, sent, received, tls })
     }
 
     /// Gives the connection away. Nothing is heard of it here any more.
@@ -92,6 +95,11 @@ impl Socket {
     /// Bytes that the kernel took so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Bytes that came from the kernel so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// The peer closed or reset the connection, as far as events told.
@@ -151,6 +159,7 @@ impl Socket {
                 Ok(0) => Read::Closed,
                 Ok(n) => {
                     self.readable = n == room.len() || self.closing;
+                    self.received += n as u64;
                     Read::Data(n)
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -207,7 +216,10 @@ impl Socket {
         }
         match pipe.splice_from(&self.stream, max) {
             Ok(0) => Read::Closed,
-            Ok(n) => Read::Data(n),
+            Ok(n) => {
+                self.received += n as u64;
+                Read::Data(n)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable = self.closing;
                 Read::Blocked

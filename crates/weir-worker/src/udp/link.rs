@@ -56,6 +56,16 @@ pub(super) struct Upward<'a> {
 }
 
 impl Link {
+    /// That went to the backend, and to the client.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in, self.bytes_out)
+    }
+
+    /// Where the backend is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where the client sends to, as backends are told.
     fn destination(&self) -> SocketAddr {
         let config = &self.settings.config;

@@ -11,7 +11,7 @@
 //! * [`requests`], [`responses`]: one direction each, a bounded number of datagrams a turn.
 //! * [`link`]: a flow's way to its backend; [`open`]: how it is found.
 //! * [`send`], [`backlog`]: what the kernel does not take waits, up to a bound, else it is dropped.
-//! * [`ended`]: what becomes of a flow that is over.
+//! * [`ended`]: what becomes of a flow that is over; [`mod@view`]: what others are told of it.
 //!
 //! Invariants: datagrams are received into one inbox, which is fixed; every flow has a socket, and
 //! there are at most as many as descriptors were set aside for; every datagram that is dropped is
@@ -25,7 +25,9 @@ mod open;
 mod requests;
 mod responses;
 mod send;
+mod view;
 
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use weir_sys::{Event, Inbox, UdpSocket};
 use crate::context::Context;
 pub(crate) use link::Link;
 pub(crate) use send::Tally;
+pub(crate) use view::{name, view};
 
 /// Bytes of all datagrams of a worker that wait until the kernel takes more.
 const QUEUED_BYTES: usize = 4 << 20;
@@ -104,6 +107,16 @@ impl Udp {
     /// What each flow uses.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Link> {
         self.flows.iter().map(|(_, flow)| &flow.data)
+    }
+
+    /// As [`Flows::end_position`].
+    pub(crate) fn end_position(&self) -> usize {
+        self.flows.end_position()
+    }
+
+    /// As [`Flows::span`].
+    pub(crate) fn span(&self, positions: Range<usize>) -> impl Iterator<Item = (Key, &Flow<Link>)> {
+        self.flows.span(positions)
     }
 
     fn keys(&self, wanted: impl Fn(&Flow<Link>) -> bool) -> Vec<Key> {
@@ -220,6 +233,12 @@ impl Context {
                 self.lend_datagrams(again, socket);
             }
         }
+    }
+
+    /// Ends these flows.
+    pub(crate) fn close_flows(&mut self, ids: &[Key]) {
+        ids.iter().for_each(|id| self.udp.flows.close(*id));
+        self.settle_flows();
     }
 
     /// Ends all flows; how many there were.

@@ -282,6 +282,14 @@ const LINES: &[(&str, &str)] = &[
     ("explain GET http://a.org/ -H \"x: y\" -H z:1 -a 127.0.0.1:1", "Explain"),
     ("drift", "QueryDrift"),
     ("workers set 4", "SetWorkerCount"),
+    (
+        "session list -k a,b --client 10.0.0.0/8 -l 127.0.0.1:1 -s idle -o 5m -w 0 --sort most-in \
+         -n 20",
+        "QuerySessions",
+    ),
+    ("session show 01ARYZ6S410000000000000000", "QuerySessions"),
+    ("session close 01ARYZ6S410000000000000000", "CloseLiveSessions"),
+    ("session close --all", "CloseLiveSessions"),
 ];
 
 #[test]
@@ -329,6 +337,9 @@ fn lines_that_contradict_themselves_are_refused() {
         "certificate remove -a 127.0.0.1:1 --cert DIR/nothing",
         "apply -f DIR/nothing",
         "explain GET http://a/ -H nothing",
+        "session list --older-than soon",
+        "session list --limit 2001",
+        "session show",
         "backend add -i a --backend-id b -a 127.0.0.1:1 --weight 256",
         "state save",
     ];

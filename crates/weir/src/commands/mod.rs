@@ -31,6 +31,7 @@ mod listener_update;
 mod metrics;
 mod pairs;
 mod process;
+mod session;
 mod state;
 mod transactions;
 mod workers;

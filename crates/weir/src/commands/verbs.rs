@@ -8,7 +8,7 @@ use weir_client::proto::{DriftQuery, Status, SubscribeEvents};
 
 use super::{
     backend, certificate, cluster, connection_limit, explain, frontend, listener, metrics, process,
-    state, transactions, workers,
+    session, state, transactions, workers,
 };
 use crate::console::{Console, Globals};
 use crate::failure::Failure;
@@ -38,6 +38,9 @@ pub(crate) enum Verb {
     /// Numbers about traffic.
     #[command(subcommand)]
     Metrics(metrics::Verb),
+    /// Connections, streams and flows that are there now.
+    #[command(subcommand)]
+    Session(session::Verb),
     /// Groups of backends.
     #[command(subcommand)]
     Cluster(cluster::Verb),
@@ -85,6 +88,7 @@ impl Verb {
             Self::Events => RequestType::SubscribeEvents(SubscribeEvents {}),
             Self::State(verb) => verb.request()?,
             Self::Metrics(verb) => verb.request(),
+            Self::Session(verb) => verb.request(),
             Self::Cluster(verb) => verb.request()?,
             Self::Backend(verb) => verb.request(),
             Self::Frontend(verb) => verb.request(),
@@ -116,6 +120,7 @@ impl Verb {
                 let console = Console::open(globals);
                 args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
             }
+            Self::Session(session::Verb::Show(show)) => show.run(Console::open(globals)?),
             Self::Cluster(cluster::Verb::H2(verb)) => verb.run(Console::open(globals)?),
             _ => self.ask(globals),
         }

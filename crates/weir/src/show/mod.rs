@@ -12,11 +12,12 @@ mod metrics;
 mod page;
 mod processes;
 mod properties;
+mod sessions;
 
 use serde_json::Value;
 use weir_client::Answer;
 use weir_client::proto::response_content::ContentType;
-use weir_client::proto::{ResponseContent, WorkerResponses};
+use weir_client::proto::{ResponseContent, SessionList, WorkerResponses};
 
 pub(crate) use certificates::without_keys;
 pub(crate) use events::{event, event_json};
@@ -44,6 +45,13 @@ pub(crate) fn text(answer: &Answer, width: Option<u16>) -> String {
         None => "No content".into(),
     };
     format!("Success: {}\n{content}", plain(answer.message.clone()))
+}
+
+/// All that is known of sessions, for people.
+pub(crate) fn session_details(list: &SessionList, width: Option<u16>) -> String {
+    let mut page = Page::new(width);
+    sessions::details(&mut page, list);
+    page.finish()
 }
 
 /// How far something is.
@@ -79,10 +87,11 @@ fn add(page: &mut Page, content: &ContentType) {
         ContentType::History(history) => epochs::history(page, history),
         ContentType::Explanation(explanation) => epochs::explanation(page, explanation),
         ContentType::Drift(drift) => epochs::drift(page, drift),
+        ContentType::SessionList(list) => sessions::list(page, list),
+        ContentType::ClosedSessions(_) => {}
         ContentType::Event(_)
         | ContentType::MetricDetailStatus(_)
         | ContentType::WorkerMetricDetailStatus(_)
-        | ContentType::ClosedSessions(_)
         | ContentType::ProtectedHealthCheckReply(_) => {
             page.line(format!("{:#}", inner(content)));
         }
