@@ -72,8 +72,10 @@ impl Supervisor {
                 ContentType::HealthChecksList(requests::health_checks(state, &query))
             }
             R::QueryCertificatesFromTheState(filters) => {
-                let found = query::certificates(state, &filters);
-                ContentType::CertificatesWithFingerprints(found)
+                match query::certificates(state, &filters) {
+                    Ok(found) => ContentType::CertificatesWithFingerprints(found),
+                    Err(refusal) => return self.answer(&asker, &Response::failure(refusal.0)),
+                }
             }
             other => return self.carry_out_more(asker, other, now),
         };

@@ -1,6 +1,7 @@
 //! Questions that the state answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use weir_proto::{
     AddBackend, CertificateSummary, CertificatesByAddress, CertificatesWithFingerprints,
@@ -10,11 +11,15 @@ use weir_proto::{
 };
 
 use super::{
-    Keys, Kind, certificate, cluster, frontend, https, listener, tcp_frontend, tcp_listener, udp,
+    Keys, Kind, Refusal, certificate, cluster, frontend, https, listener, tcp_frontend,
+    tcp_listener, udp,
 };
 use crate::change::object_hash;
 use crate::channel::FoundCertificates;
-use crate::state::{Backend, Certificate, Frontend, PathRule, State, UdpListener};
+use crate::state::{Backend, Certificate, CertificateId, Frontend, PathRule, State, UdpListener};
+
+/// Bytes of PEM on a page of certificates; the last of them may go beyond.
+const PAGE: usize = 256 << 10;
 
 /// Frontends by protocol (none named: all), part of the host, and cluster.
 pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
@@ -69,19 +74,60 @@ pub fn listeners(state: &State) -> ListenersList {
 }
 
 /// Certificates by their fingerprints, with their keys: those of a name, or the one of a
-/// fingerprint, or all. A name is one that the certificate is chosen for, letter by letter.
+/// fingerprint, or all; the whole list, or a page of it. A name is one that the certificate is
+/// chosen for, letter by letter.
+///
+/// # Errors
+/// When the page is none that was given.
 pub fn certificates(
     state: &State,
     filters: &QueryCertificatesFilters,
-) -> CertificatesWithFingerprints {
-    let wanted = |certificate: &&Certificate| match (&filters.domain, &filters.fingerprint) {
+) -> Result<CertificatesWithFingerprints, Refusal> {
+    certificates_up_to(state, filters, PAGE)
+}
+
+/// The same, with pages of so many bytes.
+pub(super) fn certificates_up_to(
+    state: &State,
+    filters: &QueryCertificatesFilters,
+    most: usize,
+) -> Result<CertificatesWithFingerprints, Refusal> {
+    let start = filters.page.as_deref().map_or(Ok(Bound::Unbounded), page_start)?;
+    let wanted = |certificate: &Certificate| match (&filters.domain, &filters.fingerprint) {
         (Some(domain), _) => certificate.names.contains(domain),
         (None, Some(fingerprint)) => certificate.fingerprint.to_string() == *fingerprint,
         (None, None) => true,
     };
-    let found = state.certificates.values().filter(wanted);
-    let certs = found.map(|c| (c.fingerprint.to_string(), certificate::with_key(c)));
-    CertificatesWithFingerprints { certs: certs.collect() }
+    let (mut list, mut bytes) = (CertificatesWithFingerprints::default(), 0);
+    for (id, certificate) in state.certificates.range((start, Bound::Unbounded)) {
+        if !wanted(certificate) {
+            continue;
+        }
+        let shown = certificate::with_key(certificate);
+        bytes += shown.certificate.len() + shown.key.len();
+        bytes += shown.certificate_chain.iter().map(String::len).sum::<usize>();
+        list.certs.insert(certificate.fingerprint.to_string(), shown);
+        if filters.page.is_some() && bytes >= most {
+            list.next = Some(format!("{} {}", id.address, id.fingerprint));
+            break;
+        }
+    }
+    Ok(list)
+}
+
+/// Behind which certificate a page begins: a listener and a fingerprint.
+fn page_start(page: &str) -> Result<Bound<CertificateId>, Refusal> {
+    if page.is_empty() {
+        return Ok(Bound::Unbounded);
+    }
+    let id = page.split_once(' ').and_then(|(address, fingerprint)| {
+        let (address, fingerprint) = (address.parse().ok()?, fingerprint.parse().ok()?);
+        Some(CertificateId { address, fingerprint })
+    });
+    let id = id.ok_or_else(|| {
+        format!("`{page}` is no page of certificates: begin with an empty one, go on with `next`")
+    })?;
+    Ok(Bound::Excluded(id))
 }
 
 /// What a worker found of certificates, as the protocol shows it.

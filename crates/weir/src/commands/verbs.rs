@@ -135,7 +135,7 @@ impl Verb {
         {
             return metrics::repeat(console, &request, period);
         }
-        let mut answer = console.ask(request)?;
+        let mut answer = certificate::ask(&mut console, request)?;
         let shows_key = matches!(self, Self::Certificate(verb) if verb.shows_key());
         if let Some(content) = answer.content.as_mut().filter(|_| !shows_key) {
             show::without_keys(content);

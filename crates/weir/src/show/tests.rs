@@ -180,7 +180,10 @@ fn certificates_are_shown_with_their_dates_and_without_their_keys() {
     };
     let other = CertificateAndKey { certificate: "nonsense".into(), ..certificate.clone() };
     let certs = [("f1".to_owned(), certificate), ("f2".to_owned(), other)].into();
-    let content = ContentType::CertificatesWithFingerprints(CertificatesWithFingerprints { certs });
+    let content = ContentType::CertificatesWithFingerprints(CertificatesWithFingerprints {
+        certs,
+        next: None,
+    });
     let mut plain = content.clone();
     super::without_keys(&mut plain);
     assert!(!wide(plain.clone()).contains("hush") && !inner(&plain).to_string().contains("hush"));

@@ -1,9 +1,10 @@
 //! HTTPS listeners, their frontends and certificates.
 
 use weir_proto::{
-    AddCertificate, AlpnProtocols, CertificateAndKey, ClientAuthMode, ClientAuthPolicy,
-    DefaultCertificate, HstsConfig, HttpsListenerConfig, QueryCertificatesFilters,
-    RemoveCertificate, RemoveListener, ReplaceCertificate, TlsVersion, UpdateHttpsListenerConfig,
+    AddCertificate, AlpnProtocols, CertificateAndKey, CertificatesWithFingerprints, ClientAuthMode,
+    ClientAuthPolicy, DefaultCertificate, HstsConfig, HttpsListenerConfig,
+    QueryCertificatesFilters, RemoveCertificate, RemoveListener, ReplaceCertificate, TlsVersion,
+    UpdateHttpsListenerConfig,
 };
 use weir_tls::Fingerprint;
 use weir_tls::certificate::fingerprint_of;
@@ -317,7 +318,8 @@ fn certificates_are_found_by_name_and_fingerprint() {
     }
     let found = |domain: Option<&str>, fingerprint: Option<String>| {
         let domain = domain.map(str::to_owned);
-        let found = query::certificates(&state, &QueryCertificatesFilters { domain, fingerprint });
+        let filters = QueryCertificatesFilters { domain, fingerprint, page: None };
+        let found = query::certificates(&state, &filters).expect("no page is asked for");
         found.certs.into_keys().collect::<Vec<_>>()
     };
     assert_eq!(found(None, None).len(), 2);
@@ -327,8 +329,32 @@ fn certificates_are_found_by_name_and_fingerprint() {
     let second = fingerprint(1).to_string();
     assert_eq!(found(None, Some(second.clone())), [second]);
     let all = query::certificates(&state, &QueryCertificatesFilters::default());
+    let all = all.expect("no page is asked for");
     let first = &all.certs[&fingerprint(0).to_string()];
     assert_eq!(first.names, ["c0.example", "*.c0.example"]);
     let wanted = add(first.clone());
     assert!(make(&mut secured(), &wanted).is_ok(), "it is good for adding it again");
+}
+
+#[test]
+fn certificates_are_listed_page_by_page() {
+    let mut state = secured();
+    for number in 0..2 {
+        make(&mut state, &add(shown(number))).expect("accepted");
+    }
+    let page = |page: &str| {
+        let page = Some(page.to_owned());
+        query::certificates_up_to(
+            &state,
+            &QueryCertificatesFilters { page, ..Default::default() },
+            1,
+        )
+    };
+    let first = page("").expect("a page");
+    let second = page(first.next.as_deref().expect("more")).expect("a page");
+    assert_eq!((first.certs.len(), second.certs.len()), (1, 1));
+    assert!(first.certs.keys().ne(second.certs.keys()));
+    let last = second.next.map(|next| page(&next).expect("a page"));
+    assert!(last.is_none_or(|last| last == CertificatesWithFingerprints::default()));
+    assert!(page("x").expect_err("refused").0.starts_with("`x` is no page"));
 }
