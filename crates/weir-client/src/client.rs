@@ -11,7 +11,7 @@ use weir_proto::{Request, Response, ResponseStatus, blocking};
 
 use crate::connect::connect;
 use crate::error::Error;
-use crate::events::Events;
+use crate::events::{self, Events, Following};
 use crate::timed::Timed;
 
 /// How long to wait and how much to take.
@@ -95,9 +95,26 @@ impl Client {
     ///
     /// # Errors
     /// The subscription cannot be sent. A refusal of it is the first item.
-    pub fn events(mut self) -> Result<Events, Error> {
-        self.send(RequestType::SubscribeEvents(weir_proto::SubscribeEvents {}))?;
-        Ok(Events::new(self))
+    pub fn events(self) -> Result<Events, Error> {
+        let request = RequestType::SubscribeEvents(weir_proto::SubscribeEvents {});
+        self.follow(request, events::told)
+    }
+
+    /// Looks at requests as they end, until the iterator is dropped or Weir stops.
+    ///
+    /// # Errors
+    /// As [`Self::events`].
+    pub fn tap(self, wanted: weir_proto::Tap) -> Result<Following<weir_proto::Tapped>, Error> {
+        self.follow(RequestType::Tap(wanted), events::tapped)
+    }
+
+    fn follow<T>(
+        mut self,
+        request: RequestType,
+        of: fn(Response) -> Option<T>,
+    ) -> Result<Following<T>, Error> {
+        self.send(request)?;
+        Ok(Following::new(self, of))
     }
 
     fn send(&mut self, request: RequestType) -> Result<(), Error> {

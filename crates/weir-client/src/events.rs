@@ -3,7 +3,7 @@
 use std::iter::FusedIterator;
 
 use weir_proto::response_content::ContentType;
-use weir_proto::{Event, Response};
+use weir_proto::{Event, Response, Tapped};
 
 use crate::client::{Client, answer};
 use crate::error::Error;
@@ -17,26 +17,30 @@ pub struct Told {
     pub event: Event,
 }
 
-/// Waits for events, without a timeout. It ends when Weir does, and after an error.
+/// Waits for events.
+pub type Events = Following<Told>;
+
+/// Waits for what Weir tells, without a timeout. It ends when Weir does, and after an error.
 #[derive(Debug)]
-pub struct Events {
+pub struct Following<T> {
     client: Client,
+    of: fn(Response) -> Option<T>,
     ended: bool,
 }
 
-impl Events {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client, ended: false }
+impl<T> Following<T> {
+    pub(crate) fn new(client: Client, of: fn(Response) -> Option<T>) -> Self {
+        Self { client, of, ended: false }
     }
 
-    /// The next event; nothing at the end.
-    fn wait(&mut self) -> Result<Option<Told>, Error> {
+    /// What is told next; nothing at the end.
+    fn wait(&mut self) -> Result<Option<T>, Error> {
         while let Some(response) = self.client.receive(None)? {
             if response.is_last() {
                 answer(response)?;
                 return Ok(None);
             }
-            if let Some(told) = told(response) {
+            if let Some(told) = (self.of)(response) {
                 return Ok(Some(told));
             }
         }
@@ -44,8 +48,8 @@ impl Events {
     }
 }
 
-impl Iterator for Events {
-    type Item = Result<Told, Error>;
+impl<T> Iterator for Following<T> {
+    type Item = Result<T, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
@@ -57,11 +61,18 @@ impl Iterator for Events {
     }
 }
 
-impl FusedIterator for Events {}
+impl<T> FusedIterator for Following<T> {}
 
-fn told(response: Response) -> Option<Told> {
+pub(crate) fn told(response: Response) -> Option<Told> {
     match response.content?.content_type? {
         ContentType::Event(event) => Some(Told { origin: response.message, event }),
+        _ => None,
+    }
+}
+
+pub(crate) fn tapped(response: Response) -> Option<Tapped> {
+    match response.content?.content_type? {
+        ContentType::Tapped(tapped) => Some(tapped),
         _ => None,
     }
 }

@@ -35,5 +35,5 @@ pub use weir_proto as proto;
 
 pub use client::{Answer, Client, Options};
 pub use error::Error;
-pub use events::{Events, Told};
+pub use events::{Events, Following, Told};
 pub use transaction::Transaction;

@@ -21,6 +21,7 @@ use crate::order::{Object, Order};
 pub use crate::packed::{pack as encode, unpack as decode};
 use crate::sessions;
 use crate::state::BackendId;
+use crate::tap::{Tap, Tapped};
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
@@ -105,6 +106,10 @@ pub enum ToWorker {
     Ping(u64),
     /// Open log files again.
     ReopenLogs,
+    /// Tell of requests as they end, in [`ToMain::Tapped`].
+    Tap(Tap),
+    /// Tell no more for the tap of this number.
+    Untap(u64),
 }
 
 /// What a worker says.
@@ -192,6 +197,8 @@ pub enum ToMain {
     },
     /// Something that whoever listens to events wants to know.
     Happened(Happening),
+    /// Requests have ended that somebody looks at.
+    Tapped(Tapped),
     /// A connection for another worker: one descriptor is attached.
     Passed(Passed),
     /// Answer to a ping.

@@ -13,6 +13,7 @@
 //! * [`metrics`]: what is measured, as it travels and as it is shown.
 //! * [`packed`]: values as bytes.
 //! * [`sessions`]: live sessions, as they are asked for and told of.
+//! * [`tap`]: requests that somebody looks at as they end.
 
 pub mod change;
 pub mod channel;
@@ -29,3 +30,4 @@ pub mod requests;
 pub mod sessions;
 pub mod state;
 pub mod takeover;
+pub mod tap;

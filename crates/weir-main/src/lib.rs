@@ -45,6 +45,7 @@ mod stop;
 mod succession;
 mod supervise;
 mod suspects;
+mod taps;
 mod tickets;
 mod token;
 mod transact;

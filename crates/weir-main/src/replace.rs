@@ -71,6 +71,7 @@ impl Supervisor {
         worker.send(&self.suspects.message());
         worker.send(&self.tickets.message());
         worker.send(&self.detail_message());
+        self.tap_messages().for_each(|message| worker.send(&message));
         for (at, socket) in self.sockets.of_slot(slot) {
             worker.lend(at, socket);
         }

@@ -35,6 +35,7 @@ impl Supervisor {
         if let Some(control) = &mut self.control {
             control.flush(&self.epoll);
         }
+        self.close_taps();
     }
 
     /// Tells whoever asked.
@@ -104,6 +105,7 @@ impl Supervisor {
             R::QueryCertificatesFromWorkers(filters) => {
                 self.ask_for_certificates(asker, filters, now);
             }
+            R::Tap(wanted) => self.open_tap(asker, &wanted),
             R::QuerySessions(wanted) => self.ask_for_sessions(asker, &wanted, now),
             R::CloseLiveSessions(wanted) => self.close_live_sessions(asker, &wanted, now),
             R::CloseSessions(wanted) => self.close_sessions(asker, &wanted, now),
@@ -269,6 +271,7 @@ fn is_question(request: &RequestType) -> bool {
             | R::SetMetricDetail(_)
             | R::QueryHealthChecks(_)
             | R::QuerySessions(_)
+            | R::Tap(_)
             | R::CloseLiveSessions(_)
             | R::CloseSessions(_)
             | R::SoftStop(_)

@@ -90,6 +90,7 @@ pub fn run(
         findings,
         control,
         counts: BTreeMap::new(),
+        taps: Vec::new(),
         asks: Vec::new(),
         asked: 0,
         stopper: None,

@@ -28,6 +28,7 @@ use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::succession::Leaving;
 use crate::suspects::Suspects;
+use crate::taps::Tapping;
 use crate::tickets::Tickets;
 use crate::token::Token;
 use crate::transact::Transaction;
@@ -87,6 +88,8 @@ pub(crate) struct Supervisor {
     /// The number of workers changes.
     pub(crate) resize: Option<Resize>,
     pub(crate) metrics: Metrics,
+    /// Clients that look at requests.
+    pub(crate) taps: Vec<Tapping>,
 }
 
 /// Where the proxy as a whole is in its life.
@@ -133,7 +136,8 @@ impl Supervisor {
             let timeout = self.deadline().since(now);
             let events = self.epoll.wait(Some(timeout)).map_err(Error::Events)?;
             for index in 0..events {
-                self.handle(self.epoll.event(index).token.into(), weir_sys::now());
+                let event = self.epoll.event(index);
+                self.handle(event.token.into(), event.hangup || event.error, weir_sys::now());
             }
         }
     }
@@ -173,8 +177,8 @@ impl Supervisor {
         }
     }
 
-    /// A descriptor is ready.
-    fn handle(&mut self, token: Token, now: Instant) {
+    /// A descriptor is ready; `over`: nobody is at the other end any more.
+    fn handle(&mut self, token: Token, over: bool, now: Instant) {
         match token {
             Token::Signals => self.read_signals(now),
             Token::Channel(pid) => self.read_messages(pid, now),
@@ -188,7 +192,7 @@ impl Supervisor {
             }
             Token::Client(index) => {
                 if let Some(control) = &mut self.control {
-                    control.read(index);
+                    control.read(index, over);
                 }
             }
         }

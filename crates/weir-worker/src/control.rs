@@ -13,6 +13,7 @@ use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::sessions;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
+use weir_control::tap::Tapped;
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener, TcpStream, UdpSocket};
 
@@ -304,6 +305,14 @@ impl Control {
                 cx.observe.reopen();
                 None
             }
+            ToWorker::Tap(tap) => {
+                cx.observe.taps.open(tap, cx.now);
+                None
+            }
+            ToWorker::Untap(number) => {
+                cx.observe.taps.close(number);
+                None
+            }
             ToWorker::Start(_)
             | ToWorker::Socket(_)
             | ToWorker::Orders(_)
@@ -389,6 +398,12 @@ impl Control {
     /// What became of sessions that were to end.
     pub(crate) fn sessions_closed(&mut self, number: u64, closed: sessions::Closed) {
         self.say(&ToMain::SessionsClosed { number, closed });
+        self.readable = true;
+    }
+
+    /// Requests that somebody looks at.
+    pub(crate) fn tapped(&mut self, tapped: Tapped) {
+        self.say(&ToMain::Tapped(tapped));
         self.readable = true;
     }
 
@@ -487,6 +502,7 @@ impl Control {
         self.begun = Draft::default();
         self.prepared = None;
         cx.observe.main_gone(error);
+        cx.observe.taps.clear();
         let _ = cx.epoll.remove(self.channel.as_fd());
         if cx.draining() {
             return std::mem::take(&mut cx.passing).then_some(Command::CloseIdle);

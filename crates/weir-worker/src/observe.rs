@@ -3,6 +3,7 @@
 //! Must not know: what follows from what it tells. An event is told once per change of state.
 
 mod record;
+mod taps;
 mod trouble;
 mod udp;
 
@@ -27,6 +28,7 @@ use weir_telemetry::{AcceptStop, AccessFormat, Backend, Counter, Counters, Event
 use crate::session::Session;
 use crate::tables::ListenerSettings;
 use crate::upstream::Broken;
+use taps::Taps;
 use trouble::Trouble;
 
 /// Changes of one turn that main is told of; the log has them all.
@@ -63,6 +65,8 @@ pub(crate) struct Observe {
     started: Instant,
     /// What main has not been told.
     happened: Vec<Happening>,
+    /// Who looks at requests.
+    pub(crate) taps: Taps,
 }
 
 impl Observe {
@@ -117,6 +121,7 @@ impl Observe {
             times: Default::default(),
             started: weir_sys::now(),
             happened: Vec::with_capacity(MOST_HAPPENINGS),
+            taps: Taps::new(&tag),
         })
     }
 

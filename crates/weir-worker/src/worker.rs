@@ -114,6 +114,7 @@ impl Worker {
             self.obey();
             self.survey();
             self.run_errand();
+            self.tell_taps();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
@@ -136,6 +137,8 @@ impl Worker {
         let deadline = [
             self.cx.upstream.deadline(),
             self.cx.observe.deadline(),
+            // While main does not listen, it says when it does.
+            if self.control.is_told() { self.cx.observe.taps.deadline() } else { Instant::FAR },
             self.control.deadline(),
             self.gate.deadline(&self.cx),
             self.next_sweep,
@@ -442,6 +445,15 @@ impl Worker {
         }
         for key in keys {
             self.settle(key, false);
+        }
+    }
+
+    /// Tells of requests that somebody looks at, when what was said before has left.
+    fn tell_taps(&mut self) {
+        if !self.cx.observe.taps.is_empty() && self.control.is_told() {
+            for tapped in self.cx.observe.taps.take(self.cx.now) {
+                self.control.tapped(tapped);
+            }
         }
     }
 

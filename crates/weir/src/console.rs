@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_client::proto::request::RequestType;
-use weir_client::{Answer, Client, Events, Options};
+use weir_client::proto::{Tap, Tapped};
+use weir_client::{Answer, Client, Events, Following, Options};
 use weir_control::config::{self, ControlSettings};
 
 use crate::commands::start::refused;
@@ -123,6 +124,11 @@ impl Console {
     /// What happens from now on.
     pub(crate) fn into_events(self) -> Result<Events, Failure> {
         Ok(self.client.events()?)
+    }
+
+    /// Requests as they end.
+    pub(crate) fn into_tap(self, wanted: Tap) -> Result<Following<Tapped>, Failure> {
+        Ok(self.client.tap(wanted)?)
     }
 
     fn text(&self, answer: &Answer) -> String {

@@ -32,7 +32,12 @@ pub(super) struct Client {
     pub(super) serial: u64,
     /// User and process at the other end.
     pub(super) credentials: (u32, i32),
+    /// It is told of events.
     pub(super) subscribed: bool,
+    /// The request under way has no end.
+    pub(super) follows: bool,
+    /// Nobody is at the other end any more: what it has said is carried out, and told to nobody.
+    pub(super) gone: bool,
     decoder: Decoder,
     said: VecDeque<Said>,
     /// A request is under way.
@@ -42,7 +47,8 @@ pub(super) struct Client {
     /// Nothing more is read; the connection closes when everything is written.
     ended: bool,
     failed: Option<io::Error>,
-    interest: (bool, bool),
+    /// In reading and writing; `None`: it is not watched any more.
+    interest: Option<(bool, bool)>,
 }
 
 /// A client that passes to another image of main.
@@ -52,6 +58,8 @@ pub(super) struct HandedClient {
     serial: u64,
     credentials: (u32, i32),
     subscribed: bool,
+    #[serde(default)]
+    follows: bool,
     busy: bool,
     ended: bool,
     /// What it has said and nobody has carried out.
@@ -80,6 +88,7 @@ impl Client {
             serial: self.serial,
             credentials: self.credentials,
             subscribed: self.subscribed,
+            follows: self.follows,
             busy: self.busy,
             ended: self.ended,
             unread,
@@ -93,6 +102,7 @@ impl Client {
         let mut client = Self::new(stream, handed.serial, longest)?;
         client.credentials = handed.credentials;
         client.subscribed = handed.subscribed;
+        client.follows = handed.follows || handed.subscribed;
         client.busy = handed.busy;
         client.decoder.handle(&handed.unread);
         client.cut();
@@ -109,6 +119,8 @@ impl Client {
             serial,
             credentials,
             subscribed: false,
+            follows: false,
+            gone: false,
             decoder: Decoder::new(longest),
             said: VecDeque::new(),
             busy: false,
@@ -116,7 +128,7 @@ impl Client {
             longest,
             ended: false,
             failed: None,
-            interest: (true, false),
+            interest: Some((true, false)),
         })
     }
 
@@ -196,17 +208,38 @@ impl Client {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
+        if self.gone {
+            return self.flush_alone(epoll);
+        }
         self.write()?;
         if self.ended && self.unwritten.is_empty() && self.said.is_empty() && !self.busy {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         let reads = !self.ended && self.said.len() < MOST_WAITING;
         let interest = (reads, !self.unwritten.is_empty());
-        if interest != self.interest {
+        if Some(interest) != self.interest {
             epoll.modify_level(self.stream.as_fd(), token, interest.0, interest.1)?;
-            self.interest = interest;
+            self.interest = Some(interest);
         }
         Ok(())
+    }
+
+    /// Without anybody at the other end: the kernel would tell us so again and again.
+    fn flush_alone(&mut self, epoll: &Epoll) -> io::Result<()> {
+        if self.interest.take().is_some() {
+            epoll.remove(self.stream.as_fd())?;
+        }
+        self.unwritten.clear();
+        self.read();
+        if self.follows || (self.said.is_empty() && !self.busy) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    /// It reads what it is told, so far.
+    pub(super) fn has_room(&self) -> bool {
+        self.unwritten.len() <= self.longest
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -108,10 +108,33 @@ impl ControlSocket {
         }
     }
 
-    /// Reads what a client sent.
-    pub(crate) fn read(&mut self, index: u16) {
+    /// Reads what a client sent; `over`: it is gone.
+    pub(crate) fn read(&mut self, index: u16, over: bool) {
         if let Some(client) = self.client_at(index.into()) {
             client.read();
+            client.gone |= over;
+        }
+    }
+
+    /// The client that asked is still there.
+    pub(crate) fn is_there(&self, asker: &Asker) -> bool {
+        let client = self.clients.get(asker.index).and_then(Option::as_ref);
+        client.is_some_and(|client| client.serial == asker.serial)
+    }
+
+    /// The client that asked reads what it is told.
+    pub(crate) fn has_room(&self, asker: &Asker) -> bool {
+        let client = self.clients.get(asker.index).and_then(Option::as_ref);
+        client.is_some_and(|client| client.serial == asker.serial && client.has_room())
+    }
+
+    /// From now on the client is told of something, without an end.
+    pub(crate) fn follow(&mut self, asker: &Asker, what: &str) {
+        let client = self.client_at(asker.index);
+        if let Some(client) = client.filter(|client| client.serial == asker.serial) {
+            client.follows = true;
+            // No last answer will come.
+            self.audit.answered(asker, &Response::ok(what, None));
         }
     }
 
@@ -151,11 +174,10 @@ impl ControlSocket {
 
     /// From now on the client is told of events.
     pub(crate) fn subscribe(&mut self, asker: &Asker) {
+        self.follow(asker, "it is told of events");
         let client = self.client_at(asker.index);
         if let Some(client) = client.filter(|client| client.serial == asker.serial) {
             client.subscribed = true;
-            // No last answer will come.
-            self.audit.answered(asker, &Response::ok("it is told of events", None));
         }
     }
 

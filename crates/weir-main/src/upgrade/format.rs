@@ -28,6 +28,7 @@ use crate::sockets::HandedGroup;
 use crate::succession::HandedLeaving;
 use crate::supervise::Supervisor;
 use crate::suspects::HandedSuspects;
+use crate::taps::Tapping;
 use crate::worker_process::HandedWorker;
 
 /// Of the document.
@@ -79,6 +80,9 @@ pub(super) struct Handover {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) findings: Vec<Finding>,
     pub(super) counts: BTreeMap<String, i32>,
+    /// Who looks at requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) taps: Vec<Tapping>,
     /// Number of the last question to workers.
     pub(super) asked: u64,
 }
@@ -114,6 +118,7 @@ impl Handover {
             ticket_keys: main.tickets.keys().to_vec(),
             findings: main.findings.all(),
             counts: main.counts.clone(),
+            taps: main.taps.clone(),
             asked: main.asked,
         }
     }

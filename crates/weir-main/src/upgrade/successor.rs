@@ -157,6 +157,7 @@ impl Prepared {
             findings: Findings::new(findings, &plan.state),
             control: control.transpose()?,
             counts,
+            taps: handover.taps,
             asks: Vec::new(),
             asked,
             stopper: None,

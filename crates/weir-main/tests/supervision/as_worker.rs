@@ -93,6 +93,8 @@ impl Worker<'_> {
                 | ToWorker::TicketKeys(_)
                 | ToWorker::LogFilter(_)
                 | ToWorker::Measure(_)
+                | ToWorker::Tap(_)
+                | ToWorker::Untap(_)
                 | ToWorker::ClearMetrics
                 | ToWorker::Passed(_),
                 _,

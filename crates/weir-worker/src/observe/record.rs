@@ -42,6 +42,10 @@ impl Observe {
             status => self.counters.count_status(status),
         }
         self.write_record(session, active, tables);
+        if !self.taps.is_empty() {
+            let record = access_record(self.now, self.epoch, session, active, tables);
+            self.taps.look(&record, active.head.target.host.of(active.head_bytes()), self.now);
+        }
     }
 
     fn write_record(&mut self, session: &Session, active: &Active, tables: &Tables) {
@@ -51,47 +55,58 @@ impl Observe {
             return;
         }
         self.counters.add(Counter::AccessLogs, 1);
-        let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
-        let head = active.head_bytes();
-        let target = &active.head.target;
-        let times = &active.times;
-        let responded = times.responded > times.sent;
-        logs.access(&AccessRecord {
-            session: Some(session.id.as_bytes()),
-            request: Some(active.id.as_bytes()),
-            cluster: cluster.map_or("", |cluster| &cluster.settings.config.id),
-            backend: backend.map_or("", |backend| &backend.id),
-            client: Some(session.client),
-            backend_address: active.served_by.map(|by| by.address),
-            request_time: Some(self.now.since(times.started)),
-            service_time: Some(times.sent.since(times.received)),
-            wait_time: active.served_by.map(|_| times.connect.since(times.received)),
-            connect_time: times.reached.map(|reached| reached.since(times.connect)),
-            tls_time: times.agreed.zip(times.reached).map(|(agreed, there)| agreed.since(there)),
-            response_time: responded.then(|| times.responded.since(times.sent)),
-            client_rtt: None,
-            server_rtt: None,
-            bytes_in: active.bytes_in,
-            bytes_out: active.bytes_out,
-            backend_bytes_in: active.backend_bytes_in,
-            backend_bytes_out: active.backend_bytes_out,
-            retries: active.tried.len() as u64,
-            tags: active.route.as_ref().and_then(|route| route.tags.as_deref()),
-            user_agent: active.noted.user_agent.of(head),
-            x_request_id: active.noted.request_id.of(head),
-            forwarded_for: active.noted.forwarded_for.of(head),
-            trace: TraceParent::parse(active.noted.trace_parent.of(head)),
-            tls: session.tls.as_deref().map(tls_details),
-            protocol: protocol(session, active),
-            client_certificate: session.tls.as_ref().map_or("", |tls| &tls.fingerprint),
-            authority: target.authority.of(head),
-            method: active.head.method_text.of(head),
-            path: target.path_and_query.of(head),
-            status: Some(active.status).filter(|status| *status > 0),
-            message: active.message,
-            epoch: self.epoch,
-            error: active.failed,
-        });
+        logs.access(&access_record(self.now, self.epoch, session, active, tables));
+    }
+}
+
+fn access_record<'a>(
+    now: Instant,
+    epoch: u64,
+    session: &'a Session,
+    active: &'a Active,
+    tables: &'a Tables,
+) -> AccessRecord<'a> {
+    let cluster = active.cluster.and_then(|key| tables.clusters.get(key));
+    let backend = active.served_by.and_then(|by| cluster?.group.spec(by.backend));
+    let head = active.head_bytes();
+    let target = &active.head.target;
+    let times = &active.times;
+    let responded = times.responded > times.sent;
+    AccessRecord {
+        session: Some(session.id.as_bytes()),
+        request: Some(active.id.as_bytes()),
+        cluster: cluster.map_or("", |cluster| &cluster.settings.config.id),
+        backend: backend.map_or("", |backend| &backend.id),
+        client: Some(session.client),
+        backend_address: active.served_by.map(|by| by.address),
+        request_time: Some(now.since(times.started)),
+        service_time: Some(times.sent.since(times.received)),
+        wait_time: active.served_by.map(|_| times.connect.since(times.received)),
+        connect_time: times.reached.map(|reached| reached.since(times.connect)),
+        tls_time: times.agreed.zip(times.reached).map(|(agreed, there)| agreed.since(there)),
+        response_time: responded.then(|| times.responded.since(times.sent)),
+        client_rtt: None,
+        server_rtt: None,
+        bytes_in: active.bytes_in,
+        bytes_out: active.bytes_out,
+        backend_bytes_in: active.backend_bytes_in,
+        backend_bytes_out: active.backend_bytes_out,
+        retries: active.tried.len() as u64,
+        tags: active.route.as_ref().and_then(|route| route.tags.as_deref()),
+        user_agent: active.noted.user_agent.of(head),
+        x_request_id: active.noted.request_id.of(head),
+        forwarded_for: active.noted.forwarded_for.of(head),
+        trace: TraceParent::parse(active.noted.trace_parent.of(head)),
+        tls: session.tls.as_deref().map(tls_details),
+        protocol: protocol(session, active),
+        client_certificate: session.tls.as_ref().map_or("", |tls| &tls.fingerprint),
+        authority: target.authority.of(head),
+        method: active.head.method_text.of(head),
+        path: target.path_and_query.of(head),
+        status: Some(active.status).filter(|status| *status > 0),
+        message: active.message,
+        epoch,
+        error: active.failed,
     }
 }
 

@@ -290,6 +290,7 @@ const LINES: &[(&str, &str)] = &[
     ("session show 01ARYZ6S410000000000000000", "QuerySessions"),
     ("session close 01ARYZ6S410000000000000000", "CloseLiveSessions"),
     ("session close --all", "CloseLiveSessions"),
+    ("tap -k a --host x.org,*.y.org --client 10.0.0.0/8 --status 5xx,none --rate 7 -n 3", "Tap"),
 ];
 
 #[test]
@@ -338,6 +339,7 @@ fn lines_that_contradict_themselves_are_refused() {
         "apply -f DIR/nothing",
         "explain GET http://a/ -H nothing",
         "session list --older-than soon",
+        "tap --rate 0",
         "session list --limit 2001",
         "session show",
         "backend add -i a --backend-id b -a 127.0.0.1:1 --weight 256",

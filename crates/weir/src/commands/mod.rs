@@ -33,5 +33,6 @@ mod pairs;
 mod process;
 mod session;
 mod state;
+mod tap;
 mod transactions;
 mod workers;

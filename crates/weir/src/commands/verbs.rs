@@ -8,7 +8,7 @@ use weir_client::proto::{DriftQuery, Status, SubscribeEvents};
 
 use super::{
     backend, certificate, cluster, connection_limit, explain, frontend, listener, metrics, process,
-    session, state, transactions, workers,
+    session, state, tap, transactions, workers,
 };
 use crate::console::{Console, Globals};
 use crate::failure::Failure;
@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Reload(transactions::Reload),
     /// Print what happens, as it happens.
     Events,
+    /// Print requests as they end, beside all logs.
+    Tap(tap::Args),
     /// Save, load and count.
     #[command(subcommand)]
     State(state::Verb),
@@ -86,6 +88,7 @@ impl Verb {
             Self::Logging(args) => args.request(),
             Self::Reload(args) => args.request()?,
             Self::Events => RequestType::SubscribeEvents(SubscribeEvents {}),
+            Self::Tap(args) => args.request(false),
             Self::State(verb) => verb.request()?,
             Self::Metrics(verb) => verb.request(),
             Self::Session(verb) => verb.request(),
@@ -109,6 +112,7 @@ impl Verb {
     pub(crate) fn run(&self, globals: &Globals) -> Result<ExitCode, Failure> {
         match self {
             Self::Events => process::follow(Console::open(globals)?),
+            Self::Tap(args) => args.run(Console::open(globals)?),
             Self::Upgrade(args) => args.run(Console::open_patiently(globals)?),
             Self::Workers(verb) => {
                 let mut console = Console::open_patiently(globals)?;

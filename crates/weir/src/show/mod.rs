@@ -90,6 +90,7 @@ fn add(page: &mut Page, content: &ContentType) {
         ContentType::SessionList(list) => sessions::list(page, list),
         ContentType::ClosedSessions(_) => {}
         ContentType::Event(_)
+        | ContentType::Tapped(_)
         | ContentType::MetricDetailStatus(_)
         | ContentType::WorkerMetricDetailStatus(_)
         | ContentType::ProtectedHealthCheckReply(_) => {
