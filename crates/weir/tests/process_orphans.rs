@@ -585,7 +585,9 @@ fn a_worker_that_was_not_told_what_to_serve_is_told() {
     channel.send(&encode(&lent).expect("encoded"), Some(socket.as_fd())).expect("sent");
     drop((channel, theirs, socket));
     let early = std::thread::spawn(move || fetch_from(address, "traffic.example", "/early"));
-    eventually("it can be found", || !places(&installed).is_empty());
+    // Those that were killed have left theirs.
+    let place = format!("worker-0-{}", worker.pid());
+    eventually("it can be found", || places(&installed).contains(&place));
     installed.start_main();
     assert_eq!(pids(&installed.proxy)[0], worker.pid());
     assert!(early.join().expect("no panic").ends_with("/early"));
