@@ -128,6 +128,11 @@ impl Logs {
         self.state().filter = filter;
     }
 
+    /// Access-log records show round trips.
+    pub fn shows_round_trips(&self) -> bool {
+        self.state().access_format.shows_round_trips()
+    }
+
     /// Keeps an access-log record, if the filter wants it and it is one of the sample, in which
     /// all failures are: `true` when it does.
     pub fn access(&self, record: &AccessRecord<'_>) -> bool {

@@ -194,6 +194,19 @@ impl TcpStream {
     ///
     /// The SYN counts as one byte on a connection that we made.
     pub fn bytes_acked(&self) -> Option<u64> {
+        let (info, size) = self.info()?;
+        let end = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>();
+        (size >= end).then_some(info.tcpi_bytes_acked)
+    }
+
+    /// The round trip to the peer, smoothed; `None` when the kernel has measured none.
+    pub fn round_trip(&self) -> Option<Duration> {
+        let (info, _) = self.info()?;
+        (info.tcpi_rtt > 0).then(|| Duration::from_micros(info.tcpi_rtt.into()))
+    }
+
+    /// What the kernel knows of the connection, and how many bytes of it.
+    fn info(&self) -> Option<(libc::tcp_info, usize)> {
         let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
         let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
         // SAFETY: the buffer is `size` bytes long and writable; the kernel writes at most that and
@@ -208,8 +221,7 @@ impl TcpStream {
             );
             (result == 0).then(|| info.assume_init())?
         };
-        let end = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>();
-        (size as usize >= end).then_some(info.tcpi_bytes_acked)
+        Some((info, size as usize))
     }
 }
 

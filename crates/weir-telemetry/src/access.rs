@@ -169,6 +169,16 @@ pub enum AccessFormat {
     Template(Template),
 }
 
+impl AccessFormat {
+    /// [`AccessRecord::client_rtt`] or [`AccessRecord::server_rtt`] is in it.
+    pub fn shows_round_trips(&self) -> bool {
+        match self {
+            Self::Ascii | Self::Json | Self::Protobuf => true,
+            Self::Template(template) => template.shows_round_trips(),
+        }
+    }
+}
+
 impl AccessRecord<'_> {
     /// The module that filters know access-log records by.
     pub const MODULE: &'static str = "access";

@@ -48,6 +48,8 @@ pub(crate) struct Observe {
     counters: Counters,
     /// `None` when this process has another logger: then nothing is recorded here.
     logs: Option<&'static Logs>,
+    /// Records show round trips.
+    round_trips: bool,
     epoch: u64,
     now: Instant,
     unix_millis: u64,
@@ -110,6 +112,7 @@ impl Observe {
         Ok(Self {
             counters: Counters::default(),
             logs,
+            round_trips: logs.is_some_and(Logs::shows_round_trips),
             epoch: 0,
             now: weir_sys::now(),
             unix_millis: 0,
@@ -195,6 +198,11 @@ impl Observe {
             .chain([&self.flows_full])
             .map(Trouble::deadline)
             .fold(self.logs.map_or(Instant::FAR, Logs::deadline), Instant::min)
+    }
+
+    /// Somebody is shown round trips, which the kernel is asked for.
+    pub(crate) fn shows_round_trips(&self) -> bool {
+        self.round_trips || !self.taps.is_empty()
     }
 
     /// Logs by another filter, which main has checked.

@@ -90,6 +90,9 @@ fn a_record_of_json_has_what_is_known_and_no_secret() {
     for number in ["connect_us", "wait_us", "response_us", "backend_bytes_in", "epoch"] {
         assert!(record[number].is_u64(), "{number}: {line}");
     }
+    for round_trip in ["client_rtt_us", "server_rtt_us"] {
+        assert!(record[round_trip].as_u64() > Some(0), "{round_trip}: {line}");
+    }
     assert!(record["backend_bytes_out"].as_u64() > Some(0), "{line}");
     assert!(record.get("tls_us").is_none() && record.get("tls_version").is_none(), "{line}");
 }

@@ -90,6 +90,14 @@ impl Template {
         Ok(Self(parts))
     }
 
+    pub(super) fn shows_round_trips(&self) -> bool {
+        let shows = |part: &Part| match part {
+            Part::Field { field, .. } => matches!(field, Field::ClientRtt | Field::ServerRtt),
+            Part::Text(_) => false,
+        };
+        self.0.iter().any(shows)
+    }
+
     /// The names that may stand in braces.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Field::ALL.iter().map(|field| field.name())

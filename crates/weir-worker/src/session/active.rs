@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use weir_balance::BackendKey;
 use weir_balance::breaker::Ticket;
@@ -108,6 +109,8 @@ pub(crate) struct Active {
     /// Bytes from and to backends.
     pub(crate) backend_bytes_in: u64,
     pub(crate) backend_bytes_out: u64,
+    /// Round trips to the client and to the backend, where they are shown.
+    pub(crate) round_trips: [Option<Duration>; 2],
     /// Word for the access log.
     pub(crate) message: &'static str,
     /// The exchange ended in an error.
@@ -190,6 +193,7 @@ impl Active {
             bytes_out: 0,
             backend_bytes_in: 0,
             backend_bytes_out: 0,
+            round_trips: [None; 2],
             message: "",
             failed: false,
         }

@@ -90,7 +90,7 @@ impl Session {
         let sent = self.send_answer(active.head.method, cx);
         active.bytes_out += cx.scratch.len() as u64;
         self.active_at = cx.now;
-        self.record(&active, cx);
+        self.record(&mut active, cx);
         let buffer = cx.recycle(active);
         let rest = match sent {
             Ok(n) => &cx.scratch[n..],

@@ -74,7 +74,7 @@ impl Session {
             active.message = "cut";
             active.failed = !active.tunnel;
         }
-        self.record(&active, cx);
+        self.record(&mut active, cx);
         let buffer = cx.recycle(active);
         self.drop_buffer(buffer, cx);
     }
@@ -84,6 +84,9 @@ impl Session {
 /// as it is when the backend was removed meanwhile. A shared one stays for the others.
 pub(super) fn detach(active: &mut Active, session: Key, keep: Option<Duration>, cx: &mut Context) {
     if let Some(back) = active.back.take() {
+        if cx.observe.shows_round_trips() {
+            active.round_trips[1] = cx.upstream.round_trip(back.key, back.stream, cx.now);
+        }
         cx.unbind(active.cluster, back.backend);
         let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
         cx.upstream.leave((back.key, back.stream), session, keep, cx.now, &mut cx.buffers);

@@ -16,8 +16,8 @@ impl Session {
         detach(active, self.key, keep, cx);
         let keep = active.front_keep;
         let piped = active.tunnel;
-        let Some(active) = self.take_active() else { return Step::Close };
-        self.record(&active, cx);
+        let Some(mut active) = self.take_active() else { return Step::Close };
+        self.record(&mut active, cx);
         let buffer = cx.recycle(active);
         if keep {
             return self.next_request(buffer, cx);
@@ -35,7 +35,11 @@ impl Session {
     }
 
     /// Counts an exchange and writes its access-log record.
-    pub(super) fn record(&self, active: &Active, cx: &mut Context) {
+    pub(super) fn record(&self, active: &mut Active, cx: &mut Context) {
+        if cx.observe.shows_round_trips() {
+            let socket = self.socket(&cx.multiplexes);
+            active.round_trips[0] = socket.and_then(|socket| socket.round_trip(cx.now));
+        }
         cx.observe.record(self, active, &mut cx.tables);
     }
 }

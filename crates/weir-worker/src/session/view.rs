@@ -12,6 +12,8 @@ use weir_http::exchange::Phase;
 use super::{Active, Session, Stage};
 use crate::context::Context;
 use crate::front::Front;
+use crate::multiplex::Multiplexes;
+use crate::socket::Socket;
 use crate::tables::Tables;
 
 impl Session {
@@ -68,13 +70,19 @@ impl Session {
         now.since(moved.unwrap_or(self.active_at).max(self.active_at))
     }
 
+    /// The client's connection.
+    pub(super) fn socket<'a>(&'a self, all: &'a Multiplexes) -> Option<&'a Socket> {
+        let connection = match &self.front {
+            Front::Socket(socket) => return Some(socket),
+            Front::Connection(key) => *key,
+            Front::Stream(stream) => stream.id.connection,
+        };
+        all.get(connection).map(|connection| &connection.socket)
+    }
+
     /// Bytes from and to the client.
     pub(crate) fn bytes(&self, cx: &Context) -> (u64, u64) {
-        let socket = match &self.front {
-            Front::Socket(socket) => Some(socket),
-            Front::Connection(key) => cx.multiplexes.get(*key).map(|c| &c.socket),
-            Front::Stream(_) => None,
-        };
+        let socket = self.socket(&cx.multiplexes).filter(|_| self.front.stream().is_none());
         let passed = self.active().map(|active| (active.bytes_in, active.bytes_out));
         let piped = self.active().is_some_and(|active| active.tunnel);
         let socket = socket.filter(|_| !piped).map(|socket| (socket.received(), socket.sent()));

@@ -9,15 +9,22 @@
 
 mod tls;
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
+use weir_base::Instant;
 use weir_sys::{Epoll, Event, Pipe, TcpStream};
 
 use crate::buffers::Buffers;
 use crate::token::Token;
 use tls::Tls;
 pub(crate) use tls::{RECORD, Shaken};
+
+/// How long a round trip is good for that was measured: asking the kernel takes a microsecond or
+/// more, as long as a tenth of a request on a kept connection.
+const ROUND_TRIP: Duration = Duration::from_secs(10);
 
 /// What a read brought.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Socket {
     sent: u64,
     /// Bytes that came from it.
     received: u64,
+    /// The round trip in microseconds, 0 if none was measured, and when that was asked for.
+    round_trip: Cell<(u32, Instant)>,
     tls: Option<Box<Tls>>,
 }
 
@@ -63,7 +72,8 @@ impl Socket {
         epoll.add_edge(stream.as_fd(), token.to_bits())?;
         let (readable, closing, broken) = (false, false, false);
         let (sent, received, tls) = (0, 0, None);
-        Ok(Self { stream, readable, writable, closing, broken, sent, received, tls })
+        let round_trip = Cell::default();
+        Ok(Self { stream, readable, writable, closing, broken, sent, received, round_trip, tls })
     }
 
     /// Gives the connection away. Nothing is heard of it here any more.
@@ -100,6 +110,18 @@ impl Socket {
     /// Bytes that came from the kernel so far.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// The round trip to the peer, if the kernel has measured one. It is asked at most once in
+    /// [`ROUND_TRIP`].
+    pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        let (mut micros, at) = self.round_trip.get();
+        if at == Instant::default() || at + ROUND_TRIP <= now {
+            let measured = self.stream.round_trip().unwrap_or_default();
+            micros = u32::try_from(measured.as_micros()).unwrap_or(u32::MAX);
+            self.round_trip.set((micros, now));
+        }
+        (micros > 0).then(|| Duration::from_micros(micros.into()))
     }
 
     /// The peer closed or reset the connection, as far as events told.

@@ -125,6 +125,19 @@ impl Upstream {
         self.backs.get_mut(key)?.line.socket()
     }
 
+    /// The round trip to a backend, if one was measured.
+    pub(crate) fn round_trip(
+        &mut self,
+        key: Key,
+        stream: Option<StreamId>,
+        now: Instant,
+    ) -> Option<Duration> {
+        match stream {
+            Some(id) => self.links.get(id.connection)?.socket.round_trip(now),
+            None => self.socket(key)?.round_trip(now),
+        }
+    }
+
     /// An idle connection to `peer` for `owner`, the most recently used.
     pub(crate) fn reuse(&mut self, peer: &Peer, session: Key) -> Option<Key> {
         loop {
