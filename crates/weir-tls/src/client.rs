@@ -8,6 +8,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
+use crate::connection::noting;
 use crate::server::roots;
 use crate::{Der, Secret};
 
@@ -53,6 +54,8 @@ pub fn client_config(options: &ClientOptions<'_>) -> Result<Arc<ClientConfig>, S
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = options.alpn.iter().map(|name| name.to_vec()).collect();
+    config.enable_secret_extraction = true;
+    config.key_log = noting();
     Ok(Arc::new(config))
 }
 

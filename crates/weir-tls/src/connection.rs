@@ -3,28 +3,20 @@
 //! Must not know: sockets. What is received goes in as it came, what is to be sent comes out in
 //! order; a part of a record stays with the caller until the rest of it is there.
 
+mod handshake;
 mod step;
-mod write;
 
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
-use crate::store::{Chosen, Entry, Store};
+use crate::records::{Carried, Records};
+use crate::store::{Entry, Store};
 use crate::{ClientConfig, ServerConfig};
-use step::{Outcome, Step, refuse_pieces, step};
-use write::write;
-
-/// The longest record with the ciphers that are spoken, its header included (RFC 8446 §5.2), in
-/// bytes. A longer one is refused by rustls.
-pub const MAX_RECORD: usize = 5 + 16_384 + 256;
-
-/// `unrecognized_name` as a record that is not encrypted (RFC 6066 §3): what a client gets whose
-/// name has no certificate.
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+pub(crate) use handshake::noting;
+use handshake::{Handshake, Shaken, Side};
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +27,15 @@ pub enum TlsError {
     /// No certificate for the name that the client asked for.
     #[error("there is no certificate for `{0}`, and the listener has no default certificate")]
     UnknownName(String),
-    /// The peer cuts handshake messages into pieces after the handshake.
-    #[error("a handshake message came in pieces after the handshake")]
-    Pieces,
+    /// A handshake message after the handshake is longer than any that makes sense.
+    #[error("a handshake message after the handshake is too long")]
+    TooLong,
+    /// A connection of TLS 1.2 has sent as much as its cipher is safe for.
+    #[error("as much was sent as is safe with the keys of this connection")]
+    Worn,
+    /// Another process has handed a connection over that cannot be gone on with here.
+    #[error("the cipher suite of a connection that was handed over is not known")]
+    Unknown,
     /// What rustls wants to send is longer than it said: never seen.
     #[error("a record does not fit where it was to be written")]
     NoRoom,
@@ -77,20 +75,20 @@ pub struct Facts {
     pub peer: Vec<Vec<u8>>,
 }
 
-/// Either end of a connection.
-enum Side {
-    Server(Box<UnbufferedServerConnection>, Store),
-    Client(Box<UnbufferedClientConnection>),
-}
-
 /// A TLS connection.
 pub struct Connection {
-    side: Side,
-    chosen: Option<Chosen>,
+    state: State,
+    /// What the handshake agreed on, until somebody wants to know.
+    facts: Option<Box<Facts>>,
     /// Plain bytes that nobody had room for.
     rest: Vec<u8>,
-    established: bool,
-    closed: bool,
+}
+
+enum State {
+    Shaking(Box<Handshake>),
+    Open(Box<Records>),
+    /// The handshake has failed.
+    Over,
 }
 
 impl Connection {
@@ -115,12 +113,37 @@ impl Connection {
     }
 
     fn new(side: Side) -> Self {
-        Self { side, chosen: None, rest: Vec::new(), established: false, closed: false }
+        let state = State::Shaking(Box::new(Handshake::new(side)));
+        Self { state, facts: None, rest: Vec::new() }
+    }
+
+    /// Takes a connection apart, for another process to go on with it. `None`: its handshake is
+    /// not over.
+    pub fn part(self) -> Option<Carried> {
+        match self.state {
+            State::Open(records) => Some(records.part(self.rest)),
+            State::Shaking(_) | State::Over => None,
+        }
+    }
+
+    /// Goes on with what [`Connection::part`] has told.
+    ///
+    /// # Errors
+    /// When the other process knew a cipher suite that is not known here.
+    pub fn resume(mut carried: Carried) -> Result<Self, TlsError> {
+        let rest = std::mem::take(&mut carried.rest);
+        let records = Records::resume(carried).ok_or(TlsError::Unknown)?;
+        Ok(Self { state: State::Open(Box::new(records)), facts: None, rest })
     }
 
     /// The handshake is over.
     pub fn is_established(&self) -> bool {
-        self.established
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Plain bytes are in hand.
+    pub fn has_plain(&self) -> bool {
+        !self.rest.is_empty()
     }
 
     /// Works on what was received: plain bytes go to `room`, what is to be sent is appended to
@@ -135,40 +158,50 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<Received, TlsError> {
         let mut received = Received { plain: self.take_rest(room), ..Received::default() };
-        let sent = out.len();
-        while self.rest.is_empty() {
-            let (left, room) = (&mut incoming[received.consumed..], &mut room[received.plain..]);
-            let step = self.step(left, room, out);
-            received.consumed += step.consumed;
-            self.note_choice();
-            match step.outcome? {
-                Outcome::Again(plain) => received.plain += plain,
-                Outcome::Blocked => break,
-                Outcome::Ready => {
-                    refuse_pieces(&incoming[received.consumed..])?;
-                    break;
-                }
-                Outcome::Closed => {
-                    self.closed = true;
-                    break;
-                }
-                Outcome::Failed(error) => {
-                    self.alert(&mut incoming[received.consumed..], out);
-                    return Err(self.explain(error, out, sent));
-                }
+        if let State::Shaking(_) = self.state {
+            received.consumed = self.shake(incoming, out)?;
+        }
+        if let State::Open(records) = &mut self.state {
+            while self.rest.is_empty() {
+                let left = &mut incoming[received.consumed..];
+                let Some(opened) = records.open(left, out)? else { break };
+                let plain = &left[opened.plain];
+                let room = &mut room[received.plain..];
+                let n = plain.len().min(room.len());
+                room[..n].copy_from_slice(&plain[..n]);
+                self.rest.extend_from_slice(&plain[n..]);
+                received.plain += n;
+                received.consumed += opened.consumed;
             }
         }
-        self.established |= !self.common().is_handshaking();
         received.more = !self.rest.is_empty();
-        received.closed = self.closed && !received.more;
+        received.closed = self.heard_end() && !received.more;
         Ok(received)
     }
 
-    fn step(&mut self, left: &mut [u8], room: &mut [u8], out: &mut Vec<u8>) -> Step {
-        match &mut self.side {
-            Side::Server(c, _) => step(c.process_tls_records(left), room, out, &mut self.rest),
-            Side::Client(c) => step(c.process_tls_records(left), room, out, &mut self.rest),
+    fn heard_end(&self) -> bool {
+        match &self.state {
+            State::Shaking(_) => false,
+            State::Open(records) => records.heard_end(),
+            State::Over => true,
         }
+    }
+
+    /// Moves the handshake on; how much of the input is done with.
+    fn shake(&mut self, incoming: &mut [u8], out: &mut Vec<u8>) -> Result<usize, TlsError> {
+        let State::Shaking(mut handshake) = std::mem::replace(&mut self.state, State::Over) else {
+            return Ok(0);
+        };
+        let (consumed, shaken) = handshake.receive(incoming, out);
+        match shaken? {
+            Shaken::Blocked => self.state = State::Shaking(handshake),
+            Shaken::Done => {
+                let (records, facts) = handshake.finish()?;
+                self.state = State::Open(Box::new(records));
+                self.facts = Some(Box::new(facts));
+            }
+        }
+        Ok(consumed)
     }
 
     /// Encrypts `plain` and appends it to `out`.
@@ -176,56 +209,22 @@ impl Connection {
     /// # Errors
     /// When nothing more can be encrypted with the keys of this connection.
     pub fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), TlsError> {
-        match &mut self.side {
-            Side::Server(c, _) => write(&mut ***c, out, |traffic, out| traffic.encrypt(plain, out)),
-            Side::Client(c) => write(&mut ***c, out, |traffic, out| traffic.encrypt(plain, out)),
+        match &mut self.state {
+            State::Open(records) => records.seal(plain, out),
+            State::Shaking(_) | State::Over => Err(rustls::Error::HandshakeNotComplete.into()),
         }
     }
 
     /// Appends `close_notify`: nothing more is sent.
     pub fn close(&mut self, out: &mut Vec<u8>) {
-        if !self.established {
-            return;
-        }
-        // A connection that cannot say it any more is closed without.
-        let _ = match &mut self.side {
-            Side::Server(c, _) => {
-                write(&mut ***c, out, |traffic, out| traffic.queue_close_notify(out))
-            }
-            Side::Client(c) => {
-                write(&mut ***c, out, |traffic, out| traffic.queue_close_notify(out))
-            }
-        };
-    }
-
-    /// What the handshake agreed on; nothing is kept of it here.
-    pub fn take_facts(&mut self) -> Facts {
-        let chosen = self.chosen.take();
-        let common = self.common();
-        let peer = common.peer_certificates().unwrap_or_default();
-        Facts {
-            version: match common.protocol_version() {
-                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-                _ => "TLSv1.2",
-            },
-            cipher: common
-                .negotiated_cipher_suite()
-                .and_then(|suite| suite.suite().as_str())
-                .unwrap_or("unknown"),
-            alpn: common.alpn_protocol().map(Into::into),
-            resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
-            peer: peer.iter().map(|certificate| certificate.to_vec()).collect(),
-            is_default: chosen.as_ref().is_some_and(|chosen| chosen.is_default),
-            server_name: chosen.as_ref().and_then(|chosen| chosen.server_name.clone()),
-            certificate: chosen.and_then(|chosen| chosen.entry),
+        if let State::Open(records) = &mut self.state {
+            records.close(out);
         }
     }
 
-    fn common(&self) -> &CommonState {
-        match &self.side {
-            Side::Server(connection, _) => connection,
-            Side::Client(connection) => connection,
-        }
+    /// What the handshake agreed on, once; nothing is kept of it here.
+    pub fn take_facts(&mut self) -> Option<Facts> {
+        self.facts.take().map(|facts| *facts)
     }
 
     /// Plain bytes of before, as many as there is room for.
@@ -238,36 +237,6 @@ impl Connection {
             self.rest.drain(..n);
         }
         n
-    }
-
-    fn note_choice(&mut self) {
-        if let Side::Server(_, store) = &self.side
-            && !self.established
-            && let Some(chosen) = store.take_chosen()
-        {
-            self.chosen = Some(chosen);
-        }
-    }
-
-    /// Appends the alert that an error left behind. Nothing more is read.
-    fn alert(&mut self, left: &mut [u8], out: &mut Vec<u8>) {
-        while self.common().wants_write() {
-            if !matches!(self.step(left, &mut [], out).outcome, Ok(Outcome::Again(_))) {
-                return;
-            }
-        }
-    }
-
-    /// A client whose name has no certificate is told so, rather than that it has no access.
-    fn explain(&self, error: rustls::Error, out: &mut Vec<u8>, sent: usize) -> TlsError {
-        match &self.chosen {
-            Some(Chosen { entry: None, server_name, .. }) => {
-                out.truncate(sent);
-                out.extend(UNRECOGNIZED_NAME);
-                TlsError::UnknownName(server_name.as_deref().unwrap_or_default().to_owned())
-            }
-            _ => error.into(),
-        }
     }
 }
 

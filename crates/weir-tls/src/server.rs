@@ -12,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 
 use sha2::{Digest, Sha256};
 
+use crate::connection::noting;
 use crate::tickets::Bound;
 use crate::{Der, Store, Tickets, names};
 
@@ -74,6 +75,8 @@ pub fn server_config(
     config.send_tls13_tickets = options.tickets;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Arc::new(Bound { tickets, terms: terms(options.clients.as_ref()) });
+    config.enable_secret_extraction = true;
+    config.key_log = noting();
     Ok(Arc::new(config))
 }
 

@@ -1,33 +1,17 @@
 //! One step of rustls over received bytes.
 
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
+use rustls::{AlertDescription, Error};
 
 use super::TlsError;
-use super::write::append;
-
-/// Refuses a handshake message that came in pieces after the handshake: rustls holds on to them
-/// where they lie, and they would have to lie there whenever it is asked to write.
-pub(super) fn refuse_pieces(left: &[u8]) -> Result<(), TlsError> {
-    let whole = match left {
-        [_, _, _, high, low, payload @ ..] => {
-            payload.len() >= usize::from(u16::from_be_bytes([*high, *low]))
-        }
-        _ => false,
-    };
-    if whole { Err(TlsError::Pieces) } else { Ok(()) }
-}
 
 /// What one step of rustls came to.
 pub(super) enum Outcome {
-    /// So many plain bytes were written; there may be more to do.
-    Again(usize),
+    /// There may be more to do.
+    Again,
     /// More has to come in.
     Blocked,
-    /// Plain bytes may be sent.
-    Ready,
-    /// The peer has ended its side.
-    Closed,
-    Failed(rustls::Error),
+    Failed(Error),
 }
 
 /// What a step took of the input, and what it came to.
@@ -36,35 +20,38 @@ pub(super) struct Step {
     pub(super) outcome: Result<Outcome, TlsError>,
 }
 
-/// Carries out what rustls asks for: plain bytes go to `room`, and to `rest` when there is none.
-pub(super) fn step<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    room: &mut [u8],
-    out: &mut Vec<u8>,
-    rest: &mut Vec<u8>,
-) -> Step {
+/// Carries out what rustls asks for.
+pub(super) fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, out: &mut Vec<u8>) -> Step {
     let outcome = match status.state {
         Err(error) => Ok(Outcome::Failed(error)),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => match traffic.next_record() {
-            Some(Ok(record)) => {
-                let n = record.payload.len().min(room.len());
-                room[..n].copy_from_slice(&record.payload[..n]);
-                rest.extend_from_slice(&record.payload[n..]);
-                Ok(Outcome::Again(n))
-            }
-            Some(Err(error)) => Ok(Outcome::Failed(error)),
-            None => Ok(Outcome::Again(0)),
-        },
         Ok(ConnectionState::EncodeTlsData(mut data)) => {
-            append(out, |out| data.encode(out)).map(|()| Outcome::Again(0))
+            append(out, |out| data.encode(out)).map(|()| Outcome::Again)
         }
         Ok(ConnectionState::TransmitTlsData(data)) => {
             data.done();
-            Ok(Outcome::Again(0))
+            Ok(Outcome::Again)
         }
-        Ok(ConnectionState::WriteTraffic(_)) => Ok(Outcome::Ready),
-        Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(Outcome::Closed),
+        Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
+            Ok(Outcome::Failed(Error::AlertReceived(AlertDescription::CloseNotify)))
+        }
         Ok(_) => Ok(Outcome::Blocked),
     };
     Step { consumed: status.discard, outcome }
+}
+
+/// Appends what `write` writes, once it has said how much that is.
+fn append(
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+) -> Result<(), TlsError> {
+    let start = out.len();
+    let wanted = match write(&mut []) {
+        Err(EncodeError::InsufficientSize(size)) => size.required_size,
+        Err(EncodeError::AlreadyEncoded) => return Err(TlsError::NoRoom),
+        Ok(_) => return Ok(()),
+    };
+    out.resize(start + wanted, 0);
+    let written = write(&mut out[start..]).map_err(|_| TlsError::NoRoom)?;
+    out.truncate(start + written);
+    Ok(())
 }

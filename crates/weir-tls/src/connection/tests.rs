@@ -1,3 +1,6 @@
+mod carried;
+
+use super::handshake::UNRECOGNIZED_NAME;
 use super::*;
 use crate::{ClientCheck, Fingerprint, client_config, server_config};
 use crate::{ClientOptions, Der, Offer, Secret, ServerOptions, TicketKey, Tickets};
@@ -142,7 +145,7 @@ fn bytes_arrive_as_they_were_sent_whatever_the_room() {
     let mut pair = pair(&store, &config, &client(&authority), "example.org");
     pair.run(64).unwrap();
     assert!(pair.server.is_established() && pair.client.is_established());
-    let facts = pair.server.take_facts();
+    let facts = pair.server.take_facts().unwrap();
     assert_eq!((facts.version, facts.server_name.as_deref()), ("TLSv1.3", Some("example.org")));
     assert_eq!(facts.alpn.as_deref(), Some(&b"http/1.1"[..]));
     assert!(!facts.resumed && facts.certificate.unwrap().covers(b"example.org"));
@@ -176,7 +179,7 @@ fn a_session_is_resumed_by_another_server_with_the_same_keys() {
         let config = server_config(&options(), store.clone(), tickets()).unwrap();
         let mut pair = pair(&store, &config, &client, "example.org");
         pair.run(64).unwrap();
-        pair.server.take_facts().resumed
+        pair.server.take_facts().unwrap().resumed
     });
     assert_eq!(resumed, [false, true]);
 }
@@ -198,7 +201,7 @@ fn a_session_is_not_resumed_where_clients_must_show_who_they_are() {
     pair(&store, &open, &client, "example.org").run(64).unwrap();
     let mut again = pair(&store, &open, &client, "example.org");
     again.run(64).unwrap();
-    assert!(again.server.take_facts().resumed);
+    assert!(again.server.take_facts().unwrap().resumed);
     assert!(pair(&store, &strict, &client, "example.org").run(64).is_err());
 }
 
@@ -219,7 +222,7 @@ fn a_name_without_certificate_is_told_so_or_gets_the_default() {
     store.set_default(Some(authority.offer("two.one.example.org", FAR)));
     let mut known = pair(&store, &config, &client, "two.one.example.org");
     known.run(64).unwrap();
-    assert!(known.server.take_facts().is_default);
+    assert!(known.server.take_facts().unwrap().is_default);
 }
 
 #[test]
@@ -238,7 +241,10 @@ fn the_certificate_that_lives_longest_is_served_and_the_next_when_it_goes() {
     for fingerprint in wanted {
         let mut pair = pair(&store, &config, &client, "example.org");
         pair.run(64).unwrap();
-        assert_eq!(pair.server.take_facts().certificate.unwrap().fingerprint(), fingerprint);
+        assert_eq!(
+            pair.server.take_facts().unwrap().certificate.unwrap().fingerprint(),
+            fingerprint
+        );
         store.remove(&fingerprint);
     }
     assert_eq!(store.list(None), []);
@@ -268,7 +274,7 @@ fn clients_are_who_they_show_to_be() {
             alpn: &[],
         });
         let mut pair = pair(&store, &config, &client.unwrap(), "example.org");
-        pair.run(64).map(|()| pair.server.take_facts().peer.len())
+        pair.run(64).map(|()| pair.server.take_facts().unwrap().peer.len())
     };
     assert_eq!(run(false, Some(&known)).unwrap(), 1);
     assert_eq!(run(true, None).unwrap(), 0);

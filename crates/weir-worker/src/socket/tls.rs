@@ -83,7 +83,7 @@ impl Socket {
 
     /// What the handshake agreed on; asked once.
     pub(crate) fn take_facts(&mut self) -> Option<Facts> {
-        self.tls.as_mut().map(|tls| tls.connection.take_facts())
+        self.tls.as_mut().and_then(|tls| tls.connection.take_facts())
     }
 
     /// Buffers of the pool are held, or plain bytes that nobody had room for.
