@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Limits};
 
 use weir_telemetry::{AccessFormat, Template};
-use weir_tls::{Fingerprint, TicketKey};
+use weir_tls::{Carried, Fingerprint, TicketKey};
 
 use crate::metrics::{Detail, Measured, Query};
 use crate::order::{Object, Order};
@@ -229,8 +229,7 @@ impl Refusal {
 }
 
 /// A client connection as it passes from one worker to another: a byte pipe, or one between two
-/// requests, when nothing of it is in the memory of either and what the client has sent waits in
-/// the kernel.
+/// requests, when what the client has sent waits in the kernel, but for records of TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// The listener it came from.
@@ -245,8 +244,72 @@ pub struct Passed {
     pub id: Option<[u8; 26]>,
     /// The PROXY protocol header that it began with.
     pub announced: Option<Vec<u8>>,
+    /// The TLS that is spoken with the client.
+    pub tls: Option<Box<PassedClient>>,
     /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
     pub pipe: Option<Box<PassedPipe>>,
+}
+
+impl Passed {
+    /// One of which nothing is known.
+    pub fn fresh(listener: SocketAddr, client: SocketAddr) -> Self {
+        Self {
+            listener,
+            client,
+            requests: 0,
+            waited: Duration::ZERO,
+            id: None,
+            announced: None,
+            tls: None,
+            pipe: None,
+        }
+    }
+}
+
+/// The TLS of a connection, and the bytes of it that are in our memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedTls {
+    /// Keys and numbers.
+    pub carried: Carried,
+    /// What was received and not opened: a part of a record, mostly.
+    pub received: Vec<u8>,
+    /// What was sealed and not sent.
+    pub sealed: Vec<u8>,
+}
+
+impl PassedTls {
+    /// It has no bytes.
+    pub fn is_bare(&self) -> bool {
+        self.received.is_empty() && self.sealed.is_empty() && !self.carried.has_plain()
+    }
+}
+
+/// The TLS that is spoken with a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedClient {
+    /// The connection itself.
+    pub tls: PassedTls,
+    /// What was agreed on.
+    pub facts: PassedFacts,
+}
+
+/// What a handshake with a client agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedFacts {
+    /// The application protocol; empty: none.
+    pub alpn: Vec<u8>,
+    /// The name that the client asked for.
+    pub server_name: Option<String>,
+    /// What it was shown.
+    pub certificate: Option<Fingerprint>,
+    /// That was the listener's default certificate.
+    pub is_default: bool,
+    /// What the client showed, as `Client-Cert` tells it; empty: nothing.
+    pub certificate_field: Vec<u8>,
+    /// And the issuers.
+    pub chain_field: Vec<u8>,
+    /// Of what it showed, in hexadecimal.
+    pub fingerprint: String,
 }
 
 /// What there is of a byte pipe (101, or TCP) beside its two connections.
@@ -274,6 +337,8 @@ pub struct PassedPipe {
     pub age: Duration,
     /// How long ago the backend had agreed.
     pub agreed: Duration,
+    /// The TLS that is spoken with the backend.
+    pub tls: Option<Box<PassedTls>>,
     /// How long ago bytes moved last at the client's side.
     pub front_idle: Duration,
     /// And at the backend's.

@@ -12,7 +12,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 
-use crate::records::{Carried, Records};
+use crate::records::{Carried, Records, Suite};
 use crate::store::{Entry, Store};
 use crate::{ClientConfig, ServerConfig};
 pub(crate) use handshake::noting;
@@ -139,6 +139,19 @@ impl Connection {
     /// The handshake is over.
     pub fn is_established(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// The cipher suite; `None`: none was agreed on yet.
+    fn suite(&self) -> Option<Suite> {
+        match &self.state {
+            State::Open(records) => Some(records.suite()),
+            State::Shaking(_) | State::Over => None,
+        }
+    }
+
+    /// The version and the cipher suite, as [`Facts`] tell them.
+    pub fn names(&self) -> Option<(&'static str, &'static str)> {
+        self.suite().map(|suite| (suite.version(), suite.name()))
     }
 
     /// Plain bytes are in hand.

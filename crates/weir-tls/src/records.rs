@@ -78,6 +78,13 @@ pub struct Carried {
     pub(crate) rest: Vec<u8>,
 }
 
+impl Carried {
+    /// Plain bytes are in it.
+    pub fn has_plain(&self) -> bool {
+        !self.rest.is_empty()
+    }
+}
+
 /// Both directions of a connection.
 pub(crate) struct Records {
     server: bool,

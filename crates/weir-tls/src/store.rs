@@ -147,6 +147,16 @@ impl Store {
         inner.default = entry;
     }
 
+    /// A certificate that is served; the default one when it `is_default`.
+    pub fn entry(&self, fingerprint: &Fingerprint, is_default: bool) -> Option<Arc<Entry>> {
+        let inner = self.0.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = match is_default {
+            true => inner.default.as_ref(),
+            false => inner.by_fingerprint.get(fingerprint),
+        };
+        entry.filter(|entry| entry.fingerprint == *fingerprint).cloned()
+    }
+
     /// Names and fingerprints, those that would be served to clients that ask for `domain`, or all.
     pub fn list(&self, domain: Option<&str>) -> Vec<(String, Fingerprint)> {
         let inner = self.0.inner.read().unwrap_or_else(PoisonError::into_inner);

@@ -12,16 +12,14 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_http::policy::RequestId;
+use weir_control::channel::Passed;
 use weir_sys::TcpStream;
 
 use crate::context::Context;
 use crate::observe::Shut;
-use crate::session::Announced;
 use crate::token::Token;
 
 /// Connections taken from one listener in one turn.
@@ -37,15 +35,7 @@ pub(crate) struct Waiting {
     pub(crate) listener: Key,
     pub(crate) since: Instant,
     /// What another worker has told of it.
-    pub(crate) past: Option<Past>,
-}
-
-/// What a connection has lived through in another worker.
-pub(crate) struct Past {
-    pub(crate) requests: u64,
-    pub(crate) waits_since: Instant,
-    pub(crate) id: RequestId,
-    pub(crate) announced: Option<Rc<Announced>>,
+    pub(crate) past: Option<Box<Passed>>,
 }
 
 /// The state of accepting.

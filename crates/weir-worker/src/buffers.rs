@@ -173,6 +173,14 @@ impl Buffers {
         Buffer { bytes, unread: 0..0 }
     }
 
+    /// A buffer of a reservation with these bytes; there are no more than fit.
+    pub(crate) fn filled(&mut self, bytes: &[u8]) -> Buffer {
+        let mut buffer = self.take();
+        buffer.room()[..bytes.len()].copy_from_slice(bytes);
+        buffer.filled(bytes.len());
+        buffer
+    }
+
     /// Gives a buffer of a reservation back.
     pub(crate) fn give(&mut self, buffer: Buffer) {
         self.free.push(buffer.bytes);
@@ -184,10 +192,7 @@ impl Buffers {
             return None;
         }
         self.spare_used += 1;
-        let mut buffer = self.take();
-        buffer.room()[..bytes.len()].copy_from_slice(bytes);
-        buffer.filled(bytes.len());
-        Some(buffer)
+        Some(self.filled(bytes))
     }
 
     /// Gives a spare buffer back.

@@ -58,9 +58,9 @@ impl Front {
         }
     }
 
-    /// A descriptor is all that there is of it.
+    /// Another worker can go on with it.
     pub(crate) fn can_pass(&self) -> bool {
-        matches!(self, Self::Socket(socket) if socket.is_clear())
+        matches!(self, Self::Socket(socket) if socket.can_part())
     }
 
     pub(crate) fn stream(&self) -> Option<Stream> {

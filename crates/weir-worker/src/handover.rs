@@ -10,22 +10,21 @@
 //!
 //! Must not know: who takes them.
 //!
-//! Invariants: only what is descriptors and plain values is passed on: a connection without TLS
-//! between two requests, of which no byte is in our memory, or a byte pipe without TLS, with the
-//! bytes that are; once it is passed on, nothing here can reach it.
+//! Invariants: only what is descriptors and plain values is passed on: a connection between two
+//! requests, or a byte pipe, with the bytes of it that are in our memory and the keys of its TLS;
+//! once it is passed on, nothing here can reach it.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::Key;
 use weir_control::channel::{Passed, PassedPipe};
-use weir_http::policy::RequestId;
 use weir_sys::TcpStream;
 
-use crate::accept::{Past, Waiting};
-use crate::buffers::{PER_EXCHANGE, Reservation};
+use crate::accept::Waiting;
+use crate::buffers::{PER_EXCHANGE, PER_TLS, Reservation};
 use crate::front::Front;
-use crate::session::{Announced, Origin, Session, Stage};
+use crate::session::{Origin, Session, Stage};
 use crate::socket::Socket;
 use crate::token::Token;
 use crate::worker::Worker;
@@ -54,14 +53,12 @@ impl Worker {
         }
     }
 
-    /// Passes on what was accepted and has no session yet.
+    /// Passes on what has no session yet.
     fn pass_waiting(&mut self, waiting: Waiting) {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
-        let (client, waited) = (waiting.client, Duration::ZERO);
         let listener = listener.settings.config.address;
-        let passed =
-            Passed { listener, client, requests: 0, waited, id: None, announced: None, pipe: None };
-        self.give(passed, &[waiting.stream]);
+        let fresh = || Box::new(Passed::fresh(listener, waiting.client));
+        self.give(*waiting.past.unwrap_or_else(fresh), &[waiting.stream]);
     }
 
     fn give(&mut self, passed: Passed, streams: &[TcpStream]) {
@@ -79,14 +76,8 @@ impl Worker {
         let Some(listener) = self.cx.tables.by_address.get(&passed.listener).copied() else {
             return self.cx.observe.passed_lost(client, "its listener is gone");
         };
-        let now = self.cx.now;
-        let past = passed.id.map(|id| Past {
-            requests: passed.requests,
-            waits_since: now.before(passed.waited),
-            id: RequestId::of_text(id),
-            announced: announced(&passed),
-        });
-        match self.gate.add(Waiting { stream, client, listener, since: now, past }) {
+        let (since, past) = (self.cx.now, Some(Box::new(passed)));
+        match self.gate.add(Waiting { stream, client, listener, since, past }) {
             true => self.cx.observe.adopted(),
             false => self.cx.observe.passed_lost(client, "too many connections wait already"),
         }
@@ -95,11 +86,12 @@ impl Worker {
     /// Goes on with a byte pipe of another worker.
     pub(crate) fn adopt_pipe(
         &mut self,
-        passed: &Passed,
+        passed: Passed,
         pipe: PassedPipe,
         [front, back]: [TcpStream; 2],
     ) {
-        let resumed = self.session_of(passed, front).and_then(|key| {
+        let client = passed.client;
+        let resumed = self.session_of(passed, &pipe, front).and_then(|key| {
             let session = self.sessions.get_mut(key).ok_or("there is no place for it")?;
             let resumed = session.resume_pipe(pipe, back, &mut self.cx);
             self.settle(key, resumed.is_ok());
@@ -110,12 +102,17 @@ impl Worker {
                 self.cx.observe.adopted();
                 self.queue(key);
             }
-            Err(cause) => self.cx.observe.passed_lost(passed.client, cause),
+            Err(cause) => self.cx.observe.passed_lost(client, cause),
         }
     }
 
     /// A session for a pipe, with the buffers that it may need.
-    fn session_of(&mut self, passed: &Passed, front: TcpStream) -> Result<Key, &'static str> {
+    fn session_of(
+        &mut self,
+        passed: Passed,
+        pipe: &PassedPipe,
+        front: TcpStream,
+    ) -> Result<Key, &'static str> {
         let listener = self.cx.tables.by_address.get(&passed.listener).copied();
         let listener = listener.ok_or("its listener is gone")?;
         let settings = self.cx.tables.listeners.get(listener).ok_or("its listener is gone")?;
@@ -123,27 +120,34 @@ impl Worker {
         if self.connections() >= self.cx.settings.limits.sessions && !self.evict() {
             return Err("there are too many connections");
         }
-        if !self.cx.buffers.admit(PER_EXCHANGE) {
+        let sides = usize::from(passed.tls.is_some()) + usize::from(pipe.tls.is_some());
+        let buffers = PER_EXCHANGE + PER_TLS * sides;
+        if !self.cx.buffers.admit(buffers) {
             return Err("there are no buffers for it");
         }
-        let (now, id) = (self.cx.now, passed.id.map(RequestId::of_text));
-        let id = id.unwrap_or_else(|| self.cx.new_id());
+        let (now, id) = (self.cx.now, self.cx.new_id());
         let epoll = &self.cx.epoll;
         let origin = Origin { client: passed.client, listener, settings, id };
         let opened = self.sessions.insert_with(|key| {
             let socket = Socket::accepted(front, epoll, Token::Session(key))?;
             let new = Session::new(key, Front::Socket(socket), origin, Stage::Idle, now);
-            let reservation = Reservation::Exchange(PER_EXCHANGE);
-            let (requests, announced) = (passed.requests, announced(passed));
-            Ok::<_, std::io::Error>(Session { requests, reservation, announced, ..new })
+            let reservation = Reservation::Exchange(buffers);
+            Ok::<_, std::io::Error>(Session { reservation, ..new })
         });
-        opened.and_then(Result::ok).ok_or_else(|| {
-            self.cx.buffers.dismiss(Reservation::Exchange(PER_EXCHANGE));
-            "its connection cannot be watched"
-        })
+        let Some(key) = opened.and_then(Result::ok) else {
+            self.cx.buffers.dismiss(Reservation::Exchange(buffers));
+            return Err("its connection cannot be watched");
+        };
+        self.recall(key, passed).map(|()| key)
     }
-}
 
-fn announced(passed: &Passed) -> Option<Rc<Announced>> {
-    passed.announced.as_deref().and_then(Announced::of).map(Rc::new)
+    /// Tells a session what was before; one that cannot go on is closed.
+    pub(crate) fn recall(&mut self, key: Key, passed: Passed) -> Result<(), &'static str> {
+        let session = self.sessions.get_mut(key).ok_or("there is no place for it")?;
+        let recalled = session.recall(passed, &mut self.cx);
+        if recalled.is_err() {
+            self.settle(key, false);
+        }
+        recalled
+    }
 }

@@ -11,7 +11,7 @@ use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
 
-use crate::accept::{Gate, Past, Waiting};
+use crate::accept::{Gate, Waiting};
 use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
@@ -341,33 +341,36 @@ impl Worker {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = Rc::clone(&listener.settings);
         let stage = match &waiting.past {
-            None => Stage::first(listener, &self.cx.tables),
-            Some(_) => Stage::second(listener),
+            Some(past) if past.tls.is_some() => Stage::Idle,
+            Some(past) if past.id.is_some() => Stage::second(listener),
+            _ => Stage::first(listener, &self.cx.tables),
         };
-        let tls = settings.tls.as_ref().map(|tls| tls.connection()).transpose();
+        let known = waiting.past.as_ref().is_some_and(|past| past.tls.is_some());
+        let tls = settings.tls.as_ref().filter(|_| !known);
+        let tls = tls.map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
         let id: RequestId = cx.new_id();
-        let (waits_since, announced) = (now, None);
-        let past = waiting.past.unwrap_or(Past { requests: 0, waits_since, id, announced });
         let (client, listener) = (waiting.client, waiting.listener);
-        let origin = Origin { client, listener, settings: Rc::clone(&settings), id: past.id };
+        let origin = Origin { client, listener, settings: Rc::clone(&settings), id };
         let opened = self.sessions.insert_with(|key| {
             let mut socket = Socket::accepted(waiting.stream, &cx.epoll, Token::Session(key))?;
             let connection = tls.map_err(io::Error::other)?;
             if let Some(connection) = connection {
                 socket.start_tls(connection);
             }
-            let (requests, since, announced) = (past.requests, past.waits_since, past.announced);
-            let new = Session::new(key, Front::Socket(socket), origin, stage, now);
-            Ok::<_, io::Error>(Session { requests, since, announced, ..new })
+            Ok::<_, io::Error>(Session::new(key, Front::Socket(socket), origin, stage, now))
         });
         match opened {
             Some(Ok(key)) => {
                 self.cx.observe.accepted(&settings);
+                let past = waiting.past.map_or(Ok(()), |past| self.recall(key, *past));
+                if let Err(cause) = past {
+                    return self.cx.observe.passed_lost(client, cause);
+                }
                 self.settle(key, true);
-                if settings.config.carries == Carries::Tcp {
-                    // The server may speak first.
+                // The server may speak first; records may be here already.
+                if settings.config.carries == Carries::Tcp || known {
                     self.queue(key);
                 }
             }
@@ -466,7 +469,7 @@ impl Worker {
                 Command::CloseIdle => self.queue_all(),
                 Command::Adopt(passed, stream) => self.adopt(passed, stream),
                 Command::AdoptPipe(passed, pipe, streams) => {
-                    self.adopt_pipe(&passed, *pipe, streams)
+                    self.adopt_pipe(passed, *pipe, streams)
                 }
                 Command::Watch(opened) => self.watch(opened),
                 Command::Changed { changes, epoch } => {

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use rustls::client::UnbufferedClientConnection;
 use rustls::kernel::KernelConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{
-    CommonState, ConnectionTrafficSecrets, ExtractedSecrets, HandshakeKind, KeyLog,
-    SupportedCipherSuite,
-};
+use rustls::{CommonState, ConnectionTrafficSecrets, ExtractedSecrets, HandshakeKind, KeyLog};
 
 use super::step::{Outcome, Step, step};
 use super::{Facts, TlsError};
@@ -138,8 +135,8 @@ impl Handshake {
     pub(super) fn finish(self) -> Result<(Records, Facts), TlsError> {
         let common = self.common();
         let suite = common.negotiated_cipher_suite().ok_or(UNFINISHED)?;
-        let facts = facts(common, self.chosen.clone(), suite);
         let suite = Suite::new(suite);
+        let facts = facts(common, self.chosen.clone(), suite);
         let (server, extracted, tickets) = match self.side {
             Side::Server(connection, _) => {
                 (true, connection.dangerous_into_kernel_connection()?.0, None)
@@ -157,11 +154,11 @@ impl Handshake {
 
 const UNFINISHED: TlsError = TlsError::Peer(rustls::Error::HandshakeNotComplete);
 
-fn facts(common: &CommonState, chosen: Option<Chosen>, suite: SupportedCipherSuite) -> Facts {
+fn facts(common: &CommonState, chosen: Option<Chosen>, suite: Suite) -> Facts {
     let peer = common.peer_certificates().unwrap_or_default();
     Facts {
-        version: if suite.tls13().is_some() { "TLSv1.3" } else { "TLSv1.2" },
-        cipher: Suite::new(suite).name(),
+        version: suite.version(),
+        cipher: suite.name(),
         alpn: common.alpn_protocol().map(Into::into),
         resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
         peer: peer.iter().map(|certificate| certificate.to_vec()).collect(),

@@ -47,6 +47,11 @@ impl Suite {
         self.0.suite().as_str().unwrap_or("unknown")
     }
 
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub(crate) fn version(self) -> &'static str {
+        if self.is_tls13() { "TLSv1.3" } else { "TLSv1.2" }
+    }
+
     pub(crate) fn is_tls13(self) -> bool {
         self.0.tls13().is_some()
     }

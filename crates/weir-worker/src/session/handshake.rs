@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use weir_control::channel::{PassedClient, PassedFacts};
 use weir_http::h1::RequestError;
 use weir_http::message::RequestHead;
 use weir_tls::{Entry, Facts, Fingerprint};
 
 use super::answer::Answer;
 use super::{Session, Stage, Step};
-use crate::buffers::Reservation;
+use crate::buffers::{Buffers, Reservation};
 use crate::context::Context;
 use crate::socket::Shaken;
+use crate::tables::ListenerSettings;
 
 /// What a session keeps of its handshake.
 pub(crate) struct TlsClient {
@@ -55,6 +57,39 @@ impl TlsClient {
         }
     }
 
+    /// As another worker gets it.
+    pub(super) fn pass(&self) -> PassedFacts {
+        PassedFacts {
+            alpn: self.alpn.to_vec(),
+            server_name: self.server_name.as_deref().map(Into::into),
+            certificate: self.certificate.as_ref().map(|entry| entry.fingerprint()),
+            is_default: self.is_default,
+            certificate_field: self.certificate_field.clone(),
+            chain_field: self.chain_field.clone(),
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+
+    /// As another worker has told it. A certificate that is not served any more covers no host.
+    fn adopted(
+        facts: PassedFacts,
+        (version, cipher): (&'static str, &'static str),
+        settings: &ListenerSettings,
+    ) -> Self {
+        let shown = facts.certificate.zip(settings.tls.as_ref());
+        Self {
+            version,
+            cipher,
+            alpn: facts.alpn.into(),
+            certificate: shown.and_then(|(shown, tls)| tls.store.entry(&shown, facts.is_default)),
+            is_default: facts.is_default,
+            server_name: facts.server_name.map(Into::into),
+            certificate_field: facts.certificate_field,
+            chain_field: facts.chain_field,
+            fingerprint: facts.fingerprint,
+        }
+    }
+
     /// Whether a request for this host may come on this connection: one that the certificate
     /// covers; behind the default certificate, the host that the client asked for.
     pub(crate) fn covers(&self, host: &[u8]) -> bool {
@@ -70,6 +105,22 @@ impl TlsClient {
 }
 
 impl Session {
+    /// Goes on with the TLS of another worker. What it holds is of the session's reservation.
+    ///
+    /// # Errors
+    /// When the other worker knew a cipher that is not known here.
+    pub(super) fn resume_tls(
+        &mut self,
+        passed: PassedClient,
+        pool: &mut Buffers,
+    ) -> std::io::Result<()> {
+        let Some(socket) = self.front.socket() else { return Ok(()) };
+        socket.resume_tls(passed.tls, pool)?;
+        let names = socket.tls_names().unwrap_or_default();
+        self.tls = Some(Rc::new(TlsClient::adopted(passed.facts, names, &self.settings)));
+        Ok(())
+    }
+
     /// `Handshake`: moves it on.
     pub(super) fn shake_hands(&mut self, cx: &mut Context) -> Step {
         let Some(socket) = self.front.socket() else { return Step::Close };

@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// Gives the buffer and its reservation back.
-    fn go_idle(&mut self, cx: &mut Context) -> Step {
+    pub(super) fn go_idle(&mut self, cx: &mut Context) -> Step {
         let buffer = self.take_head_buffer();
         self.drop_buffer(Some(buffer), cx);
         self.stage = Stage::Idle;

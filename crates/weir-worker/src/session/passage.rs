@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weir_control::channel::{Passed, PassedPipe};
+use weir_control::channel::{Passed, PassedClient, PassedPipe};
 use weir_http::exchange::Exchange;
 use weir_http::h1::{Pump, parse_request};
 use weir_http::message::RequestHead;
@@ -12,23 +12,23 @@ use weir_sys::TcpStream;
 
 use super::active::{Times, Upstreamed};
 use super::direction::Direction;
-use super::{Active, Session, Stage, raw};
-use crate::buffers::Buffer;
+use super::{Active, Announced, Session, Stage, raw};
 use crate::context::Context;
 use crate::front::Front;
 use crate::observe::Noted;
-use crate::upstream::Peer;
 
 impl Session {
     /// It waits for the client to begin, or is a pipe at rest, and can be passed on.
     pub(crate) fn can_pass(&self, cx: &mut Context) -> bool {
         match &self.stage {
             Stage::Idle | Stage::Announced | Stage::Hello => self.front.can_pass(),
+            // A part of a record has come, nothing of a request.
+            Stage::Head(buffer) if buffer.unread.is_empty() => self.front.can_pass(),
             Stage::Exchange(active) if active.tunnel && self.front.can_pass() => {
                 let whole = active.request.unsent().is_some() && active.response.unsent().is_some();
                 let back = active.back.filter(|back| back.stream.is_none());
                 let back = back.and_then(|back| cx.upstream.socket(back.key));
-                whole && !active.request_cut && back.is_some_and(|back| back.is_clear())
+                whole && !active.request_cut && back.is_some_and(|back| back.can_part())
             }
             _ => false,
         }
@@ -44,10 +44,14 @@ impl Session {
             waited: cx.now - self.since,
             id: Some(*self.id.as_bytes()),
             announced: self.announced.as_ref().map(|announced| announced.bytes().to_vec()),
+            tls: None,
             pipe: None,
         };
         if matches!(self.stage, Stage::Announced) {
             passed.id = None;
+        }
+        if let Stage::Head(_) = self.stage {
+            let _ = self.go_idle(cx);
         }
         let mut back = None;
         if let Some(active) = self.take_active() {
@@ -55,8 +59,35 @@ impl Session {
             passed.pipe = Some(Box::new(pipe));
             back = Some(socket);
         }
+        let tls = self.front.socket().map(|front| front.part_tls(&mut cx.buffers));
+        let client = self.tls.take();
         let Front::Socket(front) = self.forget(cx) else { return None };
+        let tls = tls?.ok()?;
+        let tls = client.zip(tls).map(|(client, tls)| PassedClient { tls, facts: client.pass() });
+        passed.tls = tls.map(Box::new);
         Some((passed, [front.part(&cx.epoll).ok()?].into_iter().chain(back).collect()))
+    }
+
+    /// Takes note of what another worker has told, and of its TLS.
+    ///
+    /// # Errors
+    /// Why it cannot go on.
+    pub(crate) fn recall(&mut self, passed: Passed, cx: &mut Context) -> Result<(), &'static str> {
+        let bare = passed.tls.as_ref().is_none_or(|tls| tls.tls.is_bare());
+        if !bare && !self.reserve(cx) {
+            return Err("there are no buffers for it");
+        }
+        self.requests = passed.requests;
+        self.since = cx.now.before(passed.waited);
+        self.announced = passed.announced.as_deref().and_then(Announced::of).map(Rc::new);
+        self.id = passed.id.map_or(self.id, RequestId::of_text);
+        match passed.tls {
+            Some(tls) => {
+                let resumed = self.resume_tls(*tls, &mut cx.buffers);
+                resumed.map_err(|_| "its cipher is not known")
+            }
+            None => Ok(()),
+        }
     }
 
     /// Goes on with a pipe. The session is a new one with a reservation.
@@ -65,7 +96,7 @@ impl Session {
     /// Why it cannot.
     pub(crate) fn resume_pipe(
         &mut self,
-        pipe: PassedPipe,
+        mut pipe: PassedPipe,
         back: TcpStream,
         cx: &mut Context,
     ) -> Result<(), &'static str> {
@@ -79,8 +110,9 @@ impl Session {
         if pipe.head.len() + pipe.to_back.len() > room || pipe.to_front.len() > room {
             return Err("it has more in flight than a buffer takes");
         }
-        let peer = Peer::clear(pipe.address, false);
-        let key = cx.upstream.adopt(back, peer, self.key, &cx.epoll);
+        let back = (back, pipe.tls.take().map(|tls| *tls));
+        let (upstream, pool) = (&mut cx.upstream, &mut cx.buffers);
+        let key = upstream.adopt(back, pipe.address, self.key, &cx.epoll, pool);
         let key = key.map_err(|_| "there is no place for the connection to its backend")?;
         let mut active = self.active_of(&pipe, head, cx);
         active.cluster = Some(cluster);
@@ -95,7 +127,7 @@ impl Session {
     fn active_of(&self, pipe: &PassedPipe, head: RequestHead, cx: &mut Context) -> Box<Active> {
         cx.parsed_for(self.key, self.requests);
         let whole = [&pipe.head[..], &pipe.to_back].concat();
-        let (front, back) = (filled(&whole, cx), filled(&pipe.to_front, cx));
+        let (front, back) = (cx.buffers.filled(&whole), cx.buffers.filled(&pipe.to_front));
         let now = cx.now;
         let mut active = cx.new_active(head, Some(front), now.before(pipe.age));
         active.id = RequestId::of_text(pipe.id);
@@ -149,15 +181,6 @@ fn read_again(pipe: &PassedPipe, cx: &mut Context) -> Result<RequestHead, &'stat
     parsed.ok().flatten().ok_or("its request cannot be read")
 }
 
-/// A buffer with these bytes; there are no more than fit.
-fn filled(bytes: &[u8], cx: &mut Context) -> Buffer {
-    let mut buffer = cx.buffers.take();
-    buffer.unread = 0..0;
-    buffer.room()[..bytes.len()].copy_from_slice(bytes);
-    buffer.filled(bytes.len());
-    buffer
-}
-
 /// Takes a pipe apart, and lets go of all that it has here.
 fn part_pipe(mut active: Box<Active>, cx: &mut Context) -> Option<(PassedPipe, TcpStream)> {
     let back = active.back.take()?;
@@ -167,7 +190,7 @@ fn part_pipe(mut active: Box<Active>, cx: &mut Context) -> Option<(PassedPipe, T
     });
     let (cluster, backend) = spec.unwrap_or_default();
     let times = active.times;
-    let pipe = PassedPipe {
+    let mut pipe = PassedPipe {
         head: active.head_bytes().to_vec(),
         id: *active.id.as_bytes(),
         cluster,
@@ -177,6 +200,7 @@ fn part_pipe(mut active: Box<Active>, cx: &mut Context) -> Option<(PassedPipe, T
         to_front: active.response.unsent().unwrap_or_default(),
         bytes_in: active.bytes_in,
         bytes_out: active.bytes_out,
+        tls: None,
         age: cx.now - times.started,
         agreed: cx.now - times.responded,
         front_idle: cx.now - times.front,
@@ -185,6 +209,7 @@ fn part_pipe(mut active: Box<Active>, cx: &mut Context) -> Option<(PassedPipe, T
     cx.unbind(active.cluster, back.backend);
     let buffer = cx.recycle(active);
     buffer.into_iter().for_each(|buffer| cx.buffers.give(buffer));
-    let socket = cx.upstream.part(back.key)?;
+    let mut socket = cx.upstream.part(back.key)?;
+    pipe.tls = socket.part_tls(&mut cx.buffers).ok()?.map(Box::new);
     Some((pipe, socket.part(&cx.epoll).ok()?))
 }

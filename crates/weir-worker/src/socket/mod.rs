@@ -15,6 +15,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use weir_base::Instant;
+use weir_control::channel::PassedTls;
 use weir_sys::{Epoll, Event, Pipe, TcpStream};
 
 use crate::buffers::Buffers;
@@ -38,6 +39,9 @@ pub(crate) enum Read {
     /// The connection is broken.
     Failed(io::Error),
 }
+
+/// A connection that is given away.
+pub(crate) type Parted = (TcpStream, Option<PassedTls>);
 
 /// A connection and its readiness.
 pub(crate) struct Socket {
@@ -74,6 +78,16 @@ impl Socket {
         let (sent, received, tls) = (0, 0, None);
         let round_trip = Cell::default();
         Ok(Self { stream, readable, writable, closing, broken, sent, received, round_trip, tls })
+    }
+
+    /// Another process can go on with it.
+    pub(crate) fn can_part(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.can_part())
+    }
+
+    /// Gives the TLS of the connection away, and back what it holds.
+    pub(crate) fn part_tls(&mut self, pool: &mut Buffers) -> io::Result<Option<PassedTls>> {
+        self.tls.take().map(|tls| tls.part(pool)).transpose()
     }
 
     /// Gives the connection away. Nothing is heard of it here any more.

@@ -6,6 +6,7 @@
 
 use std::io::{self, IoSlice};
 
+use weir_control::channel::PassedTls;
 use weir_tls::{Connection, Facts, TlsError};
 
 use super::{Read, Socket};
@@ -36,8 +37,47 @@ pub(super) struct Tls {
 }
 
 impl Tls {
+    fn new(connection: Connection) -> Self {
+        let (inbound, outbound) = (None, None);
+        let (more, closed, closing, begun) = (false, false, false, false);
+        Self { connection, inbound, outbound, more, closed, closing, begun }
+    }
+
     pub(super) fn has_plain(&self) -> bool {
         self.more
+    }
+
+    /// Neither side has said its last word.
+    pub(super) fn can_part(&self) -> bool {
+        self.connection.is_established() && !self.closed && !self.closing
+    }
+
+    /// What another process needs to go on; its buffers go back.
+    pub(super) fn part(mut self, pool: &mut Buffers) -> io::Result<PassedTls> {
+        let mut bytes = |held: &mut Option<Buffer>| {
+            let held = held.take();
+            let bytes = held.as_ref().map(|buffer| buffer.unread().to_vec());
+            held.into_iter().for_each(|buffer| pool.give(buffer));
+            bytes.unwrap_or_default()
+        };
+        let (received, sealed) = (bytes(&mut self.inbound), bytes(&mut self.outbound));
+        let carried = self.connection.part().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(PassedTls { carried, received, sealed })
+    }
+
+    /// Goes on with what another process has told. Its buffers are taken from a reservation, if
+    /// it has any bytes.
+    fn resume(passed: PassedTls, pool: &mut Buffers) -> io::Result<Self> {
+        let PassedTls { carried, received, sealed } = passed;
+        if received.len().max(sealed.len()) > pool.size() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let mut tls = Self::new(Connection::resume(carried).map_err(io::Error::other)?);
+        tls.begun = true;
+        tls.more = tls.connection.has_plain() || !received.is_empty();
+        let mut held = |bytes: &[u8]| (!bytes.is_empty()).then(|| pool.filled(bytes));
+        (tls.inbound, tls.outbound) = (held(&received), held(&sealed));
+        Ok(tls)
     }
 }
 
@@ -59,10 +99,18 @@ pub(crate) enum Shaken {
 impl Socket {
     /// From now on the peer is spoken TLS with.
     pub(crate) fn start_tls(&mut self, connection: Connection) {
-        let (inbound, outbound) = (None, None);
-        let (more, closed, closing, begun) = (false, false, false, false);
-        let tls = Tls { connection, inbound, outbound, more, closed, closing, begun };
-        self.tls = Some(Box::new(tls));
+        self.tls = Some(Box::new(Tls::new(connection)));
+    }
+
+    /// Goes on with TLS that another process has spoken with the peer.
+    pub(crate) fn resume_tls(&mut self, passed: PassedTls, pool: &mut Buffers) -> io::Result<()> {
+        self.tls = Some(Box::new(Tls::resume(passed, pool)?));
+        Ok(())
+    }
+
+    /// The version and the cipher that are spoken.
+    pub(crate) fn tls_names(&self) -> Option<(&'static str, &'static str)> {
+        self.tls.as_ref()?.connection.names()
     }
 
     /// Forgets about TLS: the peer does not speak it.

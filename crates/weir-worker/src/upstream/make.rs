@@ -5,6 +5,7 @@
 //! make their own.
 
 use std::io;
+use std::net::SocketAddr;
 
 use weir_base::{Instant, Key};
 use weir_sys::{Epoll, TcpStream};
@@ -13,7 +14,7 @@ use weir_tls::TlsError;
 use super::{Back, Line, Peer, Upstream};
 use crate::alarm::Alarm;
 use crate::buffers::Buffers;
-use crate::socket::{Shaken, Socket};
+use crate::socket::{Parted, Shaken, Socket};
 use crate::token::Token;
 
 /// What became of a connection that a session waits for.
@@ -73,20 +74,27 @@ impl Upstream {
         Ok(key)
     }
 
-    /// Goes on with a connection in clear text that another worker has made.
+    /// Goes on with a connection that another worker has made, for one exchange. What it holds of
+    /// TLS is of the session's reservation.
     ///
     /// # Errors
     /// Of `epoll_ctl(2)`; `QuotaExceeded` when there is no slot left and none is idle.
     pub(crate) fn adopt(
         &mut self,
-        stream: TcpStream,
-        peer: Peer,
+        (stream, tls): Parted,
+        address: SocketAddr,
         session: Key,
         epoll: &Epoll,
+        pool: &mut Buffers,
     ) -> io::Result<Key> {
         let key = self.backs.insert_with(|key| {
-            let socket = Socket::accepted(stream, epoll, Token::Back(key))?;
+            let mut socket = Socket::accepted(stream, epoll, Token::Back(key))?;
+            if let Some(tls) = tls {
+                socket.resume_tls(tls, pool)?;
+            }
             let line = Line::Single { socket, owner: Some(session) };
+            // It is never used for another exchange, so nobody asks what it is like.
+            let peer = Peer::clear(address, false);
             Ok::<_, io::Error>(Back { line, peer, expires: Instant::FAR, alarm: Alarm::silent() })
         });
         key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))

@@ -49,7 +49,7 @@ impl Authority {
         certificate(address, names, expires, self.issue(names))
     }
 
-    fn roots(&self) -> RootCertStore {
+    pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(self.der.bytes())).expect("added");
         roots
