@@ -23,11 +23,16 @@ const SWITCH: &str = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r
 
 /// Workers that serve one address of TLS, one after the other.
 struct Line {
-    authority: Authority,
-    served: Certificate,
+    service: Service,
     worker: Proxy,
     address: SocketAddr,
     backend: SocketAddr,
+}
+
+/// What all of them serve.
+struct Service {
+    authority: Authority,
+    served: Certificate,
     /// The backends are spoken TLS with.
     secret: bool,
 }
@@ -36,19 +41,17 @@ impl Line {
     fn new(backend: SocketAddr, secret: bool) -> Self {
         let authority = Authority::new("one");
         let served = authority.certificate(backend, &["example.org"], 1 << 40);
-        let worker = Proxy::changed(&[backend], |state, address| {
-            serve(state, address, address, &authority, &served, secret);
-        });
+        let service = Service { authority, served, secret };
+        let worker = Proxy::changed(&[backend], |state, own| service.change(state, own, own));
         let address = worker.address;
-        Self { authority, served, worker, address, backend, secret }
+        Self { service, worker, address, backend }
     }
 
     /// Another worker takes the place of the last; the connection that it has passes to it.
     fn pass(&mut self) {
-        let (authority, served) = (&self.authority, &self.served);
-        let mut new = Proxy::changed(&[self.backend], |state, own| {
-            serve(state, own, self.address, authority, served, self.secret);
-        });
+        let (service, address) = (&self.service, self.address);
+        let mut new =
+            Proxy::changed(&[self.backend], |state, own| service.change(state, own, address));
         self.worker.say(&ToWorker::Retire { deadline: LONG });
         let (passed, descriptors) = self.worker.passed();
         assert!(passed.tls.is_some());
@@ -64,36 +67,31 @@ impl Line {
         let builder = ClientConfig::builder_with_provider(Arc::new(provider));
         let versions = [suite.version()];
         let builder = builder.with_protocol_versions(&versions).expect("a version");
-        let roots = self.authority.roots();
+        let roots = self.service.authority.roots();
         let config = builder.with_root_certificates(roots).with_no_client_auth();
         TlsPeer::connect(self.address, &Arc::new(config), "example.org")
     }
 }
 
-/// Moves what a state has at `own` to `address`, and makes it speak TLS.
-fn serve(
-    state: &mut State,
-    own: SocketAddr,
-    address: SocketAddr,
-    authority: &Authority,
-    served: &Certificate,
-    secret: bool,
-) {
-    let mut listener = state.listeners.remove(&own).expect("a listener");
-    listener.address = address;
-    listener.tls = Some(Box::new(listener_tls()));
-    state.listeners.insert(address, listener);
-    let frontends: Vec<_> = state.frontends.iter().cloned().collect();
-    state.frontends = Default::default();
-    for mut frontend in frontends {
-        frontend.address = address;
-        state.frontends.push(frontend);
-    }
-    let served = Certificate { address, ..served.clone() };
-    state.certificates.insert(served.id(), served);
-    if secret {
-        let cluster = state.clusters.get_mut("app").expect("a cluster");
-        cluster.tls = Some(authority.backend_tls("backend.example"));
+impl Service {
+    /// Moves what a state has at `own` to `address`, and makes it speak TLS.
+    fn change(&self, state: &mut State, own: SocketAddr, address: SocketAddr) {
+        let mut listener = state.listeners.remove(&own).expect("a listener");
+        listener.address = address;
+        listener.tls = Some(Box::new(listener_tls()));
+        state.listeners.insert(address, listener);
+        let frontends: Vec<_> = state.frontends.iter().cloned().collect();
+        state.frontends = Default::default();
+        for mut frontend in frontends {
+            frontend.address = address;
+            state.frontends.push(frontend);
+        }
+        let served = Certificate { address, ..self.served.clone() };
+        state.certificates.insert(served.id(), served);
+        if self.secret {
+            let cluster = state.clusters.get_mut("app").expect("a cluster");
+            cluster.tls = Some(self.authority.backend_tls("backend.example"));
+        }
     }
 }
 
@@ -152,7 +150,7 @@ fn a_pipe_between_two_of_tls_goes_on_in_worker_after_worker() {
     let backend = Backside::new();
     for suite in ecdsa() {
         let mut line = Line::new(backend.address, true);
-        let identity = line.authority.issue(&["backend.example"]);
+        let identity = line.service.authority.issue(&["backend.example"]);
         let config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain_of(&identity), key_of(&identity));
