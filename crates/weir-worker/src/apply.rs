@@ -3,7 +3,7 @@
 //! What can be refused is refused while nothing has changed; what is put in place cannot fail. The
 //! cost follows the orders, not the tables; what takes long is done before they are put in place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -44,6 +44,8 @@ pub(crate) struct Changes {
     pub(crate) opened: Vec<(Key, usize)>,
     /// Listeners that accept no more: their sockets are emptied and closed.
     pub(crate) closed: Vec<Key>,
+    /// Listeners that were removed so far.
+    removed: BTreeSet<SocketAddr>,
     /// As `opened`, of UDP.
     pub(crate) udp_opened: Vec<(Key, usize)>,
     /// As `closed`, of UDP, with their sockets; the listeners may be gone.
@@ -121,6 +123,9 @@ pub(crate) fn commit(tables: &mut Tables, sockets: &mut Sockets, batch: Batch) -
     let mut changes = Changes::default();
     for order in batch.0 {
         put(tables, sockets, order, &mut changes);
+    }
+    for address in std::mem::take(&mut changes.removed) {
+        tables.by_address.remove(&address).map(|key| tables.listeners.remove(key));
     }
     let active = |l: &Listener| l.settings.config.active;
     changes.closed.retain(|key| !tables.listeners.get(*key).is_some_and(active));
@@ -239,22 +244,7 @@ fn edits(frontend: &Frontend, position: EditPosition) -> Result<Edits, EditError
 fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mut Changes) {
     match order {
         Prepared::Listener(settings) => commit_listener(tables, sockets, *settings, changes),
-        Prepared::RemoveListener(address) => {
-            if let Some(key) = tables.by_address.remove(&address) {
-                let removed = tables.listeners.remove(key);
-                if let Some(listener) = &removed {
-                    tables.subtract(listener.settings.hash);
-                    let hashes = listener.certificates.values();
-                    tables.hash = hashes.fold(tables.hash, |sum, hash| sum.wrapping_sub(*hash));
-                    tables.hash = tables.hash.wrapping_sub(order::of_all(&listener.routes));
-                }
-                let routes =
-                    removed.map(|l| l.routes.iter().map(|(_, r)| Rc::clone(r)).collect::<Vec<_>>());
-                for route in routes.into_iter().flatten() {
-                    release_route(tables, Some(route));
-                }
-            }
-        }
+        Prepared::RemoveListener(address) => empty_listener(tables, address, changes),
         Prepared::UdpListener(settings) => udp::put(tables, sockets, *settings, changes),
         Prepared::RemoveUdpListener(address) => udp::remove(tables, &address, changes),
         Prepared::Cluster(settings) => commit_cluster(tables, *settings, changes),
@@ -330,15 +320,34 @@ fn commit_listener(
         return;
     };
     let before = std::mem::replace(&mut listener.settings, settings);
-    if !active {
-        changes.closed.push(key);
-        tables.subtract(before.hash);
-        return;
-    }
     let first = listener.sockets.len();
     listener.sockets.extend(lent);
     changes.opened.extend((first..listener.sockets.len()).map(|index| (key, index)));
-    tables.subtract(before.hash);
+    if !active {
+        changes.closed.push(key);
+    }
+    if !changes.removed.remove(&address) {
+        tables.subtract(before.hash);
+    }
+}
+
+/// Takes from a listener what goes with it. It goes itself when all orders are in place, unless one
+/// of them declares it again: clients may come, and stay connected, all the while.
+fn empty_listener(tables: &mut Tables, address: SocketAddr, changes: &mut Changes) {
+    let key = tables.by_address.get(&address).copied();
+    let Some(listener) = key.and_then(|key| tables.listeners.get_mut(key)) else { return };
+    if !changes.removed.insert(address) {
+        return;
+    }
+    let hash = listener.settings.hash;
+    let routes = std::mem::replace(&mut listener.routes, Table::new());
+    let certificates = std::mem::take(&mut listener.certificates);
+    listener.choosy = 0;
+    tables.subtract(hash);
+    certificates.into_values().for_each(|hash| tables.subtract(hash));
+    tables.hash = tables.hash.wrapping_sub(order::of_all(&routes));
+    let routes: Vec<_> = routes.iter().map(|(_, route)| Rc::clone(route)).collect();
+    routes.into_iter().for_each(|route| release_route(tables, Some(route)));
 }
 
 fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut Changes) {
