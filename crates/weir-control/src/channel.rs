@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Limits};
 
+use weir_l4::flows::Saved;
 use weir_telemetry::{AccessFormat, Template};
 use weir_tls::{Carried, Fingerprint, TicketKey};
 
@@ -20,7 +21,7 @@ use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
 use crate::sessions;
-use crate::state::BackendId;
+use crate::state::{BackendId, ProxyDatagrams};
 use crate::tap::{Tap, Tapped};
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
@@ -97,6 +98,11 @@ pub enum ToWorker {
     },
     /// A connection that another worker has passed on: one descriptor is attached.
     Passed(Passed),
+    /// The same of a flow of datagrams, with its socket.
+    PassedFlow(Box<PassedFlow>),
+    /// Take datagrams of clients from now on, or leave them where they are: the worker whose place
+    /// you take has flows that come first.
+    TakeDatagrams(bool),
     /// Where to leave what you are working on, for the case that you die: one descriptor is
     /// attached, of a file of [`crate::last_words::BYTES`].
     Page,
@@ -201,6 +207,10 @@ pub enum ToMain {
     Tapped(Tapped),
     /// A connection for another worker: one descriptor is attached.
     Passed(Passed),
+    /// The same of a flow of datagrams, with its socket.
+    PassedFlow(Box<PassedFlow>),
+    /// No other flow follows.
+    FlowsPassed,
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
@@ -343,6 +353,34 @@ pub struct PassedPipe {
     pub front_idle: Duration,
     /// And at the backend's.
     pub back_idle: Duration,
+}
+
+/// A flow of datagrams as it passes from one worker to another; its socket is attached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedFlow {
+    /// Whose datagrams, and how many so far.
+    pub saved: Saved,
+    /// Which of our addresses the client sends to, with its interface, where that is not the
+    /// listener's.
+    pub local: Option<(IpAddr, u32)>,
+    /// Its cluster.
+    pub cluster: String,
+    /// The backend's id there.
+    pub backend: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The backend has said something.
+    pub answered: bool,
+    /// Datagrams that are still to begin with a header.
+    pub proxy: Option<ProxyDatagrams>,
+    /// Datagrams for the backend that have not been sent.
+    pub waiting: Vec<Vec<u8>>,
+    /// Bytes that went to the backend.
+    pub bytes_in: u64,
+    /// Bytes that went to the client.
+    pub bytes_out: u64,
+    /// Datagrams of either side that did not.
+    pub dropped: u64,
 }
 
 /// A change of what a worker knows of backends.

@@ -243,6 +243,15 @@ impl<T> Flows<T> {
         current.map(|(id, entry)| (id, &entry.flow))
     }
 
+    /// Takes a flow that is not over out, for another process: it does not come out of
+    /// [`Flows::poll`].
+    pub fn part(&mut self, id: Key) -> Option<Flow<T>> {
+        let timer = self.flows.get_mut(id)?.timer.take()?;
+        self.timers.cancel(timer);
+        self.unlist(id);
+        self.flows.remove(id).map(|entry| entry.flow)
+    }
+
     /// Goes on with a flow of another process.
     pub fn restore(&mut self, saved: Saved, data: T, now: Instant) -> Result<Key, NoRoom> {
         self.insert(Flow::restore(saved, data, now))
@@ -322,7 +331,13 @@ impl<T> Flows<T> {
     fn forget(&mut self, id: Key, cause: Cause) {
         let Some(entry) = self.flows.get_mut(id) else { return };
         entry.timer = None;
-        let key = entry.flow.key;
+        self.unlist(id);
+        self.ended.push_back((id, cause));
+    }
+
+    /// Takes a flow's name out of the tables.
+    fn unlist(&mut self, id: Key) {
+        let Some(key) = self.get(id).map(|flow| flow.key) else { return };
         self.by_key.remove(&key);
         let source = key.client.ip();
         if let Some(count) = self.sources.get_mut(&source) {
@@ -331,7 +346,6 @@ impl<T> Flows<T> {
                 self.sources.remove(&source);
             }
         }
-        self.ended.push_back((id, cause));
     }
 }
 

@@ -75,6 +75,7 @@ impl Supervisor {
             }
             // It has nobody to pass anything to.
             ToMain::Passed(passed) => drop(worker.take_connection(&passed)),
+            ToMain::PassedFlow(_) => drop(worker.take_descriptor()),
             answer => {
                 let pid = worker.pid();
                 self.hear_answer(Speaker { slot, pid }, answer);
@@ -109,6 +110,8 @@ impl Supervisor {
             | ToMain::Prepared { .. }
             | ToMain::Refused { .. }
             | ToMain::Passed(_)
+            | ToMain::PassedFlow(_)
+            | ToMain::FlowsPassed
             | ToMain::Pong(_)
             | ToMain::Drained { .. } => {}
         }

@@ -72,6 +72,10 @@ impl Supervisor {
         worker.send(&self.tickets.message());
         worker.send(&self.detail_message());
         self.tap_messages().for_each(|message| worker.send(&message));
+        if self.slots.get(usize::from(slot)).is_some_and(Slot::serves) {
+            // Whose place it is to take: flows of datagrams come from there.
+            worker.send(&ToWorker::TakeDatagrams(false));
+        }
         for (at, socket) in self.sockets.of_slot(slot) {
             worker.lend(at, socket);
         }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel::{Passed, ToMain};
+use weir_control::channel::{Passed, PassedFlow, ToMain, ToWorker};
 use weir_proto::{EventKind, Response};
 use weir_sys::Epoll;
 
@@ -60,8 +60,14 @@ pub(crate) struct Leaving {
 /// What became of the connections of a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
-    /// Others got them.
+    /// Others got them: all.
     passed: usize,
+    /// Those of them that are byte pipes.
+    #[serde(default)]
+    pipes: usize,
+    /// Those of them that are flows of datagrams.
+    #[serde(default)]
+    flows: usize,
     /// They have ended in their own time.
     finished: usize,
     cut: usize,
@@ -70,6 +76,8 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
+        self.pipes += other.pipes;
+        self.flows += other.flows;
         self.finished += other.finished;
         self.cut += other.cut;
     }
@@ -77,8 +85,15 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed, finished, cut } = self;
-        write!(f, "connections: {passed} passed on, {finished} ended, {cut} cut")
+        let Self { passed, pipes, flows, finished, cut } = *self;
+        write!(f, "connections: {passed} passed on")?;
+        let kinds = [(passed - pipes - flows, "idle"), (pipes, "pipes"), (flows, "UDP flows")];
+        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let kinds: Vec<_> = kinds.map(|(count, kind)| format!("{count} {kind}")).collect();
+        if !kinds.is_empty() {
+            write!(f, " ({})", kinds.join(", "))?;
+        }
+        write!(f, ", {finished} ended, {cut} cut")
     }
 }
 
@@ -236,7 +251,7 @@ impl Supervisor {
         let Some(Successor { worker, asker }) = place.successor.take() else { return false };
         let heir = worker.pid();
         warn!("{what}; pid {heir} was to take its place and does so now");
-        place.worker = Some(worker);
+        place.worker.insert(worker).send(&ToWorker::TakeDatagrams(true));
         let sentence = format!("{what}; pid {heir} takes its place");
         self.answer(&asker, &Response::failure(sentence));
         true
@@ -262,6 +277,8 @@ impl Supervisor {
         let slot = leaving.slot;
         match message {
             ToMain::Passed(passed) => self.pass_on(index, passed),
+            ToMain::PassedFlow(flow) => self.pass_flow_on(index, *flow),
+            ToMain::FlowsPassed => self.no_flow_follows(index),
             ToMain::Drained { cut, finished } => {
                 leaving.worker.has_drained();
                 leaving.account.finished += finished;
@@ -283,15 +300,55 @@ impl Supervisor {
         let leaving = &mut self.leaving[index];
         let connection = leaving.worker.take_connection(&passed);
         let (slot, turn) = (leaving.slot, leaving.account.passed);
+        let is_pipe = passed.pipe.is_some();
         match self.taker(slot, turn) {
             Some(taker) => {
                 taker.adopt_connection(passed, &connection);
-                self.leaving[index].account.passed += 1;
+                let account = &mut self.leaving[index].account;
+                account.passed += 1;
+                account.pipes += usize::from(is_pipe);
             }
             None => {
                 warn!("the connection of client {} is closed: no worker takes it", passed.client);
                 self.leaving[index].account.cut += 1;
             }
+        }
+    }
+
+    /// Gives a flow of datagrams to whoever takes what its client sends next.
+    fn pass_flow_on(&mut self, index: usize, flow: PassedFlow) {
+        let leaving = &mut self.leaving[index];
+        let (slot, socket) = (leaving.slot, leaving.worker.take_descriptor());
+        let host = self.spare_hosts.get(&slot).copied();
+        let own = self.slots.get(usize::from(slot)).map(|_| slot);
+        let is_host = |worker: &WorkerProcess| host == Some(worker.pid());
+        let taker = own.or_else(|| {
+            let slots = (0..).zip(&self.slots);
+            slots.filter(|(_, s)| s.worker.as_ref().is_some_and(is_host)).map(|(at, _)| at).next()
+        });
+        let taker = taker.and_then(|slot| self.slots.get_mut(usize::from(slot)));
+        let taker = taker.filter(|slot| slot.takes_orders()).and_then(|slot| slot.worker.as_mut());
+        match taker.zip(socket) {
+            Some((taker, socket)) => {
+                taker.adopt_flow(flow, socket);
+                let account = &mut self.leaving[index].account;
+                account.passed += 1;
+                account.flows += 1;
+            }
+            None => {
+                warn!("the flow of client {} is over: no worker takes it", flow.saved.client);
+                self.leaving[index].account.cut += 1;
+            }
+        }
+    }
+
+    /// Whoever has the place of one that finishes has its flows of datagrams, or gets none.
+    fn no_flow_follows(&mut self, index: usize) {
+        let Some(Leaving { slot, heir, .. }) = self.leaving.get(index) else { return };
+        let place = self.slots.get_mut(usize::from(*slot));
+        let worker = place.and_then(|place| place.worker.as_mut());
+        if let Some(worker) = worker.filter(|worker| Some(worker.pid()) == *heir) {
+            worker.send(&ToWorker::TakeDatagrams(true));
         }
     }
 
@@ -326,6 +383,7 @@ impl Supervisor {
 
     /// One that was to finish has ended.
     pub(crate) fn leaving_ended(&mut self, index: usize, end: &End) {
+        self.no_flow_follows(index);
         let leaving = self.leaving.remove(index);
         self.note_speechless(leaving.worker.pid());
         let (name, how) = (leaving.name(), format!("{}{}", end.how, self.scene(end)));

@@ -24,6 +24,8 @@ use crate::meeting::Meeting;
 use crate::orphan::{Due, Orphan, Why, introduce};
 use crate::token::Token;
 
+mod passed;
+
 /// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
 
@@ -278,14 +280,9 @@ impl Control {
             ToWorker::Findings(findings) => Some(Command::Findings(findings)),
             ToWorker::Drain { deadline } => Some(Command::Drain(deadline)),
             ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
-            ToWorker::Passed(mut passed) => {
-                let front = self.channel.take_fd()?.into();
-                let Some(pipe) = passed.pipe.take() else {
-                    return Some(Command::Adopt(passed, front));
-                };
-                let back = self.channel.take_fd()?.into();
-                Some(Command::AdoptPipe(passed, pipe, [front, back]))
-            }
+            passed @ (ToWorker::Passed(_)
+            | ToWorker::PassedFlow(_)
+            | ToWorker::TakeDatagrams(_)) => self.take_over(passed, cx),
             ToWorker::Page => {
                 let page = self.channel.take_fd()?;
                 if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
@@ -368,6 +365,7 @@ impl Control {
         }
         cx.observe.set_epoch(epoch, cx.tables.listeners.len() + cx.tables.udp.len());
         cx.desk.set_epoch(epoch);
+        cx.expect_flows();
         Some(Command::Changed { changes, epoch })
     }
 
@@ -437,17 +435,6 @@ impl Control {
             }
         });
         None
-    }
-
-    /// Gives a connection to another worker; false when there is no way to it.
-    #[must_use]
-    pub(crate) fn pass(&mut self, passed: Passed, streams: &[TcpStream]) -> bool {
-        // The turn looks whether all of it was sent.
-        self.readable = true;
-        !self.gone
-            && encode(&ToMain::Passed(passed)).is_ok_and(|bytes| {
-                self.channel.send(&bytes, streams.iter().map(AsFd::as_fd)).is_ok()
-            })
     }
 
     /// Nothing waits to be sent to main.

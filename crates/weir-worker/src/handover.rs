@@ -14,11 +14,12 @@
 //! requests, or a byte pipe, with the bytes of it that are in our memory and the keys of its TLS;
 //! once it is passed on, nothing here can reach it.
 
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Passed, PassedPipe};
+use weir_control::channel::{Passed, PassedPipe, ToMain};
 use weir_sys::TcpStream;
 
 use crate::accept::Waiting;
@@ -39,10 +40,22 @@ impl Worker {
         self.cx.passing = true;
         self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
         self.gate.leave_listeners(&mut self.cx);
+        self.pass_flows();
         while let Some(waiting) = self.gate.next() {
             self.pass_waiting(waiting);
         }
         self.queue_all();
+    }
+
+    /// Passes all flows of datagrams on, with what waits for their backends.
+    fn pass_flows(&mut self) {
+        for id in self.cx.flow_keys() {
+            let Some((flow, socket)) = self.cx.part_flow(id) else { continue };
+            let message = ToMain::PassedFlow(Box::new(flow));
+            let given = self.control.pass(&message, [socket.as_fd()]);
+            self.count_passed(given);
+        }
+        self.control.flows_passed();
     }
 
     /// Passes a session on.
@@ -62,7 +75,11 @@ impl Worker {
     }
 
     fn give(&mut self, passed: Passed, streams: &[TcpStream]) {
-        let given = self.control.pass(passed, streams);
+        let given = self.control.pass(&ToMain::Passed(passed), streams.iter().map(AsFd::as_fd));
+        self.count_passed(given);
+    }
+
+    fn count_passed(&mut self, given: bool) {
         if let Some(count) = self.passed.as_mut().filter(|_| given) {
             *count += 1;
         } else {

@@ -21,7 +21,7 @@ use weir_client::proto::{
 use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, eventually};
 
-/// In place of whatever is at the address: an active listener of a kind, which leads to the backend.
+/// In place of whatever is there: an active listener of a kind, which leads to the backend.
 fn declared_anew(at: SocketAddr, before: ListenerType, after: ListenerType) -> Vec<RequestType> {
     let address = at.into();
     let remove = RemoveListener { address, proxy: before.into(), interface: None };
@@ -34,7 +34,8 @@ fn declared_anew(at: SocketAddr, before: ListenerType, after: ListenerType) -> V
         }
         ListenerType::Https => {
             let versions = vec![TlsVersion::TlsV13.into()];
-            let config = HttpsListenerConfig { address, sticky_name, versions, ..Default::default() };
+            let config =
+                HttpsListenerConfig { address, sticky_name, versions, ..Default::default() };
             RequestType::AddHttpsListener(config)
         }
         _ => RequestType::AddTcpListener(TcpListenerConfig { address, ..Default::default() }),

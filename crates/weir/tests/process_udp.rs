@@ -12,6 +12,8 @@ use process_support::held::kill;
 use process_support::installed::Installed;
 use process_support::tools::{run, script, text, tool};
 use process_support::{Config, Proxy};
+use weir_client::proto::request::RequestType;
+use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, eventually};
 
 /// A server that sends everything back, after its name.
@@ -23,6 +25,19 @@ fn echo(name: &'static str) -> SocketAddr {
         while let Ok((n, from)) = socket.recv_from(&mut bytes) {
             let answer = [name.as_bytes(), &bytes[..n]].concat();
             socket.send_to(&answer, from).expect("sent");
+        }
+    });
+    address
+}
+
+/// A server that answers with the port that a datagram came from: that of its flow.
+fn mirror() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = socket.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let mut bytes = [0; 1024];
+        while let Ok((_, from)) = socket.recv_from(&mut bytes) {
+            socket.send_to(from.port().to_string().as_bytes(), from).expect("sent");
         }
     });
     address
@@ -60,8 +75,14 @@ fn ask(client: &UdpSocket, at: SocketAddr, text: &str) -> String {
 
 /// Adds a listener that leads to a cluster of this backend.
 fn serve(proxy: &Proxy, at: SocketAddr, backend: SocketAddr) {
+    serve_for(proxy, at, backend, "5");
+}
+
+/// The same; its flows end after so many seconds without a datagram.
+fn serve_for(proxy: &Proxy, at: SocketAddr, backend: SocketAddr, idle: &str) {
     let (at, backend) = (at.to_string(), backend.to_string());
-    let more = ["--max-rx-datagram-size", "4096", "--back-timeout", "5"];
+    let more = ["--max-rx-datagram-size", "4096"];
+    let more = [&more[..], &["--back-timeout", idle, "--front-timeout", idle]].concat();
     good(proxy, &[&["listener", "udp", "add", "-a", &at][..], &more].concat());
     good(proxy, &["cluster", "add", "--id", "dns", "--load-balancing-policy", "random"]);
     good(proxy, &["backend", "add", "--id", "dns", "--backend-id", "one", "-a", &backend]);
@@ -149,6 +170,46 @@ fn listeners_and_where_they_lead_change_while_clients_ask() {
     let refused = bad(&proxy, &["listener", "udp", "activate", "-a", &taken]);
     assert!(refused.contains("(UDP) is in use"), "{refused}");
     drop(holder);
+}
+
+/// What comes back; a datagram that is lost is not sent again.
+fn ask_once(client: &UdpSocket, at: SocketAddr) -> String {
+    client.send_to(b"?", at).expect("sent");
+    let mut bytes = [0; 64];
+    let (n, from) = client.recv_from(&mut bytes).expect("an answer");
+    assert_eq!(from, at);
+    String::from_utf8_lossy(&bytes[..n]).into_owned()
+}
+
+#[test]
+fn flows_go_on_at_the_successor_and_no_datagram_is_lost() {
+    const CLIENTS: u8 = 8;
+    let (installed, at) = (Installed::start(), free());
+    serve_for(&installed.proxy, at, mirror(), "60");
+    let clients = (0..CLIENTS).map(|number| {
+        let client =
+            UdpSocket::bind(SocketAddr::from(([127, 0, 0, 10 + number], 0))).expect("bound");
+        client.set_read_timeout(Some(PATIENCE)).expect("set");
+        client
+    });
+    let clients: Vec<_> = clients.collect();
+    let ask_all = || clients.iter().map(|client| ask_once(client, at)).collect::<Vec<_>>();
+    let flows = ask_all();
+    for _ in 0..5 {
+        let options = Options { timeout: Some(PATIENCE), max_frame_bytes: 100_000 };
+        let socket = installed.proxy.config.in_directory("control.sock");
+        let mut control = Client::connect(&socket, options).expect("connected");
+        let mut upgrade = move |id| control.request(RequestType::UpgradeWorker(id)).expect("made");
+        let replacing = std::thread::spawn(move || [0, 1].map(|id| upgrade(id).message).concat());
+        while !replacing.is_finished() {
+            assert_eq!(ask_all(), flows, "each has its flow");
+        }
+        let told = replacing.join().expect("no panic");
+        let counts = told.split(" UDP flows").filter_map(|part| part.rsplit(['(', ' ']).next());
+        let passed: u8 = counts.filter_map(|count| count.parse::<u8>().ok()).sum();
+        assert_eq!(passed, CLIENTS, "{told}");
+    }
+    assert_eq!(ask_all(), flows);
 }
 
 #[test]

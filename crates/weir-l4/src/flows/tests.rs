@@ -220,6 +220,7 @@ enum Step {
     Request(u8),
     Response(u8),
     Close(u8),
+    Part(u8),
     Wait(u16),
 }
 
@@ -228,6 +229,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..12_u8).prop_map(Step::Request),
         2 => (0..12_u8).prop_map(Step::Response),
         1 => (0..12_u8).prop_map(Step::Close),
+        1 => (0..12_u8).prop_map(Step::Part),
         2 => (0..9_000_u16).prop_map(Step::Wait),
     ]
 }
@@ -277,6 +279,11 @@ proptest! {
                 Step::Close(client) => {
                     let found = model.iter().find(|flow| flow.0 == client);
                     found.into_iter().for_each(|flow| flows.close(flow.4));
+                    model.retain(|flow| flow.0 != client);
+                }
+                Step::Part(client) => {
+                    let found = model.iter().find(|flow| flow.0 == client);
+                    prop_assert!(found.is_none_or(|flow| flows.part(flow.4).is_some()));
                     model.retain(|flow| flow.0 != client);
                 }
                 Step::Wait(millis) => now += u64::from(millis),

@@ -96,7 +96,9 @@ impl Worker<'_> {
                 | ToWorker::Tap(_)
                 | ToWorker::Untap(_)
                 | ToWorker::ClearMetrics
-                | ToWorker::Passed(_),
+                | ToWorker::Passed(_)
+                | ToWorker::PassedFlow(_)
+                | ToWorker::TakeDatagrams(_),
                 _,
             ) => {}
             (ToWorker::Refuse(refusals), _) => {

@@ -28,6 +28,17 @@ impl Backlog {
         Self { waiting: VecDeque::new(), most }
     }
 
+    /// With what [`Backlog::take`] has given, as far as there is room.
+    pub(super) fn of(most: usize, datagrams: Vec<Vec<u8>>, room: &mut usize) -> Self {
+        let mut backlog = Self::new(most);
+        let mut tally = Tally::default();
+        for bytes in &datagrams {
+            let message = Outgoing { to: None, from: None, head: b"", bytes, segment: 0 };
+            backlog.keep(&message, room, &mut tally);
+        }
+        backlog
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -67,6 +78,13 @@ impl Backlog {
             self.waiting.pop_front();
         }
         tally
+    }
+
+    /// What waits for a connected socket, to be sent by somebody else.
+    pub(super) fn take(&mut self, room: &mut usize) -> Vec<Vec<u8>> {
+        let taken: Vec<_> = self.waiting.drain(..).map(|waiting| waiting.bytes.into()).collect();
+        *room += taken.iter().map(Vec::len).sum::<usize>();
+        taken
     }
 
     /// Drops what waits; how many.

@@ -11,6 +11,7 @@
 //! * [`requests`], [`responses`]: one direction each, a bounded number of datagrams a turn.
 //! * [`link`]: a flow's way to its backend; [`open`]: how it is found.
 //! * [`send`], [`backlog`]: what the kernel does not take waits, up to a bound, else it is dropped.
+//! * [`passage`]: flows that leave for another worker, or come from one.
 //! * [`ended`]: what becomes of a flow that is over; [`mod@view`]: what others are told of it.
 //!
 //! Invariants: datagrams are received into one inbox, which is fixed; every flow has a socket, and
@@ -22,6 +23,7 @@ mod ended;
 mod link;
 pub(crate) mod listener;
 mod open;
+mod passage;
 mod requests;
 mod responses;
 mod send;
@@ -65,6 +67,8 @@ pub(crate) struct Udp {
     room: usize,
     /// When idle flows are looked for while draining.
     look_at: Instant,
+    /// Until then, datagrams of clients are left in the kernel: their flows are still to come.
+    held_until: Option<Instant>,
 }
 
 impl Udp {
@@ -85,6 +89,7 @@ impl Udp {
             readable: Vec::new(),
             room: QUEUED_BYTES,
             look_at: Instant::FAR,
+            held_until: None,
         }
     }
 
@@ -96,7 +101,8 @@ impl Udp {
     /// When something is due though nothing happens.
     pub(crate) fn deadline(&self) -> Instant {
         let look_at = if self.flows.is_empty() { Instant::FAR } else { self.look_at };
-        self.flows.deadline().unwrap_or(Instant::FAR).min(look_at)
+        let held_until = self.held_until.unwrap_or(Instant::FAR);
+        self.flows.deadline().unwrap_or(Instant::FAR).min(look_at).min(held_until)
     }
 
     /// Flows there are.
@@ -134,6 +140,7 @@ impl Udp {
 impl Context {
     /// Passes on what has come, as much as one turn has time for.
     pub(crate) fn serve_datagrams(&mut self) {
+        self.give_flows_up();
         let mut listeners = std::mem::take(&mut self.udp.listeners);
         let mut readable = std::mem::take(&mut self.udp.readable);
         if !(listeners.is_empty() && readable.is_empty())
@@ -189,21 +196,31 @@ impl Context {
 
     /// Takes datagrams from a socket of a listener.
     pub(crate) fn open_datagrams(&mut self, key: Key, index: usize) {
-        let draining = self.draining();
+        let reads = self.takes_datagrams();
         let Some(listener) = self.tables.udp.get(key) else { return };
         let config = &listener.settings.config;
         if index == 0 && config.max_flows as usize > self.udp.most {
             let (most, address) = (self.udp.most, config.address);
             log::warn!("UDP listener {address}: a worker has descriptors for {most} flows only");
         }
-        listener.begin(key, index, !draining, (&self.epoll, &mut self.observe));
+        listener.begin(key, index, reads, (&self.epoll, &mut self.observe));
     }
 
     /// Takes no more datagrams of clients: they are for whoever comes after us.
     pub(crate) fn drain_datagrams(&mut self) {
         self.udp.look_at = self.now + DRAIN_LOOK;
+        self.watch_datagrams();
+    }
+
+    /// Datagrams of clients may be taken.
+    fn takes_datagrams(&self) -> bool {
+        !self.draining() && self.udp.held_until.is_none()
+    }
+
+    fn watch_datagrams(&mut self) {
+        let reads = self.takes_datagrams();
         for (key, listener) in self.tables.udp.iter() {
-            listener.watch(key, false, &self.epoll, &mut self.observe);
+            listener.watch(key, reads, &self.epoll, &mut self.observe);
         }
     }
 

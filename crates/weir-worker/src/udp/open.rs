@@ -76,7 +76,12 @@ pub(super) fn open(cx: &mut Context, caller: Caller) -> Option<Key> {
         dropped: 0,
     };
     match cx.udp.flows.begin(caller.key, caller.client, rules, link, cx.now) {
-        Ok(id) => Some(begun(cx, id, (caller.listener, cluster), &pick)),
+        Ok(id) => {
+            cx.connect_begun(Some(cluster), pick.key);
+            cx.observe.flow_begun();
+            serve(cx, id);
+            Some(id)
+        }
         Err(no_room) => {
             cx.observe.flow_refused(&no_room);
             None
@@ -84,22 +89,21 @@ pub(super) fn open(cx: &mut Context, caller: Caller) -> Option<Key> {
     }
 }
 
-/// Counts a flow that was just begun, and watches its socket.
-fn begun(cx: &mut Context, id: Key, (listener, cluster): (Key, Key), pick: &Pick) -> Key {
-    cx.bind(Some(cluster), pick.key);
-    cx.connect_begun(Some(cluster), pick.key);
-    cx.observe.flow_begun();
+/// A flow is new here: counts it where it belongs, and watches its socket.
+pub(super) fn serve(cx: &mut Context, id: Key) {
+    let Some(link) = cx.udp.flows.data_mut(id) else { return };
+    let (listener, cluster, backend) = (link.listener, link.cluster, link.backend);
+    link.watched = !link.backlog.is_empty();
+    let (socket, token) = (link.socket.as_fd(), Token::Flow(id).to_bits());
+    let watched = cx.epoll.add_level(socket, token, true, link.watched);
+    cx.bind(Some(cluster), backend);
     if let Some(listener) = cx.tables.udp.get_mut(listener) {
         listener.flows += 1;
     }
-    if let Some(link) = cx.udp.flows.get(id).map(|flow| &flow.data)
-        && let Err(error) =
-            cx.epoll.add_level(link.socket.as_fd(), Token::Flow(id).to_bits(), true, false)
-    {
+    if let Err(error) = watched {
         cx.observe.internal("watching a UDP flow", &error);
         cx.udp.flows.close(id);
     }
-    id
 }
 
 /// A backend that the kernel knows a way to.

@@ -99,7 +99,8 @@ fn send(cx: &mut Context, replies: &[Reply], inbox: &Inbox) {
     let waited = !listener.backlog.is_empty();
     let tally = deliver(socket, &messages, &mut listener.backlog, &mut udp.room);
     if waited == listener.backlog.is_empty() {
-        listener.watch(first.listener, drain_until.is_none(), epoll, observe);
+        let reads = drain_until.is_none() && udp.held_until.is_none();
+        listener.watch(first.listener, reads, epoll, observe);
     }
     for (reply, message) in replies.iter().zip(&messages) {
         if let Some(link) = udp.flows.data_mut(reply.flow) {
@@ -124,7 +125,8 @@ pub(super) fn resume(cx: &mut Context, key: Key) {
     let Some(socket) = listener.sockets.first() else { return };
     let tally = listener.backlog.flush(socket, &mut udp.room);
     if listener.backlog.is_empty() {
-        listener.watch(key, drain_until.is_none(), epoll, observe);
+        let reads = drain_until.is_none() && udp.held_until.is_none();
+        listener.watch(key, reads, epoll, observe);
     }
     observe.datagrams_out(&tally);
 }

@@ -256,7 +256,11 @@ impl Proxy {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(frame) = self.channel.recv().expect("the worker lives") {
-                return decode(&frame).expect("a message");
+                match decode(&frame).expect("a message") {
+                    // Every one that retires says so.
+                    ToMain::FlowsPassed => continue,
+                    message => return message,
+                }
             }
             assert!(Instant::now() < deadline, "the worker says nothing");
             epoll.wait(Some(PATIENCE)).expect("wait");
