@@ -15,7 +15,7 @@ use weir_client::proto::EventKind;
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Signal, eventually, is_running, send_signal};
-use weir_testkit::resources::open_files;
+use weir_testkit::resources::{open_files, own_memory};
 
 /// A request for `traffic.example` on a connection that is kept; its answer ends with the target.
 fn exchange(stream: &mut TcpStream, target: &str) {
@@ -217,6 +217,41 @@ fn no_byte_of_a_pipe_is_lost_or_doubled() {
         }
     });
     pipes.iter_mut().for_each(|pipe| echo(pipe, "after"));
+}
+
+/// What a proxy uses, and its workers together.
+fn used(installed: &Installed) -> [u64; 3] {
+    let (main, workers) = (installed.proxy.main.pid(), pids(&installed.proxy));
+    assert_eq!(installed.proxy.workers().len(), workers.len(), "there are others");
+    let files = workers.iter().map(|pid| open_files(*pid)).sum();
+    let memory = workers.iter().chain([&main]).map(|pid| own_memory(*pid) as u64).sum();
+    [open_files(main), files, memory]
+}
+
+#[test]
+fn nothing_is_left_of_a_hundred_upgrades() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let mut clients: Vec<_> = (0..10).map(|_| connect(installed.proxy.address)).collect();
+    clients.iter_mut().for_each(|client| exchange(client, "/before"));
+    let mut pipes: Vec<_> = (0..10).map(|_| pipe(&installed)).collect();
+    let upgrade = || good(&installed.proxy, &["upgrade"]);
+    // What the start did not need is there after the first ones.
+    upgrade();
+    upgrade();
+    let [main, workers, memory] = used(&installed);
+    // Of main and both workers.
+    for _ in 0..34 {
+        let text = upgrade();
+        assert_eq!(counted(&text, "ended") + counted(&text, "cut"), 0, "{text}");
+    }
+    eventually("it uses what it has used", || {
+        let now = used(&installed);
+        now[0] <= main && now[1] <= workers && now[2] <= memory + memory / 4
+    });
+    pipes.iter_mut().for_each(|pipe| echo(pipe, "after"));
+    clients.iter_mut().for_each(|client| exchange(client, "/after"));
+    is_one(&installed.proxy);
 }
 
 #[test]
