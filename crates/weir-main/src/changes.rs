@@ -183,9 +183,10 @@ impl Supervisor {
 
     /// Tells subscribers of what a transaction did.
     pub(crate) fn tell_of_changes(&mut self, changes: &[PlannedChange]) {
-        let Some(control) = &mut self.control else { return };
         for change in changes {
-            if let Some(event) = event(change, changes) {
+            let Some(event) = event(change, changes) else { continue };
+            self.count_change(event.kind(), change);
+            if let Some(control) = &mut self.control {
                 control.tell("main", event);
             }
         }

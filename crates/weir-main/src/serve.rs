@@ -89,8 +89,8 @@ impl Supervisor {
             R::SubscribeEvents(_) => {
                 if let Some(control) = &mut self.control {
                     control.subscribe(&asker);
-                    control.tell_of(EventKind::EventsSubscribed);
                 }
+                self.tell_of(EventKind::EventsSubscribed);
             }
             R::SaveState(path) => self.save_state(&asker, &path),
             R::LoadState(path) => self.load_state(asker, &path, now),
@@ -187,6 +187,7 @@ impl Supervisor {
     }
 
     pub(crate) fn tell_of(&mut self, kind: EventKind) {
+        self.count_event(kind);
         if let Some(control) = &mut self.control {
             control.tell_of(kind);
         }
@@ -194,6 +195,7 @@ impl Supervisor {
 
     /// Something happened to the worker of a slot.
     pub(crate) fn tell_of_slot(&mut self, slot: u16, kind: EventKind) {
+        self.count_event(kind);
         if let Some(control) = &mut self.control {
             control.tell(&slot.to_string(), Event { kind: kind.into(), ..Event::default() });
         }

@@ -26,7 +26,7 @@ pub use access::{
     TraceParent, Ulid,
 };
 pub use audit::AuditRecord;
-pub use counter::{Counter, Counters, Gauge, Gauges, Time};
+pub use counter::{Counter, Counters, Gauge, Gauges, Time, Verb};
 pub use event::{AcceptStop, Backend, Event};
 pub use filter::{Filter, FilterError};
 pub use histogram::{Coarse, Fine, Histogram};

@@ -48,6 +48,7 @@ pub const SCOPED: &[Counter] = &[
     Counter::Answer401,
     Counter::Answer408,
     Counter::Answer413,
+    Counter::Answer421,
     Counter::Answer502,
     Counter::Answer503,
     Counter::Answer504,
@@ -79,7 +80,7 @@ const PLACES: [u8; Counter::ALL.len()] = {
 #[repr(C, align(64))]
 pub struct Scope {
     counters: [u64; SCOPED.len()],
-    times: [Option<Coarse>; Time::ALL.len()],
+    times: [Option<Coarse>; Time::SCOPED],
     touched: bool,
 }
 
@@ -91,7 +92,7 @@ impl Default for Scope {
 
 impl Scope {
     /// The most that one takes.
-    pub const BYTES: usize = size_of::<Self>() + Time::ALL.len() * Coarse::BYTES;
+    pub const BYTES: usize = size_of::<Self>() + Time::SCOPED * Coarse::BYTES;
 
     /// Adds `n`; a counter that is not one of [`SCOPED`] is not counted here.
     #[inline]
@@ -102,12 +103,13 @@ impl Scope {
         }
     }
 
-    /// Records a duration.
+    /// Records a duration; one that is not of the first [`Time::SCOPED`] is not kept here.
     #[inline]
     pub fn record(&mut self, time: Time, took: Duration) {
-        let histogram = self.times[time as usize].get_or_insert_default();
-        histogram.record(took.as_micros() as u64);
-        self.touched = true;
+        if let Some(histogram) = self.times.get_mut(time as usize) {
+            histogram.get_or_insert_default().record(took.as_micros() as u64);
+            self.touched = true;
+        }
     }
 
     /// Whether something was counted since this was asked last.

@@ -41,6 +41,58 @@ pub enum TlsError {
     NoRoom,
 }
 
+/// What kind of failure a [`TlsError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The peer gave up with an alert.
+    AlertReceived,
+    /// Nothing was found that both sides speak.
+    PeerIncompatible,
+    /// The peer broke a rule.
+    PeerMisbehaved,
+    /// A message could not be read.
+    InvalidMessage,
+    /// A message came out of turn.
+    InappropriateMessage,
+    /// A handshake message came out of turn.
+    InappropriateHandshakeMessage,
+    /// A record was too long.
+    OversizedRecord,
+    /// No application protocol was found that both sides speak.
+    NoAlpn,
+    /// What the peer showed is not trusted.
+    InvalidCertificate,
+    /// A record could not be opened.
+    DecryptError,
+    /// The peer showed no certificate, or there is none to show to it.
+    NoCertificates,
+    /// Anything else.
+    Other,
+}
+
+impl TlsError {
+    /// What kind of failure it is.
+    pub fn reason(&self) -> Reason {
+        use rustls::Error as E;
+        match self {
+            Self::Peer(E::AlertReceived(_)) => Reason::AlertReceived,
+            Self::Peer(E::PeerIncompatible(_)) => Reason::PeerIncompatible,
+            Self::Peer(E::PeerMisbehaved(_)) | Self::TooLong => Reason::PeerMisbehaved,
+            Self::Peer(E::InvalidMessage(_)) => Reason::InvalidMessage,
+            Self::Peer(E::InappropriateMessage { .. }) => Reason::InappropriateMessage,
+            Self::Peer(E::InappropriateHandshakeMessage { .. }) => {
+                Reason::InappropriateHandshakeMessage
+            }
+            Self::Peer(E::PeerSentOversizedRecord) => Reason::OversizedRecord,
+            Self::Peer(E::NoApplicationProtocol) => Reason::NoAlpn,
+            Self::Peer(E::InvalidCertificate(_)) => Reason::InvalidCertificate,
+            Self::Peer(E::DecryptError) => Reason::DecryptError,
+            Self::Peer(E::NoCertificatesPresented) | Self::UnknownName(_) => Reason::NoCertificates,
+            Self::Peer(_) | Self::Worn | Self::Unknown | Self::NoRoom => Reason::Other,
+        }
+    }
+}
+
 /// What came of received bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Received {

@@ -22,7 +22,7 @@ mod store;
 mod tickets;
 
 pub use client::{ClientConfig, ClientOptions, client_config, system_authorities};
-pub use connection::{Connection, Facts, Received, TlsError};
+pub use connection::{Connection, Facts, Reason, Received, TlsError};
 pub use material::{Der, Fingerprint, NotAFingerprint, Secret};
 pub use names::{known_cipher_suites, known_groups};
 pub use records::{Carried, MAX_RECORD};

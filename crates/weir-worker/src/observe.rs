@@ -4,6 +4,7 @@
 
 mod record;
 mod taps;
+mod tls;
 mod trouble;
 mod udp;
 
@@ -126,6 +127,11 @@ impl Observe {
             happened: Vec::with_capacity(MOST_HAPPENINGS),
             taps: Taps::new(&tag),
         })
+    }
+
+    /// Something happened.
+    pub(crate) fn count(&mut self, counter: Counter) {
+        self.counters.add(counter, 1);
     }
 
     /// Something took so long.
@@ -324,15 +330,6 @@ impl Observe {
     /// A connection to a backend that many streams share was ended for a rule that was broken.
     pub(crate) fn backend_broke(&mut self, broken: &Broken) {
         self.internal(&format!("HTTP/2 with the backend at {}", broken.address), &broken.fault);
-    }
-
-    pub(crate) fn handshake_failed(
-        &mut self,
-        client: SocketAddr,
-        listener: SocketAddr,
-        error: &dyn Display,
-    ) {
-        self.tell(Event::HandshakeFailed { client, listener, error });
     }
 
     pub(crate) fn handshakes_cut(&mut self, count: usize) {

@@ -8,7 +8,7 @@ use weir_base::Key;
 use weir_control::metrics::{Detail, Measured, OfCluster, Query, Sample};
 use weir_telemetry::{Gauge, Scope};
 
-use crate::session::Stage;
+use crate::session::{Session, Stage};
 use crate::tables::{Cluster, Tables};
 use crate::worker::Worker;
 
@@ -172,17 +172,7 @@ impl Worker {
 
     fn gauges(&self) -> impl Iterator<Item = (Gauge, u64)> {
         let (cx, limits) = (&self.cx, &self.cx.settings.limits);
-        let (mut requests, mut web_sockets, mut tcp) = (0, 0, 0);
-        for (_, session) in self.sessions.iter() {
-            if let Stage::Exchange(active) = &session.stage {
-                let count = match (active.raw, active.tunnel) {
-                    (true, _) => &mut tcp,
-                    (false, true) => &mut web_sockets,
-                    (false, false) => &mut requests,
-                };
-                *count += 1;
-            }
-        }
+        let census = Census::of(self.sessions.iter().map(|(_, session)| session));
         [
             (Gauge::Uptime, cx.observe.uptime().as_secs()),
             (Gauge::Live, u64::from(!cx.draining())),
@@ -192,9 +182,16 @@ impl Worker {
             (Gauge::BuffersMax, limits.buffers as u64),
             (Gauge::AcceptQueue, self.gate.len() as u64),
             (Gauge::AcceptClosed, u64::from(!self.gate.is_open())),
-            (Gauge::ActiveRequests, requests),
-            (Gauge::WebSockets, web_sockets),
-            (Gauge::TcpConnections, tcp),
+            (Gauge::ActiveRequests, census.requests),
+            (Gauge::WebSockets, census.web_sockets[0]),
+            (Gauge::SecureWebSockets, census.web_sockets[1]),
+            (Gauge::TcpConnections, census.tcp),
+            (Gauge::Http, census.http[0]),
+            (Gauge::Https, census.http[1]),
+            (Gauge::Handshakes, census.handshakes),
+            (Gauge::AwaitedHeaders, census.announced),
+            (Gauge::Sessions, self.sessions.len() as u64),
+            (Gauge::SessionsMax, self.sessions.capacity() as u64),
             (Gauge::UdpFlows, cx.udp.len() as u64),
             (Gauge::Streams, cx.multiplexes.streams() as u64),
             (Gauge::BackendConnections, cx.upstream.len() as u64),
@@ -202,5 +199,40 @@ impl Worker {
             (Gauge::Epoch, cx.observe.epoch()),
         ]
         .into_iter()
+    }
+}
+
+/// How many sessions do what. What depends on the client's connection: without TLS, with it.
+#[derive(Default)]
+struct Census {
+    requests: u64,
+    web_sockets: [u64; 2],
+    tcp: u64,
+    http: [u64; 2],
+    handshakes: u64,
+    announced: u64,
+}
+
+impl Census {
+    fn of<'a>(sessions: impl Iterator<Item = &'a Session>) -> Self {
+        let mut census = Self::default();
+        sessions.for_each(|session| census.add(session));
+        census
+    }
+
+    fn add(&mut self, session: &Session) {
+        let secure = usize::from(session.settings.tls.is_some());
+        let count = match &session.stage {
+            Stage::Handshake => &mut self.handshakes,
+            Stage::Announced => &mut self.announced,
+            Stage::Exchange(active) if active.raw => &mut self.tcp,
+            Stage::Exchange(active) if active.tunnel => &mut self.web_sockets[secure],
+            Stage::Hello => return,
+            _ => &mut self.http[secure],
+        };
+        *count += 1;
+        if session.active().is_some_and(|active| !(active.raw || active.tunnel)) {
+            self.requests += 1;
+        }
     }
 }

@@ -10,6 +10,7 @@ use weir_base::{Instant, Key, Slab};
 use weir_control::state::Carries;
 use weir_http::policy::RequestId;
 use weir_sys::{Event, Signal, Signals};
+use weir_telemetry::Time;
 
 use crate::accept::{Gate, Waiting};
 use crate::buffers::{PER_EXCHANGE, Reservation};
@@ -95,8 +96,14 @@ impl Worker {
     /// The loop. The order is the design: nothing acts inside an event.
     pub(crate) fn run(mut self) -> io::Result<ExitCode> {
         loop {
-            let events = self.cx.epoll.wait(self.timeout())?;
-            self.cx.now = weir_sys::now();
+            let timeout = self.timeout();
+            let done = weir_sys::now();
+            let events = self.cx.epoll.wait(timeout)?;
+            let now = weir_sys::now();
+            // The turn that has ended, and the wait for this one.
+            self.cx.observe.timed(Time::Turn, done.since(self.cx.now));
+            self.cx.observe.timed(Time::Poll, now.since(done));
+            self.cx.now = now;
             self.cx.observe.turn(self.cx.now);
             self.cx.handshakes_left = HANDSHAKES;
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
@@ -350,6 +357,7 @@ impl Worker {
         let tls = tls.map(|tls| tls.connection()).transpose();
         let now = self.cx.now;
         let cx = &mut self.cx;
+        cx.observe.timed(Time::AcceptWait, now.since(waiting.since));
         let id: RequestId = cx.new_id();
         let (client, listener) = (waiting.client, waiting.listener);
         let origin = Origin { client, listener, settings: Rc::clone(&settings), id };

@@ -2,10 +2,13 @@
 
 mod harness;
 
-use harness::{Backside, Proxy};
+use std::time::Instant;
+
+use harness::tls::{Authority, TlsPeer, listener_tls};
+use harness::{Backside, PATIENCE, Proxy};
 use weir_control::channel::{Question, ToMain, ToWorker};
 use weir_control::metrics::{Detail, Measured, Query, Sample, Value};
-use weir_control::state::Cluster;
+use weir_control::state::{Cluster, ListenerTls};
 
 /// The parts of an answer.
 fn measure(proxy: &mut Proxy, query: Query) -> Vec<Measured> {
@@ -93,4 +96,63 @@ fn what_has_not_changed_is_left_out_when_only_changes_are_asked_for() {
     assert_eq!(measure(&mut proxy, changed()).remove(0).clusters.len(), 0);
     exchange(&proxy, &backend);
     assert_eq!(measure(&mut proxy, changed()).remove(0).clusters.len(), 1);
+}
+
+/// How many times of a kind there are.
+fn times(samples: &[Sample], name: &str) -> u64 {
+    match samples.iter().find(|sample| sample.name == name).map(|sample| &sample.value) {
+        Some(Value::Times(times)) => times.count(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn handshakes_and_turns_of_the_loop_are_measured() {
+    let authority = Authority::new("ca");
+    let mut proxy = Proxy::changed(&[], |state, address| {
+        if let Some(listener) = state.listeners.get_mut(&address) {
+            let alpn = vec!["h2".into(), "http/1.1".into()];
+            listener.tls = Some(Box::new(ListenerTls { alpn, ..listener_tls() }));
+        }
+        let served = authority.certificate(address, &["example.org"], 1 << 40);
+        state.certificates.insert(served.id(), served);
+    });
+    let mut config = authority.client();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (plain, h2) = (std::sync::Arc::new(authority.client()), std::sync::Arc::new(config));
+    let mut clients = [
+        TlsPeer::connect(proxy.address, &plain, "example.org"),
+        TlsPeer::connect(proxy.address, &h2, "example.org"),
+    ];
+    for client in &mut clients {
+        client.shake_hands().expect("keys");
+    }
+    clients[1].send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let mut stranger = TlsPeer::connect(proxy.address, &plain, "elsewhere.test");
+    assert!(stranger.shake_hands().is_err());
+    clients[0].send("GET / HTTP/1.1\r\nHost: other.test\r\n\r\n");
+    assert!(clients[0].until("\r\n").starts_with("HTTP/1.1 421 "));
+    let deadline = Instant::now() + PATIENCE;
+    let mut measured = || measure(&mut proxy, Query::default()).remove(0).proxy;
+    let mut all = measured();
+    while times(&all, "tls.handshake_ms") < 2 && Instant::now() < deadline {
+        all = measured();
+    }
+    let counted = [
+        ("tls.version.TLSv1_3", Some(2)),
+        ("tls.version.TLSv1_2", None),
+        ("http.alpn.h2", Some(1)),
+        ("http.alpn.http11", Some(1)),
+        ("tls.handshake.failed.no_certificates_present", Some(1)),
+        ("https.upgrade.handshake.failed", Some(1)),
+        ("http.sni_authority_mismatch", Some(1)),
+        ("http.421.errors", Some(1)),
+    ];
+    for (name, wanted) in counted {
+        assert_eq!(count(&all, name), wanted, "{name}");
+    }
+    assert_eq!(times(&all, "tls.handshake_ms"), 2);
+    assert_eq!(times(&all, "accept_queue.wait_time"), 3);
+    let (turns, waits) = (times(&all, "event_loop_time"), times(&all, "epoll_time"));
+    assert!(turns > 3 && turns == waits, "{turns} {waits}");
 }

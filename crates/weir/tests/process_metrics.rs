@@ -106,6 +106,42 @@ fn requests_are_counted_as_a_whole_and_by_cluster() {
 }
 
 #[test]
+fn main_counts_what_is_changed_and_goes_on_after_an_upgrade() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let address = proxy.address.to_string();
+    good(&proxy, &["cluster", "add", "--id", "late", "--load-balancing-policy", "random"]);
+    let frontend = ["frontend", "http", "add", "-a", &address, "--hostname", "late.example"];
+    good(&proxy, &[&frontend[..], &["id", "late"]].concat());
+    good(&proxy, &["cluster", "remove", "--id", "late"]);
+    good(&proxy, &["listener", "http", "deactivate", "--address", &address]);
+    good(&proxy, &["logging", "info"]);
+    good(&proxy, &["listener", "udp", "add", "--address", "127.0.0.1:53535"]);
+    good(&proxy, &["frontend", "udp", "add", "--address", "127.0.0.1:53535", "--id", "good"]);
+    good(&proxy, &["upgrade", "--main", "-t", "60000"]);
+    let main = get(&proxy, &[])["main"].clone();
+    let verbs = [
+        "cluster_added",
+        "http_frontend_added",
+        "cluster_removed",
+        "listener_deactivated",
+        "logging_level_changed",
+        "udp_listener_added",
+        "udp_frontend_added",
+        "main_upgraded",
+    ];
+    for verb in verbs {
+        assert_eq!(count(&main, &format!("config.{verb}")), Some(1), "{verb}: {main}");
+    }
+    assert_eq!(count(&main, "config.https_frontend_added"), None, "{main}");
+    let listed = get(&proxy, &["--list"])["proxy_metrics"].to_string();
+    assert!(listed.contains("config.certificate_replaced"), "{listed}");
+    good(&proxy, &["metrics", "clear"]);
+    let main = get(&proxy, &[])["main"].clone();
+    assert_eq!(count(&main, "config.cluster_added"), None, "{main}");
+}
+
+#[test]
 fn a_query_can_be_narrow() {
     let backend = Backend::start();
     let proxy = start(&backend, "");

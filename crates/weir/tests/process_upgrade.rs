@@ -123,8 +123,8 @@ fn connected_clients_go_on_and_those_that_come_are_served() {
     asking.join().expect("no panic");
     add(&mut kept, "after");
     let told: Vec<_> =
-        events.by_ref().take(3).map(|event| format!("{:?}", event.expect("told"))).collect();
-    for name in ["before", "meanwhile", "after"] {
+        events.by_ref().take(4).map(|event| format!("{:?}", event.expect("told"))).collect();
+    for name in ["before", "meanwhile", "after", "MainUpgraded"] {
         assert!(told.iter().any(|event| event.contains(name)), "{name}: {told:?}");
     }
     assert_eq!(fs::metadata(&socket).expect("there").ino(), file);

@@ -11,7 +11,7 @@ use weir_proto::{
     AggregatedMetrics, AvailableMetrics, BackendMetrics, Bucket, ClusterMetrics, FilteredHistogram,
     FilteredMetrics, Percentiles, WorkerMetrics,
 };
-use weir_telemetry::{Counter, Gauge, SCOPED, Time};
+use weir_telemetry::{Counter, Gauge, SCOPED, Time, Verb};
 
 use super::{HISTOGRAM, Measured, OfCluster, Query, Sample, Times, Value};
 
@@ -26,9 +26,9 @@ const OF_CLUSTER: [Gauge; 4] =
 
 /// The names of all metrics.
 pub fn names() -> AvailableMetrics {
-    let times = || {
-        let names = Time::ALL.iter().map(|time| time.name().to_owned());
-        names.flat_map(|name| [format!("{name}{HISTOGRAM}"), name])
+    let times = |times: &[Time]| {
+        let names = times.iter().map(|time| time.name().to_owned());
+        names.flat_map(|name| [format!("{name}{HISTOGRAM}"), name]).collect::<Vec<_>>()
     };
     let counters = |counters: &[Counter]| {
         counters.iter().map(|counter| counter.name().to_owned()).collect::<Vec<_>>()
@@ -36,14 +36,18 @@ pub fn names() -> AvailableMetrics {
     let gauges = |of: &dyn Fn(&&Gauge) -> bool| {
         Gauge::ALL.iter().filter(of).map(|gauge| gauge.name().to_owned()).collect::<Vec<_>>()
     };
-    let sorted = |counters: Vec<String>, gauges: Vec<String>| {
-        let mut names: Vec<_> = times().chain(counters).chain(gauges).collect();
+    let verbs = Verb::ALL.iter().map(|verb| verb.name().to_owned()).collect();
+    let sorted = |parts: Vec<Vec<String>>| {
+        let mut names = parts.concat();
         names.sort_unstable();
         names
     };
+    let (own, of_clusters) =
+        (gauges(&|g| !OF_CLUSTER.contains(g)), gauges(&|g| OF_CLUSTER.contains(g)));
+    let scoped = times(&Time::ALL[..Time::SCOPED]);
     AvailableMetrics {
-        proxy_metrics: sorted(counters(Counter::ALL), gauges(&|g| !OF_CLUSTER.contains(g))),
-        cluster_metrics: sorted(counters(SCOPED), gauges(&|g| OF_CLUSTER.contains(g))),
+        proxy_metrics: sorted(vec![times(Time::ALL), counters(Counter::ALL), verbs, own]),
+        cluster_metrics: sorted(vec![scoped, counters(SCOPED), of_clusters]),
     }
 }
 

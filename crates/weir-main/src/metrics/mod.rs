@@ -4,12 +4,14 @@
 //!
 //! * `leases`: who wants workers to tell more apart, and for how long.
 //! * `statsd`: where metrics are sent to, if somewhere.
+//! * `verbs`: what main itself counts.
 //!
 //! Invariant: every worker is told the same level, new ones at their start, and those of another
 //! main or image at once.
 
 mod leases;
 mod statsd;
+mod verbs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,9 +21,10 @@ use weir_control::metrics::{self, Detail, Measured, Query, Sample};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
     Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
-    MetricsConfiguration, QueryMetricsOptions, Response, SetMetricDetail, WorkerMetricDetailStatus,
+    MetricsConfiguration, PlannedChange, QueryMetricsOptions, Response, SetMetricDetail,
+    WorkerMetricDetailStatus,
 };
-use weir_telemetry::{Counter, Gauge};
+use weir_telemetry::{Counter, Gauge, Verb};
 
 use crate::control::Asker;
 use crate::questions::{About, Speaker};
@@ -38,6 +41,8 @@ pub(crate) struct Metrics {
     /// What workers tell apart; `None`: they were not told.
     told: Option<Detail>,
     statsd: Option<Statsd>,
+    /// Changes so far, by the name of what they are: another image goes on counting.
+    pub(crate) verbs: BTreeMap<String, u64>,
 }
 
 /// Answers to a question about metrics.
@@ -59,6 +64,11 @@ impl Gathering {
 }
 
 impl Metrics {
+    /// Those of another image of main.
+    pub(crate) fn resume(verbs: BTreeMap<String, u64>) -> Self {
+        Self { verbs, ..Self::default() }
+    }
+
     /// When something changes though nobody asks.
     pub(crate) fn deadline(&self) -> Instant {
         match self.told {
@@ -72,6 +82,22 @@ impl Metrics {
 }
 
 impl Supervisor {
+    /// Counts what is told of.
+    pub(crate) fn count_event(&mut self, kind: EventKind) {
+        self.count_verb(verbs::of_event(kind));
+    }
+
+    /// Counts a change that events tell of as `kind`.
+    pub(crate) fn count_change(&mut self, kind: EventKind, change: &PlannedChange) {
+        self.count_verb(verbs::of_change(kind, change, &self.plan.state));
+    }
+
+    fn count_verb(&mut self, verb: Option<Verb>) {
+        if let Some(verb) = verb {
+            *self.metrics.verbs.entry(verb.name().to_owned()).or_default() += 1;
+        }
+    }
+
     /// What workers are to tell apart now.
     fn detail(&self) -> Detail {
         let plan = &self.plan.metrics;
@@ -133,7 +159,9 @@ impl Supervisor {
             return;
         }
         self.send_to_all(&ToWorker::Measure(detail));
-        let (Some(before), Some(control)) = (before, &mut self.control) else { return };
+        let Some(before) = before else { return };
+        self.count_event(EventKind::MetricDetailChanged);
+        let Some(control) = &mut self.control else { return };
         let transition = MetricDetailTransition {
             previous_effective: number(before),
             effective: number(detail),
@@ -163,6 +191,7 @@ impl Supervisor {
             }
             Ok(MetricsConfiguration::Clear) => {
                 self.send_to_all(&ToWorker::ClearMetrics);
+                self.metrics.verbs.clear();
                 "everything is counted from 0 again"
             }
             Err(_) => {
@@ -286,6 +315,10 @@ impl Supervisor {
             gauge(Gauge::Backends, state.backends.len()),
             gauge(Gauge::Frontends, state.frontends.len()),
         ];
+        samples.extend(Verb::ALL.iter().filter_map(|verb| {
+            let count = self.metrics.verbs.get(verb.name())?;
+            Some(Sample::count(verb.name(), *count))
+        }));
         if let Some(statsd) = &self.metrics.statsd {
             samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped));
         }

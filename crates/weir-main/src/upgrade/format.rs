@@ -80,6 +80,9 @@ pub(super) struct Handover {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) findings: Vec<Finding>,
     pub(super) counts: BTreeMap<String, i32>,
+    /// Changes so far, by the name of what they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) verbs: BTreeMap<String, u64>,
     /// Who looks at requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) taps: Vec<Tapping>,
@@ -118,6 +121,7 @@ impl Handover {
             ticket_keys: main.tickets.keys().to_vec(),
             findings: main.findings.all(),
             counts: main.counts.clone(),
+            verbs: main.metrics.verbs.clone(),
             taps: main.taps.clone(),
             asked: main.asked,
         }

@@ -14,7 +14,7 @@ use weir_base::Instant;
 use weir_control::change::StateHash;
 use weir_control::channel::Settings;
 use weir_log::Logs;
-use weir_proto::Response;
+use weir_proto::{EventKind, Response};
 use weir_sys::{Channel, Epoll, Signals};
 
 use crate::control::ControlSocket;
@@ -165,7 +165,7 @@ impl Prepared {
             home: home.transpose()?,
             found: false,
             retiring: Vec::new(),
-            metrics: Metrics::default(),
+            metrics: Metrics::resume(handover.verbs),
             suspects: Suspects::resume(handover.suspects, now),
             spare_hosts: handover.spare_hosts,
             resize: handover.resize.map(|resize| resize.resumed(&plan, now)),
@@ -196,6 +196,7 @@ impl Supervisor {
         let response = match failed {
             None => {
                 info!("{program} has taken over as main (pid {pid}), with workers as they were");
+                self.tell_of(EventKind::MainUpgraded);
                 Response::ok(format!("{program} runs as main (pid {pid}) now"), None)
             }
             Some(cause) => {

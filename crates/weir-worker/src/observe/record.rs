@@ -30,6 +30,8 @@ impl Observe {
         [Some(counted), version].into_iter().flatten().for_each(|c| self.counters.add(c, 1));
         self.counters.add(Counter::BytesIn, active.bytes_in);
         self.counters.add(Counter::BytesOut, active.bytes_out);
+        self.counters.add(Counter::BackBytesIn, active.backend_bytes_in);
+        self.counters.add(Counter::BackBytesOut, active.backend_bytes_out);
         if active.failed {
             self.counters.add(Counter::RequestErrors, 1);
         }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use weir_control::channel::{PassedClient, PassedFacts};
 use weir_http::h1::RequestError;
 use weir_http::message::RequestHead;
+use weir_telemetry::Counter;
 use weir_tls::{Entry, Facts, Fingerprint};
 
 use super::answer::Answer;
@@ -151,13 +152,17 @@ impl Session {
             Shaken::Clear => return self.answer_clear(cx),
             Shaken::Gone => return Step::Close,
             Shaken::Failed(error) => {
-                cx.observe.handshake_failed(self.client, self.settings.config.address, &error);
+                let listener = self.settings.config.address;
+                cx.observe.handshake_failed((self.client, listener), error.reason(), &error);
                 // What the client has sent already must not cost it the alert.
                 socket.leave_tls(&mut cx.buffers);
                 return self.start_linger(cx);
             }
         }
         let facts = socket.take_facts();
+        if let Some(facts) = &facts {
+            cx.observe.shaken(facts, cx.now - self.since);
+        }
         let multiplexed = facts.as_ref().is_some_and(|facts| facts.alpn.as_deref() == Some(b"h2"));
         self.tls = facts.map(TlsClient::new).map(Rc::new);
         self.active_at = cx.now;
@@ -165,6 +170,7 @@ impl Session {
             return self.become_connection(None, cx);
         }
         if self.settings.config.tls.as_ref().is_some_and(|tls| tls.disable_http11) {
+            cx.observe.count(Counter::AlpnHttp11Disabled);
             return Step::Close;
         }
         self.stage = Stage::Idle;

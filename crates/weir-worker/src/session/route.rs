@@ -5,6 +5,7 @@ use std::rc::Rc;
 use weir_http::message::{FieldName, Fields, Method};
 use weir_http::policy;
 use weir_route::Request;
+use weir_telemetry::Counter;
 
 use super::active::Rewritten;
 use super::answer::Answer;
@@ -20,6 +21,7 @@ impl Session {
             return self.answer(active, Answer::message(400, "CONNECT is not supported"), cx);
         }
         if self.is_misdirected(&active) {
+            cx.observe.count(Counter::Misdirected);
             let sentence = "this connection's certificate is not for the host of the request";
             return self.answer(active, Answer::message(421, sentence), cx);
         }
