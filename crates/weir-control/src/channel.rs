@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Limits};
 
+use weir_http::h2;
 use weir_l4::flows::Saved;
 use weir_telemetry::{AccessFormat, Template};
 use weir_tls::{Carried, Fingerprint, TicketKey};
@@ -256,6 +257,8 @@ pub struct Passed {
     pub announced: Option<Vec<u8>>,
     /// The TLS that is spoken with the client.
     pub tls: Option<Box<PassedClient>>,
+    /// It carries streams, of which none is open.
+    pub streams: Option<Box<PassedStreams>>,
     /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
     pub pipe: Option<Box<PassedPipe>>,
 }
@@ -271,8 +274,17 @@ impl Passed {
             id: None,
             announced: None,
             tls: None,
+            streams: None,
             pipe: None,
         }
+    }
+}
+
+impl Passed {
+    /// Nothing of it is in our memory, beside its pipe.
+    pub fn is_bare(&self) -> bool {
+        let tls = self.tls.as_ref().is_none_or(|tls| tls.tls.is_bare());
+        tls && self.streams.as_ref().is_none_or(|streams| streams.received.is_empty())
     }
 }
 
@@ -301,6 +313,17 @@ pub struct PassedClient {
     pub tls: PassedTls,
     /// What was agreed on.
     pub facts: PassedFacts,
+}
+
+/// What there is of a connection of HTTP/2 without streams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedStreams {
+    /// Settings, windows, the fields that it remembers.
+    pub carried: h2::Carried,
+    /// A part of a frame.
+    pub received: Vec<u8>,
+    /// Frames that were not sent.
+    pub unsent: Vec<u8>,
 }
 
 /// What a handshake with a client agreed on.

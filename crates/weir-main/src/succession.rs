@@ -68,6 +68,12 @@ pub(crate) struct Account {
     /// Those of them that are flows of datagrams.
     #[serde(default)]
     flows: usize,
+    /// Those of them that carry streams (HTTP/2).
+    #[serde(default)]
+    streams: usize,
+    /// Those of them, of any kind, whose clients are spoken TLS with.
+    #[serde(default)]
+    tls: usize,
     /// They have ended in their own time.
     finished: usize,
     cut: usize,
@@ -78,6 +84,8 @@ impl Account {
         self.passed += other.passed;
         self.pipes += other.pipes;
         self.flows += other.flows;
+        self.streams += other.streams;
+        self.tls += other.tls;
         self.finished += other.finished;
         self.cut += other.cut;
     }
@@ -85,9 +93,15 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed, pipes, flows, finished, cut } = *self;
+        let Self { passed, pipes, flows, streams, tls, finished, cut } = *self;
         write!(f, "connections: {passed} passed on")?;
-        let kinds = [(passed - pipes - flows, "idle"), (pipes, "pipes"), (flows, "UDP flows")];
+        let kinds = [
+            (passed - pipes - flows - streams, "idle"),
+            (pipes, "pipes"),
+            (flows, "UDP flows"),
+            (streams, "of HTTP/2"),
+            (tls, "with TLS"),
+        ];
         let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
         let kinds: Vec<_> = kinds.map(|(count, kind)| format!("{count} {kind}")).collect();
         if !kinds.is_empty() {
@@ -300,13 +314,16 @@ impl Supervisor {
         let leaving = &mut self.leaving[index];
         let connection = leaving.worker.take_connection(&passed);
         let (slot, turn) = (leaving.slot, leaving.account.passed);
-        let is_pipe = passed.pipe.is_some();
+        let (is_pipe, streams) = (passed.pipe.is_some(), passed.streams.is_some());
+        let tls = passed.tls.is_some();
         match self.taker(slot, turn) {
             Some(taker) => {
                 taker.adopt_connection(passed, &connection);
                 let account = &mut self.leaving[index].account;
                 account.passed += 1;
                 account.pipes += usize::from(is_pipe);
+                account.streams += usize::from(streams);
+                account.tls += usize::from(tls);
             }
             None => {
                 warn!("the connection of client {} is closed: no worker takes it", passed.client);

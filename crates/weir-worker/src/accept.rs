@@ -96,6 +96,11 @@ impl Gate {
         room
     }
 
+    /// There is no room for one more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() == self.capacity
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }

@@ -93,6 +93,9 @@ impl Worker {
         let Some(listener) = self.cx.tables.by_address.get(&passed.listener).copied() else {
             return self.cx.observe.passed_lost(client, "its listener is gone");
         };
+        if self.gate.is_full() {
+            self.accept();
+        }
         let (since, past) = (self.cx.now, Some(Box::new(passed)));
         match self.gate.add(Waiting { stream, client, listener, since, past }) {
             true => self.cx.observe.adopted(),

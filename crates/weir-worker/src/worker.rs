@@ -348,10 +348,11 @@ impl Worker {
         let Some(listener) = self.cx.tables.listeners.get(waiting.listener) else { return };
         let settings = Rc::clone(&listener.settings);
         let stage = match &waiting.past {
-            Some(past) if past.tls.is_some() => Stage::Idle,
+            Some(past) if past.tls.is_some() || past.streams.is_some() => Stage::Idle,
             Some(past) if past.id.is_some() => Stage::second(listener),
             _ => Stage::first(listener, &self.cx.tables),
         };
+        let returns = waiting.past.is_some();
         let known = waiting.past.as_ref().is_some_and(|past| past.tls.is_some());
         let tls = settings.tls.as_ref().filter(|_| !known);
         let tls = tls.map(|tls| tls.connection()).transpose();
@@ -377,8 +378,8 @@ impl Worker {
                     return self.cx.observe.passed_lost(client, cause);
                 }
                 self.settle(key, true);
-                // The server may speak first; records may be here already.
-                if settings.config.carries == Carries::Tcp || known {
+                // The server may speak first; something of it may be here already.
+                if settings.config.carries == Carries::Tcp || returns {
                     self.queue(key);
                 }
             }

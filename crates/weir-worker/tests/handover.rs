@@ -3,6 +3,7 @@
 
 mod harness;
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use harness::{Backside, Peer, Proxy, frontend};
 use weir_control::change::object_hash;
 use weir_control::channel::{Refusal, ToMain, ToWorker};
 use weir_control::last_words;
+use weir_http::h2::frame::Kind;
 
 const LONG: Duration = Duration::from_secs(30);
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -37,14 +39,14 @@ fn exchange(client: &mut Peer, backend: &Backside, path: &str, body: &str) -> Pe
     peer
 }
 
-/// One that serves the same listener as another.
-fn other(one: &Proxy, backend: &Backside) -> Proxy {
+/// One that serves the listener at `at`, as another does.
+fn other(at: SocketAddr, backend: &Backside) -> Proxy {
     Proxy::changed(&[backend.address], |state, address| {
         let mut listener = state.listeners.remove(&address).expect("a listener");
-        listener.address = one.address;
-        state.listeners.insert(one.address, listener);
+        listener.address = at;
+        state.listeners.insert(at, listener);
         let mut frontends: Vec<_> = state.frontends.iter().cloned().collect();
-        frontends.iter_mut().for_each(|frontend| frontend.address = one.address);
+        frontends.iter_mut().for_each(|frontend| frontend.address = at);
         state.frontends = Default::default();
         frontends.into_iter().for_each(|frontend| state.frontends.push(frontend));
     })
@@ -58,7 +60,7 @@ fn retire(proxy: &mut Proxy) {
 fn a_connection_between_two_requests_is_passed_on_with_what_is_known_of_it() {
     let backend = Backside::new();
     let mut old = Proxy::to(&[backend.address]);
-    let mut new = other(&old, &backend);
+    let mut new = other(old.address, &backend);
     let mut client = old.connect();
     let _peer = exchange(&mut client, &backend, "/1", "one");
     retire(&mut old);
@@ -100,7 +102,7 @@ fn a_request_that_has_begun_is_served_and_then_its_connection_passed_on() {
 fn a_pipe_is_passed_on_with_what_was_not_sent() {
     let backend = Backside::new();
     let mut old = Proxy::to(&[backend.address]);
-    let mut new = other(&old, &backend);
+    let mut new = other(old.address, &backend);
     let mut client = old.connect();
     client.send(&get("/").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
     let mut peer = backend.accept();
@@ -126,6 +128,53 @@ fn a_pipe_is_passed_on_with_what_was_not_sent() {
     client.until("unseendown");
     peer.close_write();
     assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn a_connection_without_streams_goes_on_with_the_fields_that_both_ends_remember() {
+    let backend = Backside::new();
+    let mut worker = Proxy::to(&[backend.address]);
+    let address = worker.address;
+    let mut client = Client::over(worker.connect());
+    let mut pass = |client: &mut Client<TcpStream>| {
+        let mut next = other(address, &backend);
+        retire(&mut worker);
+        let (passed, descriptors) = worker.passed();
+        assert!(passed.streams.is_some());
+        assert_eq!(worker.hear(), ToMain::Drained { cut: 0, finished: 0 });
+        worker.has_ended();
+        next.adopt(passed, &descriptors);
+        worker = next;
+        let ping = [1, 2, 3, 4, 5, 6, 7, 8];
+        client.send(Kind::Ping, 0, 0, &ping);
+        let answer = std::iter::from_fn(|| client.frame()).find(|frame| frame.kind == Kind::Ping);
+        assert_eq!(answer.expect("an answer, not the end").payload, ping);
+    };
+    for round in 0..4 {
+        let sent = [("x-kept", "what both ends remember"), ("x-round", &*round.to_string())];
+        let stream = client.open("GET", "/", &sent, true);
+        let mut peer = backend.accept();
+        let head = peer.head();
+        assert!(sent.iter().all(|(name, value)| head.contains(&format!("{name}: {value}"))));
+        peer.send("HTTP/1.1 200 OK\r\nX-Back: kept\r\nContent-Length: 4\r\n\r\nbody");
+        let answer = client.answer(stream);
+        assert_eq!((&*answer.fields["x-back"], &answer.body[..]), ("kept", &b"body"[..]));
+        pass(&mut client);
+    }
+    // A part of a frame goes with it, too.
+    client.stream.write_all(&[0, 0, 4, 8, 0, 0, 0]).expect("sent");
+    let mut next = other(address, &backend);
+    retire(&mut worker);
+    let (passed, descriptors) = worker.passed();
+    assert_eq!(worker.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    worker.has_ended();
+    next.adopt(passed, &descriptors);
+    client.stream.write_all(&[0, 0, 0, 0, 0, 9]).expect("sent");
+    let stream = client.get("/");
+    let mut peer = backend.accept();
+    peer.head();
+    answer(&mut peer, "after");
+    assert_eq!(client.answer(stream).body, b"after");
 }
 
 #[test]

@@ -100,6 +100,17 @@ impl Floods {
         }
     }
 
+    /// What counts for the life of a connection, as another process goes on with it.
+    pub fn totals(&self) -> [u64; 3] {
+        [self.resets_in_all, self.abusive, self.provoked]
+    }
+
+    /// Goes on with [`Floods::totals`].
+    pub fn resume(limits: Limits, totals: [u64; 3], now: Instant) -> Self {
+        let [resets_in_all, abusive, provoked] = totals;
+        Self { resets_in_all, abusive, provoked, ..Self::new(limits, now) }
+    }
+
     /// A DATA frame was sent: a simple reader gives it back at once, to the stream and to the
     /// connection.
     pub fn sent_data(&mut self) {

@@ -21,6 +21,6 @@ mod settings;
 pub mod stream;
 
 pub use code::Code;
-pub use connection::{Connection, Event, Fault, Options, Role, Step};
+pub use connection::{Carried, Connection, Event, Fault, Options, Role, Step};
 pub use priority::Priority;
 pub use settings::{Ours, Theirs};

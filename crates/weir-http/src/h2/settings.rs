@@ -1,10 +1,12 @@
 //! Settings, RFC 9113 §6.5: ours as we announce them, the peer's as far as they concern us.
 
+use serde::{Deserialize, Serialize};
+
 use super::frame::{self, Kind, MAX_PAYLOAD};
 use super::{Code, flow};
 
 /// What we announce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ours {
     /// Bytes of the table that the peer's encoder may use.
     pub header_table: u32,
@@ -47,7 +49,7 @@ impl Ours {
 }
 
 /// What the peer wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Theirs {
     /// Bytes of the table that our encoder may use.
     pub header_table: u32,

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 
 use weir_base::{Instant, Key};
+use weir_control::channel::PassedStreams;
 use weir_http::h2::head::Told;
 use weir_http::h2::{self, Code, Event, Fault, Priority};
 
@@ -158,6 +159,25 @@ impl Multiplex {
             curious: Vec::new(),
             counted: Vec::new(),
         }
+    }
+
+    /// Another worker can go on with it: no stream is open, and no end was announced.
+    pub(crate) fn can_part(&self) -> bool {
+        let quiet = self.entries.is_empty() && self.curious.is_empty();
+        quiet && !self.closing && self.machine.can_part() && self.socket.can_part()
+    }
+
+    /// Takes it apart; its buffer goes back.
+    pub(crate) fn part(mut self, pool: &mut Buffers) -> (Socket, PassedStreams) {
+        let received = self.inbound.take().map(|buffer| {
+            let bytes = buffer.unread().to_vec();
+            pool.give(buffer);
+            bytes
+        });
+        let mut unsent = self.out.split_off(self.sent);
+        unsent.append(self.machine.control());
+        let (carried, received) = (self.machine.part(), received.unwrap_or_default());
+        (self.socket, PassedStreams { carried, received, unsent })
     }
 
     /// Who reads its frames.

@@ -64,6 +64,11 @@ impl Multiplexes {
         Some(connection)
     }
 
+    /// Gives a connection without streams away.
+    pub(crate) fn take(&mut self, key: Key) -> Option<Multiplex> {
+        self.list.remove(key)
+    }
+
     /// Something is to be sent at the end of this turn.
     pub(crate) fn mark(&mut self, key: Key) {
         if let Some(connection) = self.list.get_mut(key)

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
+use weir_control::channel::PassedStreams;
 use weir_control::state::H2;
 use weir_http::h2::floods::Limits;
 use weir_http::h2::frame::PREFACE;
@@ -51,12 +52,46 @@ impl Session {
             options(&self.settings.config.h2, cx.settings.limits.buffer_bytes),
             cx.now,
         );
-        let connection = Multiplex::new(socket, machine, begun, WINDOW, key);
-        let Some(key) = cx.multiplexes.insert(connection) else { return Step::Close };
+        match self.carry_with(Multiplex::new(socket, machine, begun, WINDOW, key), cx) {
+            true => Step::Again,
+            false => Step::Close,
+        }
+    }
+
+    fn carry_with(&mut self, connection: Multiplex, cx: &mut Context) -> bool {
+        let Some(key) = cx.multiplexes.insert(connection) else { return false };
         self.front = Front::Connection(key);
         self.stage = Stage::Multiplex { busy: false, until: Instant::FAR };
         cx.multiplexes.mark(key);
-        Step::Again
+        true
+    }
+
+    /// Goes on with a connection of another worker. What it holds is of the session's reservation.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(super) fn resume_connection(
+        &mut self,
+        passed: PassedStreams,
+        cx: &mut Context,
+    ) -> Result<(), &'static str> {
+        let options = options(&self.settings.config.h2, cx.settings.limits.buffer_bytes);
+        let machine = Connection::resume(passed.carried, options, cx.now);
+        let mut machine = machine.ok_or("its table of fields cannot be read")?;
+        let received = &passed.received;
+        if received.len() > cx.buffers.size() {
+            return Err("it has more in flight than a buffer takes");
+        }
+        let begun = (!received.is_empty()).then(|| cx.buffers.filled(received));
+        machine.control().extend(passed.unsent);
+        let key = self.key;
+        let Front::Socket(socket) = std::mem::replace(&mut self.front, Front::Connection(key))
+        else {
+            return Err("it has no connection of its own");
+        };
+        let connection = Multiplex::new(socket, machine, begun, WINDOW, key);
+        let carries = self.carry_with(connection, cx);
+        carries.then_some(()).ok_or("there is no place for it")
     }
 
     /// `Multiplex`: reads frames, sends what waits.
@@ -68,7 +103,8 @@ impl Session {
         if connection.socket.is_broken() {
             return Step::Close;
         }
-        if draining && !std::mem::replace(&mut connection.closing, true) {
+        let passes = cx.passing && connection.can_part();
+        if draining && !passes && !std::mem::replace(&mut connection.closing, true) {
             connection.machine.warn_of_end();
             connection.machine.go_away(Code::NoError);
             until = self.last_instant(cx.now);
@@ -93,6 +129,8 @@ impl Session {
         }
         self.stage = Stage::Multiplex { busy, until };
         match received {
+            // It carries streams again: its end is announced.
+            Received::Blocked if draining && busy && passes => Step::Yield,
             Received::Broken(fault) => {
                 cx.observe.client_error(self.client, &fault);
                 self.end_connection(cx)

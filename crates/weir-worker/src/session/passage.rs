@@ -13,6 +13,7 @@ use weir_sys::TcpStream;
 use super::active::{Times, Upstreamed};
 use super::direction::Direction;
 use super::{Active, Announced, Session, Stage, raw};
+use crate::buffers::{PER_EXCHANGE, PER_TLS, Reservation};
 use crate::context::Context;
 use crate::front::Front;
 use crate::observe::Noted;
@@ -30,6 +31,10 @@ impl Session {
                 let back = back.and_then(|back| cx.upstream.socket(back.key));
                 whole && !active.request_cut && back.is_some_and(|back| back.can_part())
             }
+            Stage::Multiplex { .. } => match self.front {
+                Front::Connection(key) => cx.multiplexes.get(key).is_some_and(|c| c.can_part()),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -45,6 +50,7 @@ impl Session {
             id: Some(*self.id.as_bytes()),
             announced: self.announced.as_ref().map(|announced| announced.bytes().to_vec()),
             tls: None,
+            streams: None,
             pipe: None,
         };
         if matches!(self.stage, Stage::Announced) {
@@ -58,6 +64,13 @@ impl Session {
             let (pipe, socket) = part_pipe(active, cx)?;
             passed.pipe = Some(Box::new(pipe));
             back = Some(socket);
+        }
+        if let Front::Connection(key) = self.front {
+            let connection = cx.multiplexes.take(key)?;
+            let (socket, streams) = connection.part(&mut cx.buffers);
+            passed.streams = Some(Box::new(streams));
+            passed.waited = cx.now - self.active_at;
+            self.front = Front::Socket(socket);
         }
         let tls = self.front.socket().map(|front| front.part_tls(&mut cx.buffers));
         let client = self.tls.take();
@@ -73,21 +86,24 @@ impl Session {
     /// # Errors
     /// Why it cannot go on.
     pub(crate) fn recall(&mut self, passed: Passed, cx: &mut Context) -> Result<(), &'static str> {
-        let bare = passed.tls.as_ref().is_none_or(|tls| tls.tls.is_bare());
-        if !bare && !self.reserve(cx) {
-            return Err("there are no buffers for it");
+        if !passed.is_bare() && self.reservation == Reservation::None {
+            let buffers = PER_EXCHANGE + if passed.tls.is_some() { PER_TLS } else { 0 };
+            if !cx.buffers.admit(buffers) {
+                return Err("there are no buffers for it");
+            }
+            self.reservation = Reservation::Exchange(buffers);
         }
         self.requests = passed.requests;
         self.since = cx.now.before(passed.waited);
         self.announced = passed.announced.as_deref().and_then(Announced::of).map(Rc::new);
         self.id = passed.id.map_or(self.id, RequestId::of_text);
-        match passed.tls {
-            Some(tls) => {
-                let resumed = self.resume_tls(*tls, &mut cx.buffers);
-                resumed.map_err(|_| "its cipher is not known")
-            }
-            None => Ok(()),
+        if let Some(tls) = passed.tls {
+            let resumed = self.resume_tls(*tls, &mut cx.buffers);
+            resumed.map_err(|_| "its cipher is not known")?;
         }
+        let Some(streams) = passed.streams else { return Ok(()) };
+        self.active_at = self.since;
+        self.resume_connection(*streams, cx)
     }
 
     /// Goes on with a pipe. The session is a new one with a reservation.

@@ -11,6 +11,7 @@
 //! forgotten; nothing that the peer sends makes anything here grow beyond its bound; every frame
 //! that costs more than it should is counted.
 
+mod carried;
 mod control;
 mod data;
 mod heads;
@@ -25,6 +26,7 @@ use super::head::{HeadLimits, Told};
 use super::hpack::{Decoder, Encoder};
 use super::stream::{self, Refusal, State};
 use super::{Code, Ours, Priority, Theirs, flow};
+pub use carried::Carried;
 use flow::Window;
 use streams::Streams;
 

@@ -6,7 +6,7 @@ use super::super::frame;
 use super::*;
 use crate::h2::Priority;
 
-fn options(role: Role) -> Options {
+pub(super) fn options(role: Role) -> Options {
     Options {
         role,
         most_streams: 4,
@@ -25,16 +25,16 @@ fn options(role: Role) -> Options {
 }
 
 /// A connection and what the peer has sent it.
-struct Peer {
-    connection: Connection,
-    now: Instant,
-    text: Vec<u8>,
+pub(super) struct Peer {
+    pub(super) connection: Connection,
+    pub(super) now: Instant,
+    pub(super) text: Vec<u8>,
     encoder: Encoder,
 }
 
 impl Peer {
     /// The preface and empty settings have come.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut server = Self::fresh();
         server.feed(PREFACE).unwrap();
         server.feed(&frame(Kind::Settings, 0, 0, b"")).unwrap();
@@ -71,7 +71,7 @@ impl Peer {
     }
 
     /// Everything that comes of bytes.
-    fn feed(&mut self, mut bytes: &[u8]) -> Result<Vec<Event>, Fault> {
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<Vec<Event>, Fault> {
         let mut events = Vec::new();
         while !bytes.is_empty() {
             let step = self.connection.receive(bytes, self.now, &mut self.text)?;
@@ -95,7 +95,7 @@ impl Peer {
         block
     }
 
-    fn get(&mut self, more: &[(&str, &str)]) -> Vec<u8> {
+    pub(super) fn get(&mut self, more: &[(&str, &str)]) -> Vec<u8> {
         let get = [(":method", "POST"), (":scheme", "https"), (":authority", "h"), (":path", "/")];
         self.block(&[&get[..], more].concat())
     }
@@ -124,7 +124,7 @@ impl Peer {
     }
 }
 
-fn frame(kind: Kind, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: Kind, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     frame::write(kind, flags, stream, payload, &mut out);
     out

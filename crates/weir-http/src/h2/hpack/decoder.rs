@@ -1,5 +1,6 @@
 //! Header blocks as they come, RFC 7541 §3 and §6.
 
+use super::literal::{self, Form};
 use super::table::Table;
 use super::{DecodeError, HpackError, INITIAL_TABLE, KEPT, huffman, integer, static_table};
 
@@ -66,6 +67,30 @@ impl Decoder {
             self.scratch = Vec::with_capacity(KEPT);
         }
         gate.refused.map_or(Ok(()), |error| Err(DecodeError::Sink(error)))
+    }
+
+    /// Appends a block that gives the decoder of another process the table of this one.
+    pub fn remember(&self, out: &mut Vec<u8>) {
+        integer::write(5, 0b0010_0000, self.table.bound(), out);
+        let fields: Vec<_> = (0..).map_while(|age| self.table.get(age)).collect();
+        for field in fields.iter().rev() {
+            let [mut name, mut value] = [Vec::new(), Vec::new()];
+            field.name().append_to(&mut name);
+            field.value().append_to(&mut value);
+            literal::write(Form::Indexed, None, &name, &value, out);
+        }
+    }
+
+    /// Takes the table that [`Decoder::remember`] has written down.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn recall(&mut self, block: &[u8]) -> Result<(), HpackError> {
+        let ignored = |_: &[u8], _: &[u8]| Ok::<(), std::convert::Infallible>(());
+        match self.decode(block, ignored) {
+            Err(DecodeError::Hpack(error)) => Err(error),
+            Ok(()) | Err(DecodeError::Sink(_)) => Ok(()),
+        }
     }
 
     /// Changes of the size of the table, at the beginning of a block (§4.2, §6.3).

@@ -38,6 +38,15 @@ impl Encoder {
         Self { known: Known::new(), announced, lowest, name: Vec::new(), value: Vec::new() }
     }
 
+    /// With a peer whose table is not known here: it is emptied by the next block. The peer's
+    /// decoder has a table of at most `bytes`.
+    pub fn anew(bytes: u32) -> Self {
+        let mut encoder = Self::new();
+        encoder.set_peer_limit(bytes);
+        encoder.lowest = 0;
+        encoder
+    }
+
     /// The peer's decoder has a table of at most that many bytes, of which at most 4,096 are used.
     /// To be called between two blocks; the next one tells the peer.
     pub fn set_peer_limit(&mut self, bytes: u32) {
