@@ -1,12 +1,13 @@
 //! What can be typed.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command as Definition, CommandFactory, FromArgMatches};
 use clap::{Parser, Subcommand, value_parser};
 
-use crate::commands::{check, definitions, demo, exporter, main, schema, start, verbs, worker};
+use crate::commands::{
+    check, definitions, demo, exporter, main, schema, start, top, verbs, worker,
+};
 use crate::console::{Globals, HEADING};
 use crate::failure::Failure;
 
@@ -49,13 +50,11 @@ enum Command {
     Worker(worker::Args),
     #[command(flatten)]
     Verb(verbs::Verb),
-    /// A dashboard; not in this version.
-    #[command(hide = true)]
-    Top {
-        /// Whatever it may be given.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        options: Vec<OsString>,
-    },
+    /// Show what a running Weir does, on the terminal.
+    ///
+    /// Overview, clusters, backends, listeners, certificates, HTTP/2, events; `?` shows the keys.
+    /// Weir counts for each backend while this runs.
+    Top(top::Args),
     /// Print a script that completes commands in a shell.
     Completions(definitions::Completions),
     /// Write manual pages.
@@ -125,7 +124,7 @@ impl Cli {
             Command::Main(args) => main::run(args),
             Command::Worker(args) => worker::run(args),
             Command::Verb(verb) => verb.run(&self.globals),
-            Command::Top { .. } => Err(Failure::Top),
+            Command::Top(args) => top::run(&self.globals, args),
             Command::Completions(args) => definitions::completions(args),
             Command::Man(args) => definitions::man(args),
         }

@@ -87,9 +87,12 @@ pub(crate) enum Failure {
         /// Why not.
         cause: io::Error,
     },
-    /// The dashboard.
-    #[error("`weir top` is not in this version: try `weir metrics get --refresh 1`")]
-    Top,
+    /// A dashboard without a terminal.
+    #[error("this needs a terminal: in scripts, use `weir metrics get --json`")]
+    NoTerminal,
+    /// The terminal does not do what it should.
+    #[error("the terminal cannot be used: {0}")]
+    Terminal(io::Error),
     /// Somebody typed the command of another image.
     #[error("main cannot be taken over (`weir upgrade` does that only): {0}")]
     MainImage(io::Error),

@@ -11,6 +11,8 @@ mod exporter;
 mod failure;
 mod output;
 mod show;
+mod top;
+mod watch;
 
 use std::process::ExitCode;
 

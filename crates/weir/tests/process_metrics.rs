@@ -3,10 +3,13 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
-use std::net::UdpSocket;
+use std::io::Write;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Stdio;
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
+use process_support::tools::{python, run, script, text, tool};
 use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
 use serde_json::Value;
 use weir_client::proto::request::RequestType;
@@ -223,10 +226,7 @@ fn an_exporter_serves_prometheus_and_people_and_can_be_killed() {
     let backend = Backend::start();
     let proxy = start(&backend, "");
     traffic(&proxy);
-    let mut command = weir();
-    command.arg("exporter").args(["--listen", "127.0.0.1:0", "--backends"]);
-    let mut exporter = Process::spawn(command.arg("-c").arg(proxy.config.path()));
-    let address = listening(&mut exporter);
+    let (exporter, address) = exporter(&proxy);
     let get = |path: &str| fetch(address, path);
     assert!(get("/health").starts_with("HTTP/1.1 200"));
     assert!(get("/ready").starts_with("HTTP/1.1 200"));
@@ -243,9 +243,59 @@ fn an_exporter_serves_prometheus_and_people_and_can_be_killed() {
     has("# TYPE weir_proxy_http_requests_total counter\n");
     has("weir_cluster_request_time_seconds_bucket{worker=\"");
     has("cluster=\"good\",backend=\"one\"} ");
-    assert!(get("/api/metrics").contains("\"proxying\":{"));
+    assert!(get("/api/picture").contains("\"id\":\"good\""));
+    assert!(get("/api/certificates").ends_with("\r\n\r\n[]"));
     exporter.signal(Signal::KILL);
     traffic(&proxy);
+}
+
+/// An exporter of that proxy, and its address.
+fn exporter(proxy: &Proxy) -> (Process, SocketAddr) {
+    let mut command = weir();
+    command.arg("exporter").args(["--listen", "127.0.0.1:0", "--backends"]);
+    let mut exporter = Process::spawn(command.arg("-c").arg(proxy.config.path()));
+    let address = listening(&mut exporter);
+    (exporter, address)
+}
+
+#[test]
+fn a_browser_shows_what_changes() {
+    let (Some(_), Some(mut python)) = (tool("chromium", "chromium"), python("playwright")) else {
+        return;
+    };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let (_exporter, address) = exporter(&proxy);
+    python.arg(script("dashboard.py")).args([address, proxy.address].map(|a| a.to_string()));
+    // Somebody may want to look at it.
+    let output = run(python.args(std::env::var_os("WEIR_SCREENSHOTS")));
+    assert_eq!(text(&output.stdout), "all is well\n");
+}
+
+#[test]
+fn prometheus_has_nothing_against_the_text() {
+    let Some(mut promtool) = tool("promtool", "prometheus") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let (_exporter, address) = exporter(&proxy);
+    traffic(&proxy);
+    let served = fetch(address, "/metrics");
+    let (_, body) = served.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(body.contains("weir_cluster_requests_total"), "{body}");
+    let mut child = promtool
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("piped").write_all(body.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    // Its advice (a text for each metric) is not about the format.
+    let complaints = text(&output.stderr);
+    let complaints: Vec<_> =
+        complaints.lines().filter(|line| !line.contains("no help text")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[test]
@@ -294,4 +344,27 @@ fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
     assert!(refused.contains("of another client"), "{refused}");
     first.request(wanted(true)).expect("given up");
     assert_eq!(backends(), json("[]"));
+}
+
+#[test]
+fn top_shows_on_a_terminal_what_happens() {
+    let Some(mut python) = python("pyte") else { return };
+    let backend = Backend::start();
+    let Proxy { main, address, config } = start(&backend, "");
+    python.arg(script("top.py")).arg(env!("CARGO_BIN_EXE_weir"));
+    let mut top = Process::spawn(python.arg(config.path()).arg(address.to_string()));
+    top.line_with("numbers have changed");
+    drop(main);
+    top.line_with("absence is seen");
+    let _again = Proxy::start(config, &[]);
+    top.line_with("all is well");
+    assert!(top.wait().success());
+}
+
+#[test]
+fn top_needs_a_terminal() {
+    let config = Config::new("command_socket = \"control.sock\"\n");
+    let mut top = Process::spawn(weir().args(["top", "-c"]).arg(config.path()));
+    top.line_with("this needs a terminal");
+    assert_eq!(top.wait().code(), Some(1));
 }

@@ -11,6 +11,7 @@ pub(crate) mod exporter;
 pub(crate) mod main;
 pub(crate) mod schema;
 pub(crate) mod start;
+pub(crate) mod top;
 pub(crate) mod verbs;
 pub(crate) mod worker;
 

@@ -3,13 +3,10 @@
 //! Must not know: anything that a client of the control socket cannot ask. It can be killed at any
 //! time: traffic does not depend on it.
 //!
-//! * `source`: asks Weir; `events`: listens to what happens.
-//! * `text`: what Prometheus reads; `page.html`: what people see.
+//! * `text`: what Prometheus reads; `page.html`: what people see of the same picture as `weir top`.
 //! * `server`: a small HTTP server.
 
-mod events;
 mod server;
-mod source;
 mod text;
 
 use std::net::SocketAddr;
@@ -19,9 +16,11 @@ use serde_json::json;
 
 use crate::console::Connection;
 use crate::failure::Failure;
-use events::Recent;
+use crate::watch::{self, Recent, Source};
 use server::{Answer, Server};
-use source::Source;
+
+/// Certificates that people are shown.
+const SHOWN: usize = 10;
 
 /// What the browser is shown.
 const PAGE: &str = include_str!("page.html");
@@ -42,7 +41,7 @@ pub(crate) fn run(
     let server =
         Server::bind(listen).map_err(|cause| Failure::Exporter { address: listen, cause })?;
     on_ready(server.address());
-    let recent = events::listen(connection.clone());
+    let recent = watch::listen(connection.clone());
     let exporter = Exporter { source: Source::new(connection, backends), recent };
     server.serve(move |path| exporter.answer(path));
     Ok(())
@@ -52,16 +51,19 @@ impl Exporter {
     fn answer(&self, path: &str) -> Answer {
         match path {
             "/" => Answer::html(PAGE),
-            "/metrics" => Answer::metrics(text::of(self.source.by_worker().ok().as_deref())),
+            "/metrics" => {
+                let found = self.source.by_worker().ok();
+                Answer::metrics(text::of(found.as_ref().map(|sample| &sample.metrics)))
+            }
             "/health" => Answer::text(200, "the exporter runs\n"),
             "/ready" => match self.source.by_worker() {
                 Ok(_) => Answer::text(200, "Weir answers\n"),
                 Err(why) => Answer::text(503, &format!("{why}\n")),
             },
-            "/api/metrics" => match self.source.together() {
-                Ok(metrics) => Answer::json(&*metrics),
-                Err(why) => Answer::text(503, &format!("{why}\n")),
-            },
+            "/api/picture" => Answer::found(self.source.picture()),
+            "/api/certificates" => {
+                Answer::found(self.source.inventory().map(|found| found.first_to_end(SHOWN)))
+            }
             "/api/events" => Answer::json(&json!(self.recent.all())),
             _ => Answer::text(404, "there is /, /metrics, /health and /ready\n"),
         }

@@ -44,6 +44,14 @@ impl Answer {
         Self { status: 200, kind: "application/json", body }
     }
 
+    /// What was found, in JSON, or why it was not.
+    pub(super) fn found(value: Result<impl Serialize, String>) -> Self {
+        match value {
+            Ok(value) => Self::json(&value),
+            Err(why) => Self::text(503, &format!("{why}\n")),
+        }
+    }
+
     fn write(&self, mut to: &TcpStream, with_body: bool) -> io::Result<()> {
         let reason = match self.status {
             200 => "OK",

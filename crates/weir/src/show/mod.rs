@@ -22,6 +22,7 @@ use weir_client::proto::{ResponseContent, SessionList, WorkerResponses};
 pub(crate) use certificates::without_keys;
 pub(crate) use events::{event, event_json};
 
+pub(crate) use page::address;
 use page::{Page, plain};
 
 /// An answer for programs: what was asked for, or an empty object.

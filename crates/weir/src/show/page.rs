@@ -65,7 +65,7 @@ macro_rules! row {
 }
 pub(super) use row;
 
-pub(super) fn address(address: &SocketAddress) -> String {
+pub(crate) fn address(address: &SocketAddress) -> String {
     SocketAddr::try_from(*address).map_or_else(|error| error.to_string(), |a| a.to_string())
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use weir_client::Told;
 
 use crate::console::Connection;
@@ -17,17 +17,26 @@ const KEPT: usize = 100;
 /// Until Weir is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// An event that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Seen {
+    /// When, in seconds since 1970.
+    pub(crate) time: u64,
+    /// What happened, and to what.
+    pub(crate) text: String,
+}
+
 /// The newest events.
 #[derive(Default)]
-pub(super) struct Recent {
-    events: Mutex<VecDeque<Value>>,
+pub(crate) struct Recent {
+    events: Mutex<VecDeque<Seen>>,
     /// Never notified: a wait with a deadline.
     pause: Condvar,
 }
 
 impl Recent {
     /// All that are kept, the newest first.
-    pub(super) fn all(&self) -> Vec<Value> {
+    pub(crate) fn all(&self) -> Vec<Seen> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.iter().rev().cloned().collect()
     }
@@ -37,8 +46,8 @@ impl Recent {
         if events.len() == KEPT {
             events.pop_front();
         }
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        events.push_back(json!({ "time": seconds, "text": show::event(told) }));
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        events.push_back(Seen { time, text: show::event(told) });
     }
 
     fn pause(&self) {
@@ -48,7 +57,7 @@ impl Recent {
 }
 
 /// Listens from now on, in a thread, and again when Weir was away.
-pub(super) fn listen(connection: Connection) -> Arc<Recent> {
+pub(crate) fn listen(connection: Connection) -> Arc<Recent> {
     let recent = Arc::<Recent>::default();
     let ours = Arc::clone(&recent);
     std::thread::spawn(move || {

@@ -1,0 +1,178 @@
+//! What Weir has measured, asked for when it is needed and kept for a moment.
+//!
+//! Invariant: however many ask for metrics, Weir is asked at most once a second for each form; for
+//! what is configured, once in [`CONFIGURED`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use weir_client::Client;
+use weir_client::proto::request::RequestType;
+use weir_client::proto::response_content::ContentType;
+use weir_client::proto::{AggregatedMetrics, MetricDetail, QueryMetricsOptions, SetMetricDetail};
+
+use super::inventory::{self, Inventory};
+use super::picture::Picture;
+use crate::console::Connection;
+
+/// How long an answer is good, and why there was none.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long what is configured is good.
+const CONFIGURED: Duration = Duration::from_secs(30);
+/// Age of an answer that rates are no longer made with.
+const STALE: Duration = Duration::from_secs(60);
+/// How long Weir counts for backends when nobody asks any more, in seconds, and when it is asked
+/// again to.
+const LEASE: u32 = 300;
+const RENEWAL: Duration = Duration::from_secs(60);
+
+/// What all workers have measured together, and when that was.
+pub(crate) struct Sample {
+    at: Instant,
+    /// The answer.
+    pub(crate) metrics: AggregatedMetrics,
+}
+
+type Found<T> = Result<Arc<T>, String>;
+/// When it was found.
+type Kept<T> = Option<(Instant, Found<T>)>;
+
+/// Weir, and what it said last.
+pub(crate) struct Source {
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: Connection,
+    client: Option<Client>,
+    /// Backends are to be told apart.
+    backends: bool,
+    /// When that was asked for on this connection.
+    leased: Option<Instant>,
+    by_worker: Kept<Sample>,
+    together: Kept<Sample>,
+    inventory: Kept<Inventory>,
+    /// The last that was good before that.
+    before: Option<Arc<Sample>>,
+}
+
+impl Source {
+    /// `backends`: they are told apart.
+    pub(crate) fn new(connection: Connection, backends: bool) -> Self {
+        Self {
+            state: Mutex::new(State {
+                connection,
+                client: None,
+                backends,
+                leased: None,
+                by_worker: None,
+                together: None,
+                inventory: None,
+                before: None,
+            }),
+        }
+    }
+
+    /// What each worker has measured.
+    pub(crate) fn by_worker(&self) -> Found<Sample> {
+        self.with(State::by_worker)
+    }
+
+    /// What all workers have measured together comes to.
+    pub(crate) fn picture(&self) -> Result<Picture, String> {
+        self.with(State::picture)
+    }
+
+    /// What is configured.
+    pub(crate) fn inventory(&self) -> Found<Inventory> {
+        self.with(State::inventory)
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut State) -> T) -> T {
+        ask(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn fresh<T>(kept: &Kept<T>, good_for: Duration) -> Option<Found<T>> {
+    let (at, found) = kept.as_ref()?;
+    let good_for = if found.is_ok() { good_for } else { FRESH };
+    (at.elapsed() < good_for).then(|| found.clone())
+}
+
+impl State {
+    fn by_worker(&mut self) -> Found<Sample> {
+        if let Some(found) = fresh(&self.by_worker, FRESH) {
+            return found;
+        }
+        let found = self.query(true);
+        self.by_worker = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    fn together(&mut self) -> Found<Sample> {
+        if let Some(found) = fresh(&self.together, FRESH) {
+            return found;
+        }
+        let found = self.query(false);
+        if let Some((_, Ok(last))) = self.together.replace((Instant::now(), found.clone())) {
+            self.before = Some(last);
+        }
+        found
+    }
+
+    fn picture(&mut self) -> Result<Picture, String> {
+        let now = self.together()?;
+        let before = self.before.as_ref().map(|b| (&b.metrics, now.at.duration_since(b.at)));
+        let before = before.filter(|(_, passed)| *passed < STALE);
+        Ok(Picture::of(&now.metrics, before.map(|(b, passed)| (b, passed.as_secs_f64()))))
+    }
+
+    fn inventory(&mut self) -> Found<Inventory> {
+        if let Some(found) = fresh(&self.inventory, CONFIGURED) {
+            return found;
+        }
+        let found = inventory::of(|request| self.request(request)).map(Arc::new);
+        self.inventory = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    fn query(&mut self, workers: bool) -> Found<Sample> {
+        let query = QueryMetricsOptions { workers, ..QueryMetricsOptions::default() };
+        match self.request(RequestType::QueryMetrics(query))? {
+            ContentType::Metrics(metrics) => Ok(Arc::new(Sample { at: Instant::now(), metrics })),
+            _ => Err("Weir has answered something else".to_owned()),
+        }
+    }
+
+    /// Asks; a connection that has failed is made again by the next question.
+    fn request(&mut self, request: RequestType) -> Result<ContentType, String> {
+        let content = self.ask(request);
+        if content.is_err() {
+            self.client = None;
+            self.leased = None;
+        }
+        content
+    }
+
+    fn ask(&mut self, request: RequestType) -> Result<ContentType, String> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(self.connection.open().map_err(|error| error.to_string())?),
+        };
+        if self.backends && self.leased.is_none_or(|at| at.elapsed() > RENEWAL) {
+            client.request(lease()).map_err(|error| error.to_string())?;
+            self.leased = Some(Instant::now());
+        }
+        let answer = client.request(request).map_err(|error| error.to_string())?;
+        answer.content.ok_or_else(|| "Weir has answered without a content".to_owned())
+    }
+}
+
+fn lease() -> RequestType {
+    RequestType::SetMetricDetail(SetMetricDetail {
+        client_id: format!("watch-{}", std::process::id()),
+        detail: Some(MetricDetail::DetailBackend.into()),
+        ttl_seconds: Some(LEASE),
+        ..SetMetricDetail::default()
+    })
+}
