@@ -533,7 +533,8 @@ pub struct Settings {
 pub struct LogSettings {
     /// Filter directive, `level` or `module=level`, comma separated.
     pub level: String,
-    /// Target of log lines: `stdout`, `file://…`, `udp://…`, `tcp://…`, `unix://…`.
+    /// Target of log lines: `stdout`, `file://…`, `udp://…`, `tcp://…`, `unix://…`,
+    /// `unix-stream://…`.
     pub target: String,
     /// ANSI colours.
     pub colored: bool,

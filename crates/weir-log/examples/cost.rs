@@ -1,8 +1,9 @@
-//! What a record costs: CPU time to make one, and to make one and send it to a unix socket.
+//! What a record costs: CPU time to make one, and to make one and send it to a unix socket: one by
+//! one to a datagram socket, many at once to a stream.
 //!
 //! `cargo run --release -p weir-log --example cost`
 
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -67,9 +68,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             bytes += std::hint::black_box(&record).encode(&format, &mut line, unix_ns).len();
         }
         let made = (cpu() - before) / RECORDS;
-        let sent = sent(&record, &format)?;
+        let (datagrams, stream) = (datagrams(&record, &format)?, stream(&record, &format)?);
         println!(
-            "{name:9} {:4} bytes, made in {made:?}, made and sent in {sent:?}",
+            "{name:9} {:4} bytes, made in {made:?}, sent in a datagram too in {datagrams:?}, in a \
+             stream in {stream:?}",
             bytes / RECORDS as usize
         );
     }
@@ -77,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// CPU time of a record through a logger to a datagram socket that another thread reads.
-fn sent(
+fn datagrams(
     record: &AccessRecord<'_>,
     format: &AccessFormat,
 ) -> Result<Duration, Box<dyn std::error::Error>> {
@@ -94,20 +96,7 @@ fn sent(
             }
         }
     });
-    let target = format!("unix://{}", path.display());
-    let logs = Logs::open(&Settings {
-        level: "info",
-        target: "file:///dev/null",
-        colored: false,
-        access_target: Some(&target),
-        access_format: format.clone(),
-        access_colored: false,
-        access_sampling: 1,
-        json: false,
-        tag: "WRK-00",
-        ring_bytes: 1 << 20,
-        clock: || 1_764_064_721_000_000_000,
-    })?;
+    let logs = logs(&format!("unix://{}", path.display()), format)?;
     let before = cpu();
     for n in 1..=SENT {
         logs.access(record);
@@ -120,4 +109,49 @@ fn sent(
     assert_eq!(logs.dropped(), 0, "every record was sent");
     drop(reader.join());
     Ok(cost)
+}
+
+/// The same to a stream, which takes more at once.
+fn stream(
+    record: &AccessRecord<'_>,
+    format: &AccessFormat,
+) -> Result<Duration, Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("records");
+    let listener = UnixListener::bind(&path)?;
+    let logs = logs(&format!("unix-stream://{}", path.display()), format)?;
+    let (mut stream, _) = listener.accept()?;
+    let reader = std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+    let before = cpu();
+    for n in 1..=RECORDS {
+        logs.access(record);
+        if n % A_TURN == 0 {
+            logs.flush(weir_sys::now());
+        }
+        // Less than the ring has place for.
+        if n % 1_000 == 0 {
+            logs.flush_blocking(Duration::from_secs(1));
+        }
+    }
+    let cost = (cpu() - before) / RECORDS;
+    assert_eq!(logs.dropped(), 0, "every record was sent");
+    drop(logs);
+    drop(reader.join());
+    Ok(cost)
+}
+
+fn logs(target: &str, format: &AccessFormat) -> Result<Logs, weir_log::Error> {
+    Logs::open(&Settings {
+        level: "info",
+        target: "file:///dev/null",
+        colored: false,
+        access_target: Some(target),
+        access_format: format.clone(),
+        access_colored: false,
+        access_sampling: 1,
+        json: false,
+        tag: "WRK-00",
+        ring_bytes: 1 << 20,
+        clock: || 1_764_064_721_000_000_000,
+    })
 }

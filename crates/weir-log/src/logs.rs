@@ -12,6 +12,9 @@ use weir_telemetry::{
 use crate::framing::Framing;
 use crate::writer::{OpenError, Writer};
 
+/// How long access-log records wait for others that are written with them.
+const HOLD: Duration = Duration::from_millis(5);
+
 /// Where lines of a process go and what they look like.
 #[derive(Clone, Debug)]
 pub struct Settings<'a> {
@@ -96,7 +99,8 @@ impl Logs {
             AccessFormat::Protobuf => Framing::Delimited,
             _ => Framing::Lines,
         };
-        let records = |target| Writer::open(&target, ring_bytes).map(|to| to.framed(framing));
+        let records =
+            |target| Writer::open(&target, ring_bytes).map(|to| to.framed(framing).holding(HOLD));
         Ok(Self(Mutex::new(State {
             filter: settings.level.parse()?,
             clock: settings.clock,

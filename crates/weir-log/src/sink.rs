@@ -7,10 +7,11 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use weir_sys::TcpStream;
 use weir_telemetry::Target;
 
@@ -24,6 +25,7 @@ pub(crate) enum Sink {
     Udp(UdpSocket),
     Tcp(TcpStream),
     Unix(UnixDatagram),
+    UnixStream(UnixStream),
 }
 
 impl Sink {
@@ -35,6 +37,7 @@ impl Sink {
             Target::Udp(address) => Self::Udp(udp_socket(*address)?),
             Target::Tcp(address) => Self::Tcp(TcpStream::connect(*address)?),
             Target::Unix(path) => Self::Unix(unix_socket(path)?),
+            Target::UnixConnection(path) => Self::UnixStream(unix_stream(path)?),
         })
     }
 
@@ -44,6 +47,7 @@ impl Sink {
             Self::Stdout(stdout) => stdout.write(lines),
             Self::File(file) => file.write(lines),
             Self::Tcp(stream) => stream.write(lines),
+            Self::UnixStream(stream) => stream.write(lines),
             // A datagram is taken whole or not at all.
             Self::Udp(socket) => socket.send(framing.first(lines)),
             Self::Unix(socket) => socket.send(framing.first(lines)),
@@ -59,6 +63,7 @@ impl AsFd for Sink {
             Self::Udp(socket) => socket.as_fd(),
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(socket) => socket.as_fd(),
+            Self::UnixStream(stream) => stream.as_fd(),
         }
     }
 }
@@ -90,4 +95,12 @@ fn unix_socket(path: &Path) -> io::Result<UnixDatagram> {
     socket.set_nonblocking(true)?;
     socket.connect(path)?;
     Ok(socket)
+}
+
+/// Not connected by the standard library, which would wait for a collector that accepts nobody.
+fn unix_stream(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
 }

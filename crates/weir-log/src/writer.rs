@@ -14,8 +14,13 @@ use crate::sink::Sink;
 
 /// Writes per flush, at most: a long queue is written over several turns of the loop.
 const WRITES: usize = 64;
-/// A sink that takes nothing is tried again after that.
-const FULL_PAUSE: Duration = Duration::from_millis(10);
+/// A sink that takes nothing is tried again after that, then after twice that, and so on: the
+/// queue of a datagram socket is short, and soon empty when somebody reads.
+const FIRST_FULL_PAUSE: Duration = Duration::from_millis(1);
+/// The longest of these pauses.
+const LONGEST_FULL_PAUSE: Duration = Duration::from_millis(16);
+/// So many bytes are worth a write though more may come.
+const ENOUGH: usize = 16 << 10;
 /// A sink that fails is tried again after that, then after twice that, and so on.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest of these pauses.
@@ -31,6 +36,12 @@ pub struct Writer {
     retry_at: Instant,
     /// Pause after the next failure.
     pause: Duration,
+    /// Pause when the sink takes nothing the next time.
+    full_pause: Duration,
+    /// How long lines wait for others that are written with them.
+    hold: Duration,
+    /// Until when those wait that there are.
+    held_until: Option<Instant>,
     framing: Framing,
     /// Pending bytes of a line whose first ones are written.
     left: usize,
@@ -79,6 +90,9 @@ impl Writer {
             sink,
             retry_at: Instant::default(),
             pause: FIRST_PAUSE,
+            full_pause: FIRST_FULL_PAUSE,
+            hold: Duration::ZERO,
+            held_until: None,
             framing: Framing::Lines,
             left: 0,
         })
@@ -91,20 +105,34 @@ impl Writer {
         self
     }
 
+    /// For lines that may wait so long for others, where many can be written at once: what a write
+    /// costs is then shared by all that come in that time.
+    #[must_use]
+    pub fn holding(mut self, hold: Duration) -> Self {
+        self.hold = if self.target.is_stream() { hold } else { Duration::ZERO };
+        self
+    }
+
     /// Keeps a line, with its newline, until it can be written; drops and counts it when the ring
     /// is full.
     pub fn push_line(&mut self, line: &[u8]) {
         self.ring.push(line);
     }
 
-    /// Writes what can be written at once.
+    /// Writes what can be written at once, unless it waits for more.
     pub fn flush(&mut self, now: Instant) {
-        if self.ring.is_empty() || now < self.retry_at {
+        if self.ring.is_empty() || now < self.retry_at || self.is_held(now) {
             return;
         }
-        match self.write_some() {
+        let progress = self.write_some();
+        // What is late already waits for nothing else.
+        self.held_until = (!matches!(progress, Progress::Done)).then_some(now);
+        match progress {
             Progress::Done | Progress::More => {}
-            Progress::Full => self.retry_at = now + FULL_PAUSE,
+            Progress::Full => {
+                self.retry_at = now + self.full_pause;
+                self.full_pause = (self.full_pause * 2).min(LONGEST_FULL_PAUSE);
+            }
             Progress::Broken => {
                 self.retry_at = now + self.pause;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -112,10 +140,19 @@ impl Writer {
         }
     }
 
+    fn is_held(&mut self, now: Instant) -> bool {
+        let (hold, len) = (self.hold, self.ring.len());
+        !hold.is_zero() && len < ENOUGH && now < *self.held_until.get_or_insert(now + hold)
+    }
+
     /// When [`Writer::flush`] can do something: far away when nothing waits, in the past when it
     /// can now.
     pub fn deadline(&self) -> Instant {
-        if self.ring.is_empty() { Instant::FAR } else { self.retry_at }
+        match self.held_until {
+            _ if self.ring.is_empty() => Instant::FAR,
+            Some(held) => self.retry_at.max(held),
+            None => self.retry_at,
+        }
     }
 
     /// Opens the file again, so that one that was moved away is let go. Other targets stay as they
@@ -190,6 +227,7 @@ impl Writer {
         self.left = self.framing.left_behind(self.ring.pending(), self.left, n);
         self.ring.consume(n);
         self.pause = FIRST_PAUSE;
+        self.full_pause = FIRST_FULL_PAUSE;
     }
 
     fn drop_line(&mut self) {

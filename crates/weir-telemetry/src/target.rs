@@ -21,6 +21,15 @@ pub enum Target {
     Tcp(SocketAddr),
     /// `unix://<path>`: a datagram socket, one datagram per line.
     Unix(PathBuf),
+    /// `unix-stream://<path>`: a stream, connected again after an error.
+    UnixConnection(PathBuf),
+}
+
+impl Target {
+    /// Lines may be written many at once.
+    pub fn is_stream(&self) -> bool {
+        !matches!(self, Self::Udp(_) | Self::Unix(_))
+    }
 }
 
 /// What is wrong with a target.
@@ -29,7 +38,7 @@ pub enum TargetError {
     /// Neither `stdout` nor one of the schemes.
     #[error(
         "the log target `{0}` is none of stdout, file://<path>, udp://<ip:port>, \
-             tcp://<ip:port>, unix://<path>"
+             tcp://<ip:port>, unix://<path>, unix-stream://<path>"
     )]
     UnknownScheme(String),
     /// The scheme needs a path and there is none.
@@ -55,12 +64,13 @@ impl FromStr for Target {
             |rest: &str| rest.parse::<SocketAddr>().map_err(|_| bad(TargetError::BadAddress));
         match text.split_once("://") {
             None if text == "stdout" => Ok(Self::Stdout),
-            Some(("file" | "unix", "")) => Err(bad(TargetError::EmptyPath)),
+            Some(("file" | "unix" | "unix-stream", "")) => Err(bad(TargetError::EmptyPath)),
             Some(("file", path)) => Ok(Self::File(path.into())),
-            Some(("unix", path)) if path.len() > SOCKET_PATH_BYTES => {
+            Some(("unix" | "unix-stream", path)) if path.len() > SOCKET_PATH_BYTES => {
                 Err(bad(TargetError::LongSocketPath))
             }
             Some(("unix", path)) => Ok(Self::Unix(path.into())),
+            Some(("unix-stream", path)) => Ok(Self::UnixConnection(path.into())),
             Some(("udp", rest)) => Ok(Self::Udp(address(rest)?)),
             Some(("tcp", rest)) => Ok(Self::Tcp(address(rest)?)),
             _ => Err(bad(TargetError::UnknownScheme)),
@@ -76,6 +86,7 @@ impl fmt::Display for Target {
             Self::Udp(address) => write!(f, "udp://{address}"),
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::UnixConnection(path) => write!(f, "unix-stream://{}", path.display()),
         }
     }
 }
@@ -92,6 +103,7 @@ mod tests {
             "udp://127.0.0.1:514",
             "tcp://[::1]:601",
             "unix:///run/collector.sock",
+            "unix-stream:///run/collector.sock",
         ] {
             assert_eq!(text.parse::<Target>().expect(text).to_string(), text);
         }
@@ -104,6 +116,7 @@ mod tests {
         assert!(matches!(error("http://127.0.0.1:1"), TargetError::UnknownScheme(_)));
         assert!(matches!(error("file://"), TargetError::EmptyPath(_)));
         assert!(matches!(error("unix://"), TargetError::EmptyPath(_)));
+        assert!(matches!(error("unix-stream://"), TargetError::EmptyPath(_)));
         assert!(matches!(error("udp://localhost:514"), TargetError::BadAddress(_)));
         assert!(matches!(error("tcp://127.0.0.1"), TargetError::BadAddress(_)));
         let long = format!("unix://{}", "x".repeat(108));

@@ -273,6 +273,39 @@ fn a_browser_shows_what_changes() {
 }
 
 #[test]
+fn a_collector_of_opentelemetry_is_sent_what_was_measured() {
+    let Some(mut python) = python("opentelemetry.proto") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
+    let line = collector.line_with("port ");
+    let (_, port) = line.split_once(' ').expect("the number follows");
+    let mut command = weir();
+    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-period", "1", "--otlp"]);
+    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
+    let mut exporter = Process::spawn(&mut command);
+    collector.line_with("weir.main.configuration.clusters gauge=2");
+    collector.line_with("report");
+    // Both workers together have counted all.
+    let count = |line: &str| {
+        let (_, value) = line.split_once("sum=").expect("a sum");
+        value.split(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number")
+    };
+    let mut sum = 0;
+    while sum < 5 {
+        let line = collector.line_with("weir.cluster.requests sum=");
+        if line.contains("cluster=good") {
+            sum += count(&line);
+        }
+    }
+    assert_eq!(sum, 5, "each report has all that was counted so far");
+    collector.line_with("weir.cluster.request_time count=");
+    collector.signal(Signal::KILL);
+    exporter.line_with("metrics for http://127.0.0.1");
+}
+
+#[test]
 fn prometheus_has_nothing_against_the_text() {
     let Some(mut promtool) = tool("promtool", "prometheus") else { return };
     let backend = Backend::start();

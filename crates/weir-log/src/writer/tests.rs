@@ -1,7 +1,7 @@
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 
 use super::*;
 
@@ -116,6 +116,45 @@ fn unix_datagrams_wait_for_their_collector() {
 }
 
 #[test]
+fn a_unix_stream_waits_for_its_collector_and_takes_many_lines_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("socket");
+    let hold = Duration::from_millis(5);
+    let mut writer = writer(&format!("unix-stream://{}", path.display()), 1 << 20).holding(hold);
+    let mut now = Instant::default();
+    writer.push_line(b"early\n");
+    writer.flush(now);
+    assert_eq!(writer.deadline(), now + hold, "more may come");
+    now = writer.deadline();
+    writer.flush(now);
+    assert_eq!(writer.deadline(), now + FIRST_PAUSE, "nobody is there");
+    let collector = UnixListener::bind(&path).expect("bound");
+    writer.flush(writer.deadline());
+    let (mut stream, _) = collector.accept().expect("accepted");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    let mut bytes = [0; 6];
+    stream.read_exact(&mut bytes).expect("read");
+    assert_eq!(&bytes, b"early\n");
+    now = now + Duration::from_secs(60);
+    for _ in 0..3 {
+        writer.push_line(b"later\n");
+        writer.flush(now);
+    }
+    let line = vec![b'x'; ENOUGH];
+    stream.set_nonblocking(true).expect("set");
+    let mut all = vec![0; 2 * ENOUGH];
+    assert!(stream.read(&mut all).is_err(), "they wait for others");
+    writer.push_line(&line);
+    writer.flush(now);
+    assert_eq!(stream.read(&mut all).expect("read"), 18 + ENOUGH, "enough for a write");
+    assert_eq!(writer.deadline(), Instant::FAR);
+    writer.push_line(b"last\n");
+    writer.flush(now);
+    writer.flush_blocking(PATIENCE);
+    assert_eq!(stream.read(&mut all).expect("read"), 5, "at the end nothing waits");
+}
+
+#[test]
 fn a_collector_that_reads_nothing_costs_lines_and_no_time() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("socket");
@@ -139,7 +178,7 @@ fn a_collector_that_reads_nothing_costs_lines_and_no_time() {
         while let Ok(n) = collector.recv(&mut datagram) {
             last = datagram[..n].to_vec();
         }
-        now = now + FULL_PAUSE;
+        now = now + LONGEST_FULL_PAUSE;
         writer.flush(now);
     }
     assert!(last.starts_with(b"line "));
@@ -207,7 +246,7 @@ fn a_collector_that_is_away_is_tried_less_and_less_often() {
     while pauses.last() != Some(&LONGEST_PAUSE) {
         writer.flush(now);
         let pause = writer.deadline() - now;
-        if pause > FULL_PAUSE {
+        if pause > LONGEST_FULL_PAUSE {
             pauses.push(pause);
         }
         now = writer.deadline();

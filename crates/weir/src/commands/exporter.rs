@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::console::{Connection, Globals};
-use crate::exporter;
+use crate::exporter::{self, Endpoint, Options};
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -17,6 +18,13 @@ pub(crate) struct Args {
     /// Have Weir count for each backend, while this runs and somebody asks.
     #[arg(long)]
     backends: bool,
+    /// Send metrics to a collector of OpenTelemetry, too (OTLP over HTTP, `/v1/metrics`).
+    #[arg(long, value_name = "http://HOST:PORT")]
+    otlp: Option<Endpoint>,
+    /// Send them every so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, requires = "otlp",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    otlp_period: u32,
 }
 
 fn usual() -> SocketAddr {
@@ -27,6 +35,9 @@ fn usual() -> SocketAddr {
 pub(crate) fn run(globals: &Globals, args: &Args) -> Result<ExitCode, Failure> {
     let connection = Connection::of(globals)?;
     let ready = |address| print(&format!("listening on http://{address}"));
-    exporter::run(connection, args.listen, args.backends, ready)?;
+    let period = Duration::from_secs(args.otlp_period.into());
+    let otlp = args.otlp.clone().map(|endpoint| (endpoint, period));
+    let options = Options { listen: args.listen, backends: args.backends, otlp };
+    exporter::run(connection, options, ready)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,20 +3,25 @@
 //! Must not know: anything that a client of the control socket cannot ask. It can be killed at any
 //! time: traffic does not depend on it.
 //!
+//! * `otlp`: sends metrics to a collector.
 //! * `text`: what Prometheus reads; `page.html`: what people see of the same picture as `weir top`.
 //! * `server`: a small HTTP server.
 
+mod otlp;
 mod server;
 mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::console::Connection;
 use crate::failure::Failure;
 use crate::watch::{self, Recent, Source};
+pub(crate) use otlp::Endpoint;
 use server::{Answer, Server};
 
 /// Certificates that people are shown.
@@ -31,18 +36,32 @@ struct Exporter {
     recent: Arc<Recent>,
 }
 
+/// What is asked of the exporter.
+pub(crate) struct Options {
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// Backends are told apart.
+    pub(crate) backends: bool,
+    /// Where metrics are sent, and how often.
+    pub(crate) otlp: Option<(Endpoint, Duration)>,
+}
+
 /// Serves until the process is ended; `on_ready` is told the address.
 pub(crate) fn run(
     connection: Connection,
-    listen: SocketAddr,
-    backends: bool,
+    options: Options,
     on_ready: impl FnOnce(SocketAddr),
 ) -> Result<(), Failure> {
-    let server =
-        Server::bind(listen).map_err(|cause| Failure::Exporter { address: listen, cause })?;
+    let address = options.listen;
+    let server = Server::bind(address).map_err(|cause| Failure::Exporter { address, cause })?;
     on_ready(server.address());
     let recent = watch::listen(connection.clone());
-    let exporter = Exporter { source: Source::new(connection, backends), recent };
+    let source = Source::new(connection, options.backends);
+    let exporter = Arc::new(Exporter { source, recent });
+    if let Some((endpoint, period)) = options.otlp {
+        let exporter = Arc::clone(&exporter);
+        thread::spawn(move || otlp::report(&exporter, &endpoint, period));
+    }
     server.serve(move |path| exporter.answer(path));
     Ok(())
 }

@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use weir_client::proto::filtered_metrics::Inner;
-use weir_client::proto::{AggregatedMetrics, FilteredHistogram, FilteredMetrics};
+use weir_client::proto::{AggregatedMetrics, FilteredHistogram};
 
-/// Every histogram has these bounds: 2^i ms, up to a minute.
-const BOUNDS: usize = 17;
+use crate::watch::{self, Series};
 
 /// Lines by the name of what they are a part of, and the type of it.
 type Families = BTreeMap<String, (&'static str, String)>;
@@ -22,20 +21,7 @@ pub(super) fn of(metrics: Option<&AggregatedMetrics>) -> String {
     let up = (("gauge"), format!("weir_up {}\n", u8::from(metrics.is_some())));
     families.insert("weir_up".to_owned(), up);
     if let Some(metrics) = metrics {
-        add_all(&mut families, "main", "", &metrics.main);
-        for (worker, of) in &metrics.workers {
-            let worker = label("worker", worker);
-            add_all(&mut families, "proxy", &worker, &of.proxy);
-            for (id, of) in &of.clusters {
-                let cluster = format!("{worker},{}", label("cluster", id));
-                add_all(&mut families, "cluster", &cluster, &of.cluster);
-                for backend in &of.backends {
-                    let backend_label = label("backend", &backend.backend_id);
-                    let labels = format!("{cluster},{backend_label}");
-                    add_all(&mut families, "backend", &labels, &backend.metrics);
-                }
-            }
-        }
+        watch::each(metrics, |series| add_series(&mut families, series));
     }
     let mut text = String::new();
     for (name, (kind, lines)) in families {
@@ -49,29 +35,24 @@ fn label(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"")
 }
 
-fn add_all(
-    families: &mut Families,
-    of: &str,
-    labels: &str,
-    metrics: &BTreeMap<String, FilteredMetrics>,
-) {
-    for (name, metric) in metrics {
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let name = format!("weir_{of}_{}", name.chars().map(plain).collect::<String>());
-        match &metric.inner {
-            Some(Inner::Count(count)) => {
-                let name = format!("{}_total", name.strip_suffix("_total").unwrap_or(&name));
-                add(families, name, "counter", labels, *count as u64);
-            }
-            Some(Inner::Gauge(gauge)) => add(families, name, "gauge", labels, *gauge),
-            Some(Inner::Histogram(histogram)) => {
-                let name = name.strip_suffix("_histogram").unwrap_or(&name);
-                add_histogram(families, format!("{name}_seconds"), labels, histogram);
-            }
-            // The histogram says it too.
-            Some(Inner::Percentiles(_)) => {}
-            Some(Inner::Time(_) | Inner::TimeSerie(_)) | None => {}
+fn add_series(families: &mut Families, series: Series<'_>) {
+    let Series { of, name, labels, value } = series;
+    let labels: Vec<_> = labels.iter().map(|(name, value)| label(name, value)).collect();
+    let labels = labels.join(",");
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name = format!("weir_{of}_{}", name.chars().map(plain).collect::<String>());
+    match value {
+        Inner::Count(count) => {
+            let name = format!("{}_total", name.strip_suffix("_total").unwrap_or(&name));
+            add(families, name, "counter", &labels, *count as u64);
         }
+        Inner::Gauge(gauge) => add(families, name, "gauge", &labels, *gauge),
+        Inner::Histogram(histogram) => {
+            let name = name.strip_suffix("_histogram").unwrap_or(&name);
+            add_histogram(families, format!("{name}_seconds"), &labels, histogram);
+        }
+        // The histogram says percentiles, too.
+        Inner::Percentiles(_) | Inner::Time(_) | Inner::TimeSerie(_) => {}
     }
 }
 
@@ -89,12 +70,9 @@ fn add_histogram(
     labels: &str,
     histogram: &FilteredHistogram,
 ) {
-    let FilteredHistogram { sum, count, buckets } = histogram;
+    let FilteredHistogram { sum, count, .. } = histogram;
     let (_, lines) = families.entry(name.clone()).or_insert(("histogram", String::new()));
-    for bound in 0..BOUNDS {
-        // What takes at most 2^i - 1 whole milliseconds takes less than 2^i.
-        let le = (1_u64 << bound) as f64 / 1000.0;
-        let within = buckets.get(bound).map_or(*count, |bucket| bucket.count);
+    for (le, within) in watch::buckets(histogram) {
         let _ = writeln!(lines, "{name}_bucket{{{labels},le=\"{le}\"}} {within}");
     }
     let _ = writeln!(lines, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
@@ -104,7 +82,7 @@ fn add_histogram(
 
 #[cfg(test)]
 mod tests {
-    use weir_client::proto::{Bucket, ClusterMetrics, WorkerMetrics};
+    use weir_client::proto::{Bucket, ClusterMetrics, FilteredMetrics, WorkerMetrics};
 
     use super::*;
 

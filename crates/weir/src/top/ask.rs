@@ -30,6 +30,6 @@ fn turn(source: &Source, recent: &Recent, news: &SyncSender<News>, period: Durat
     if is_there {
         news.send(source.inventory().map_or_else(News::Away, News::Inventory)).ok()?;
     }
-    thread::sleep(period);
+    thread::park_timeout(period);
     Some(())
 }

@@ -2,15 +2,17 @@
 //!
 //! Must not know: how it is shown.
 //!
-//! * `source`: asks for metrics; `events`: listens to what happens; `inventory`: what is configured.
-//! * `picture`: what two answers come to, rates among them.
+//! * `source`: asks for metrics; `inventory`: asks what is configured; `events`: listens.
+//! * `picture`: what two answers come to, rates among them; `series`: all of one answer.
 
 mod events;
 mod inventory;
 mod picture;
+mod series;
 mod source;
 
 pub(crate) use events::{Recent, Seen, listen};
 pub(crate) use inventory::{Certificate, Inventory, Listener};
 pub(crate) use picture::{Cluster, Number, Picture, Traffic};
+pub(crate) use series::{Series, buckets, each};
 pub(crate) use source::Source;

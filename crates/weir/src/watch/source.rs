@@ -19,7 +19,7 @@ use crate::console::Connection;
 const FRESH: Duration = Duration::from_secs(1);
 /// How long what is configured is good.
 const CONFIGURED: Duration = Duration::from_secs(30);
-/// Age of an answer that rates are no longer made with.
+/// Age of an answer that is too old to make rates with.
 const STALE: Duration = Duration::from_secs(60);
 /// How long Weir counts for backends when nobody asks any more, in seconds, and when it is asked
 /// again to.

@@ -133,8 +133,8 @@ const CONNECTIONS_PER_IP: &str =
 const CREDENTIALS: &str = "Largest decoded Basic credentials, in bytes; 0: the default.";
 const PIPE: &str =
     "Bytes of a pipe that moves large bodies inside the kernel; 0: the default. See below.";
-const TARGET: &str = "`stdout`, `file://<path>`, `udp://<ip:port>`, `tcp://<ip:port>` or \
-                      `unix://<path>`.";
+const TARGET: &str = "`stdout`, `file://<path>`, `udp://<ip:port>`, `tcp://<ip:port>`, \
+                      `unix://<path>` (datagrams) or `unix-stream://<path>`.";
 const ACCESS_TARGET: &str = "Where access-log records go, as `log_target`.";
 const ACCESS_FORMAT: &str = "Format of access-log records.";
 const ACCESS_TEMPLATE: &str =

@@ -1,0 +1,40 @@
+//! Metrics sent to a collector that speaks OTLP over HTTP.
+//!
+//! Must not know: where metrics come from. What a collector did not take is not sent again: sums
+//! are cumulative, so that the next report has it all.
+
+mod message;
+mod metrics;
+mod post;
+
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+
+use super::Exporter;
+use crate::output::print_error;
+pub(crate) use post::Endpoint;
+
+/// Reports every `period`, for ever.
+pub(super) fn report(exporter: &Exporter, endpoint: &Endpoint, period: Duration) {
+    let mut trouble = None;
+    loop {
+        let now = once(exporter, endpoint).err();
+        // Each change is said once.
+        if now.is_some() != trouble.is_some() {
+            let why = now.clone().unwrap_or_else(|| "it takes them again".to_owned());
+            print_error(&format!("weir: metrics for {endpoint}: {why}"));
+        }
+        trouble = now;
+        thread::park_timeout(period);
+    }
+}
+
+fn once(exporter: &Exporter, endpoint: &Endpoint) -> Result<(), String> {
+    let sample = exporter.source.by_worker()?;
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_ns = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
+    let body = metrics::of(&sample.metrics, unix_ns).encode_to_vec();
+    endpoint.post("/v1/metrics", &body).map_err(|error| error.to_string())
+}

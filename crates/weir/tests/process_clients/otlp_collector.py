@@ -1,0 +1,61 @@
+"""A collector of OTLP over HTTP on the messages of OpenTelemetry: says what it was sent.
+
+Says `port N`, then a line `name value attributes` for each point, then `report`.
+"""
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+
+
+def texts(attributes):
+    return ",".join(f"{item.key}={item.value.string_value}" for item in attributes)
+
+
+def points(metric):
+    """What each point says in a word, and of what it is."""
+    kind = metric.WhichOneof("data")
+    if kind == "histogram":
+        assert metric.histogram.aggregation_temporality == 2 and metric.unit == "s"
+        for point in metric.histogram.data_points:
+            assert sum(point.bucket_counts) == point.count
+            assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
+            yield f"count={point.count}", point
+    else:
+        if kind == "sum":
+            assert metric.sum.aggregation_temporality == 2 and metric.sum.is_monotonic
+        for point in getattr(metric, kind).data_points:
+            yield f"{kind}={point.as_int}", point
+
+
+class Collector(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        assert self.path == "/v1/metrics", self.path
+        assert self.headers["Content-Type"] == "application/x-protobuf"
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        report = ExportMetricsServiceRequest.FromString(body)
+        for resource in report.resource_metrics:
+            assert texts(resource.resource.attributes).startswith("service.name=weir")
+            for metric in resource.scope_metrics[0].metrics:
+                for value, point in points(metric):
+                    assert point.time_unix_nano > 1_700_000_000 * 10**9
+                    print(metric.name, value, texts(point.attributes))
+        print("report", flush=True)
+        answer = ExportMetricsServiceResponse().SerializeToString()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+server = HTTPServer(("127.0.0.1", 0), Collector)
+print("port", server.server_port, flush=True)
+server.serve_forever()
