@@ -19,7 +19,7 @@ const WRITES: usize = 64;
 const FIRST_FULL_PAUSE: Duration = Duration::from_millis(1);
 /// The longest of these pauses.
 const LONGEST_FULL_PAUSE: Duration = Duration::from_millis(16);
-/// So many bytes are worth a write though more may come.
+/// So many bytes, or half of the ring, are worth a write though more may come.
 const ENOUGH: usize = 16 << 10;
 /// A sink that fails is tried again after that, then after twice that, and so on.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -40,6 +40,8 @@ pub struct Writer {
     full_pause: Duration,
     /// How long lines wait for others that are written with them.
     hold: Duration,
+    /// So many bytes do not wait.
+    enough: usize,
     /// Until when those wait that there are.
     held_until: Option<Instant>,
     framing: Framing,
@@ -92,6 +94,7 @@ impl Writer {
             pause: FIRST_PAUSE,
             full_pause: FIRST_FULL_PAUSE,
             hold: Duration::ZERO,
+            enough: ENOUGH.min(ring_bytes / 2),
             held_until: None,
             framing: Framing::Lines,
             left: 0,
@@ -142,7 +145,7 @@ impl Writer {
 
     fn is_held(&mut self, now: Instant) -> bool {
         let (hold, len) = (self.hold, self.ring.len());
-        !hold.is_zero() && len < ENOUGH && now < *self.held_until.get_or_insert(now + hold)
+        !hold.is_zero() && len < self.enough && now < *self.held_until.get_or_insert(now + hold)
     }
 
     /// When [`Writer::flush`] can do something: far away when nothing waits, in the past when it

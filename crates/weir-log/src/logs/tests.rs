@@ -45,6 +45,12 @@ fn say(logs: &Logs, level: Level, module: &str, text: &str) {
     logs.log(&builder.level(level).target(module).args(format_args!("{text}")).build());
 }
 
+/// Records wait for others first.
+fn write(logs: &Logs) {
+    logs.flush(Instant::default());
+    logs.flush(Instant::default() + HOLD);
+}
+
 /// Everything behind the tab of every line.
 fn messages(directory: &Path, name: &str) -> Vec<String> {
     let text = fs::read_to_string(directory.join(name)).expect("read");
@@ -59,7 +65,7 @@ fn lines_and_records_go_where_they_belong() {
     say(&logs, Level::Debug, "weir_main", "not wanted");
     say(&logs, Level::Error, "quiet", "not wanted");
     assert!(logs.access(&AccessRecord { epoch: 7, ..AccessRecord::default() }));
-    logs.flush(Instant::default());
+    write(&logs);
     assert_eq!(messages(directory.path(), "lines"), [r"hello\x0aworld"]);
     let records = messages(directory.path(), "records");
     assert_eq!(records, ["[- - - -] - - -/-/-/-/- 0 0 [epoch=7] None http - - - -"]);
@@ -75,7 +81,7 @@ fn the_filter_can_be_changed() {
     logs.set_filter("debug,access=off".parse().expect("a filter"));
     assert!(!logs.access(&AccessRecord { error: true, ..AccessRecord::default() }));
     say(&logs, Level::Debug, "weir_main", "detail");
-    logs.flush(Instant::default());
+    write(&logs);
     assert_eq!(messages(directory.path(), "lines"), ["weir_main detail"]);
     assert_eq!(messages(directory.path(), "records").len(), 1);
 }
