@@ -304,6 +304,11 @@ impl Context {
         }
     }
 
+    /// The connection of an exchange can serve no other: one with streams is being closed.
+    pub(crate) fn has_ended(&self, back: Option<Upstreamed>) -> bool {
+        back.is_some_and(|back| back.stream.is_none() || self.upstream.is_closing(back.key))
+    }
+
     /// A new connection to a backend is being made.
     pub(crate) fn connect_begun(&mut self, cluster: Option<Key>, backend: BackendKey) {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {

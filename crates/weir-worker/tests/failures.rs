@@ -11,6 +11,8 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const CLOSING: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
+const CLOSED_OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+
 /// An address on which nobody listens.
 fn nobody() -> SocketAddr {
     Backside::new().address
@@ -283,6 +285,43 @@ fn without_a_budget_the_first_failure_is_the_answer() {
     client.send(ask);
     assert!(client.rest().starts_with("HTTP/1.1 503 "));
     assert!(back.is_quiet());
+}
+
+/// Backends close kept connections while requests come for them: where one meets the other is up
+/// to chance, and clients must see none of it.
+#[test]
+fn connections_that_end_between_requests_cost_no_retry_and_eject_nobody() {
+    use weir_balance::EjectionRules;
+    use weir_control::state::RetryLimits;
+    const CLIENTS: usize = 32;
+    let back = Backside::new();
+    // Who is led to the second one finds nobody: the first one was ejected.
+    let proxy = Proxy::changed(&[back.address, nobody()], |state, _| {
+        state.backends.edit(1).backup = true;
+        let app = state.clusters.get_mut("app").expect("there is one");
+        app.retries = Some(RetryLimits { percent: 0, at_least: 0 });
+        let base = Duration::from_secs(3600);
+        app.ejection = Some(EjectionRules { consecutive: 1, base, most_percent: 100 });
+    });
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| proxy.connect()).collect();
+    for round in 0..12 {
+        clients.iter_mut().for_each(|client| client.send(GET));
+        let mut servers: Vec<_> = clients.iter().map(|_| back.accept()).collect();
+        servers.iter_mut().for_each(|server| drop(server.head()));
+        servers.iter_mut().for_each(|server| server.send(OK));
+        clients.iter_mut().for_each(|client| drop(client.until("ok")));
+        // Each wakes the worker, which meets the connections one after the other.
+        let closing = std::thread::spawn(move || servers.into_iter().rev().for_each(drop));
+        clients.iter_mut().for_each(|client| client.send(GET));
+        closing.join().expect("closed");
+        let mut fresh: Vec<_> = clients.iter().map(|_| back.accept()).collect();
+        fresh.iter_mut().for_each(|server| drop(server.head()));
+        fresh.iter_mut().for_each(|server| server.send(CLOSED_OK));
+        for client in &mut clients {
+            assert!(client.head().starts_with("HTTP/1.1 200 "), "round {round}");
+            client.exactly(2);
+        }
+    }
 }
 
 #[test]

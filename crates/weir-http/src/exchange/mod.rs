@@ -119,6 +119,12 @@ impl Exchange {
         self.phase = Phase::Responding;
     }
 
+    /// A failure that leads to a retry tells no more than that a kept connection was at its end
+    /// when the request came: that says nothing of the backend, and is no second request.
+    pub fn is_stale(&self, failure: BackFailure) -> bool {
+        self.reused && matches!(failure, BackFailure::Closed { .. })
+    }
+
     /// The backend side failed. A retry is granted at most
     /// [`CONNECT_ATTEMPTS`] − 1 times; when there is nobody left to try, the answer says how the
     /// last one failed.

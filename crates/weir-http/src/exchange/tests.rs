@@ -31,6 +31,17 @@ fn a_keep_alive_race_is_retried_only_when_that_is_safe() {
 }
 
 #[test]
+fn only_the_end_of_a_kept_connection_is_stale() {
+    let mut kept = waiting(Method::Get, true);
+    assert!(kept.is_stale(CLOSED_UNTAKEN) && kept.is_stale(CLOSED_TAKEN));
+    assert!(!kept.is_stale(BackFailure::Silent));
+    assert!(!waiting(Method::Get, false).is_stale(CLOSED_UNTAKEN));
+    assert_eq!(kept.handle_back_failure(CLOSED_TAKEN), Verdict::Retry);
+    kept.handle_connected(false);
+    assert!(!kept.is_stale(CLOSED_TAKEN), "the next connection is a new one");
+}
+
+#[test]
 fn a_request_that_left_the_buffer_or_saw_an_interim_response_is_not_retried() {
     let mut spent = waiting(Method::Put, true);
     spent.handle_spent();

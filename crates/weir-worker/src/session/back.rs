@@ -13,14 +13,16 @@ impl Session {
     /// The backend side failed.
     pub(super) fn back_failed(&mut self, failure: BackFailure, cx: &mut Context) -> Step {
         let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
+        let stale = active.exchange.is_stale(failure) && cx.has_ended(active.back);
         let mut verdict = active.exchange.handle_back_failure(failure);
-        if verdict == Verdict::Retry && !cx.may_retry(active.cluster) {
+        let stale = stale && verdict == Verdict::Retry;
+        if verdict == Verdict::Retry && !stale && !cx.may_retry(active.cluster) {
             verdict = active.exchange.give_up();
         }
         if verdict != Verdict::Retry && failure.speaks_of_backend() {
             cx.request_decided(active, false);
         }
-        if let Some(back) = active.back {
+        if let Some(back) = active.back.filter(|_| !stale) {
             cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);
         }

@@ -152,6 +152,18 @@ impl Upstream {
         self.links.was_refused(id)
     }
 
+    /// No more streams are opened on a connection.
+    pub(crate) fn is_closing(&self, key: Key) -> bool {
+        match self.backs.get(key).map(|back| &back.line) {
+            Some(Line::Shared { link, .. }) => {
+                let link = self.links.get(*link);
+                link.is_none_or(|link| link.closing || link.socket.is_broken())
+            }
+            Some(Line::Single { .. } | Line::Making { .. }) => false,
+            Some(Line::Closed) | None => true,
+        }
+    }
+
     /// The backend has answered, without a body.
     pub(crate) fn is_bodiless(&self, id: StreamId) -> bool {
         self.links.is_bodiless(id)
