@@ -1,13 +1,14 @@
 //! One backend of a group: what was configured, and what is known.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use weir_base::{Instant, Key, stable_hash};
+use weir_base::{Instant, Key, address_hash};
 
 use crate::check::{Check, Checked};
 use crate::ejection::Ejection;
 use crate::health::{Health, State};
 use crate::load::Load;
+use crate::queue::Share;
 
 /// Names a backend of one [`crate::Group`]. Once the backend is removed and released, the key finds
 /// nothing: calls with it have no effect.
@@ -34,6 +35,8 @@ pub struct Spec {
     pub sticky_id: Option<Box<str>>,
     /// Used only when no primary is usable.
     pub backup: bool,
+    /// Connections to it that may be in use, in all workers together.
+    pub max_connections: Option<u32>,
 }
 
 impl Spec {
@@ -87,13 +90,21 @@ pub(crate) struct Backend {
     /// whatever its id. Backends of one address are one backend to them.
     pub(crate) hash: u64,
     pub(crate) removed: bool,
+    /// Connections that may be in use here.
+    pub(crate) most: u32,
 }
 
 impl Backend {
-    pub(crate) fn new(spec: Spec, turn: u64, checked: bool) -> Self {
+    pub(crate) fn new(spec: Spec, turn: u64, checked: bool, share: Share) -> Self {
         let (health, load, ejection) = Default::default();
-        let (check, hash) = (Check::new(checked), hash(spec.address));
-        Self { spec, health, check, ejection, load, turn, hash, removed: false }
+        let most = share.of(spec.max_connections);
+        let (check, hash) = (Check::new(checked), address_hash(spec.address, 0));
+        Self { spec, health, check, ejection, load, turn, hash, removed: false, most }
+    }
+
+    /// No more connections may be in use.
+    pub(crate) fn is_full(&self) -> bool {
+        self.load.connections + self.load.promised >= self.most
     }
 
     /// It counts as down: no traffic is meant for it.
@@ -126,15 +137,4 @@ impl Backend {
             removed: self.removed,
         }
     }
-}
-
-fn hash(address: SocketAddr) -> u64 {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-        IpAddr::V6(ip) => ip,
-    };
-    let mut bytes = [0; 18];
-    bytes[..16].copy_from_slice(&ip.octets());
-    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
-    stable_hash(&bytes, 0)
 }

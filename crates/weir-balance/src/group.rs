@@ -10,6 +10,7 @@ use crate::ejection::EjectionRules;
 use crate::health::State;
 use crate::maglev::Maglev;
 use crate::policy::{LoadBalancing, LoadMetric};
+use crate::queue::Share;
 use crate::sticky::StickyIndex;
 use crate::tier::Tier;
 
@@ -25,6 +26,7 @@ pub struct Group {
     /// Made when it is first needed; gone with every change of who belongs to the group.
     pub(crate) maglev: Option<Maglev>,
     pub(crate) rules: Rules,
+    pub(crate) share: Share,
 }
 
 /// What holds for all backends of a group.
@@ -75,6 +77,7 @@ impl Group {
             sticky: StickyIndex::default(),
             tier: Tier::default(),
             rules: Rules::default(),
+            share: Share::default(),
             maglev: None,
         }
     }
@@ -91,6 +94,14 @@ impl Group {
             }
         }
         self.tier.expire();
+    }
+
+    /// Changes which part of what backends take is taken here.
+    pub fn set_share(&mut self, share: Share) {
+        self.share = share;
+        for backend in self.backends.values_mut() {
+            backend.most = share.of(backend.spec.max_connections);
+        }
     }
 
     /// Changes how backends are chosen from the next pick on.
@@ -138,6 +149,30 @@ impl Group {
         let connections = &mut self.backends.get_mut(key.0)?.load.connections;
         debug_assert!(*connections > 0, "a connection was closed that had not been opened");
         *connections = connections.saturating_sub(1);
+        self.release(key.0)
+    }
+
+    /// One more connection to the backend may be in use.
+    pub fn has_room(&self, key: BackendKey) -> bool {
+        self.backends.get(key.0).is_some_and(|backend| !backend.removed && !backend.is_full())
+    }
+
+    /// Keeps a connection to the backend free for somebody who has waited for one, until
+    /// [`Group::promise_kept`]. False when there is none, or when nobody may be sent there now.
+    #[must_use]
+    pub fn promise(&mut self, key: BackendKey, now: Instant) -> bool {
+        let fails_open = self.tier.fails_open();
+        let Some(backend) = self.backends.get_mut(key.0) else { return false };
+        let held = backend.held_until(now).is_some() && !fails_open;
+        let free = !backend.removed && !held && !backend.is_full();
+        backend.load.promised += u32::from(free);
+        free
+    }
+
+    /// Whoever was promised a connection makes it now, or is gone.
+    pub fn promise_kept(&mut self, key: BackendKey) -> Option<Spec> {
+        let promised = &mut self.backends.get_mut(key.0)?.load.promised;
+        *promised = promised.saturating_sub(1);
         self.release(key.0)
     }
 
@@ -297,7 +332,7 @@ impl Group {
         let turn = self.tier.first_turn(spec.weight);
         let key = self
             .backends
-            .insert(Backend::new(spec, turn, self.rules.checked))
+            .insert(Backend::new(spec, turn, self.rules.checked, self.share))
             .map_err(|_| GroupFull)?;
         self.sticky.insert(&self.backends, key);
         self.membership_changed();
@@ -307,6 +342,7 @@ impl Group {
     fn update(&mut self, key: Key, spec: Spec) {
         self.sticky.remove(key);
         if let Some(backend) = self.backends.get_mut(key) {
+            backend.most = self.share.of(spec.max_connections);
             backend.spec = spec;
         }
         self.sticky.insert(&self.backends, key);

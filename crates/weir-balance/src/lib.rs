@@ -13,7 +13,8 @@
 //! * [`LoadBalancing`], [`LoadMetric`]: the policies by name.
 //! * [`State`]: what a backend's last connection attempts say about it; [`Checked`]: what checks
 //!   say. The outcome of requests may have it ejected ([`Group::handle_outcome`]).
-//! * [`Spec`]: a backend as the configuration describes it.
+//! * [`Spec`]: a backend as the configuration describes it. It may take so many connections and no
+//!   more: a [`Pick`] says whether there is [`Room`], and those who wait for it are in a [`Queue`].
 //!
 //! Beside it, for whoever has a use for them:
 //!
@@ -36,6 +37,7 @@ mod load;
 mod maglev;
 mod pick;
 mod policy;
+mod queue;
 pub mod rate;
 mod rendezvous;
 pub mod retry;
@@ -49,6 +51,7 @@ pub use check::Checked;
 pub use ejection::EjectionRules;
 pub use group::{Group, GroupFull, Rules, Transition};
 pub use health::State;
-pub use pick::Pick;
+pub use pick::{Pick, Room};
 pub use policy::{LoadBalancing, LoadMetric};
+pub use queue::{Queue, QueueFull, Share};
 pub use tally::Tally;

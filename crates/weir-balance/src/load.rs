@@ -14,6 +14,8 @@ const HALF_LIFE: Duration = Duration::from_secs(10);
 pub(crate) struct Load {
     pub(crate) connections: u32,
     pub(crate) requests: u32,
+    /// Connections that somebody may make who has waited for it.
+    pub(crate) promised: u32,
     connect_time: PeakAverage,
     response_time: PeakAverage,
 }
@@ -36,7 +38,7 @@ impl Load {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.connections == 0 && self.requests == 0
+        self.connections == 0 && self.requests == 0 && self.promised == 0
     }
 
     pub(crate) fn handle_connect_time(&mut self, took: Duration, now: Instant) {

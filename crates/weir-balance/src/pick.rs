@@ -12,6 +12,9 @@ use crate::maglev::Maglev;
 use crate::policy::LoadBalancing;
 use crate::rendezvous;
 
+/// How often a policy is asked for one that is not full.
+const DRAWS: usize = 4;
+
 /// The backend chosen for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
@@ -21,6 +24,19 @@ pub struct Pick {
     pub address: SocketAddr,
     /// No backend could be tried, so one of those that cannot was chosen.
     pub fail_open: bool,
+    /// Whether a connection to it is free.
+    pub room: Room,
+}
+
+/// Whether a connection may be used at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It may.
+    Free,
+    /// Not to any backend that would do: the first that becomes free is the right one.
+    NowhereFree,
+    /// Not to this one, and only this one is right.
+    NotThere,
 }
 
 impl Group {
@@ -35,11 +51,11 @@ impl Group {
         tried: &[BackendKey],
     ) -> Option<Pick> {
         self.settle_tier(now, tried);
-        let index = self.choose(now, random)?;
+        let index = self.choose_free(now, random)?;
         let key = self.tier.members.get(index)?.key;
         let backend = self.backends.get_mut(key)?;
         self.tier.take_turn(index, backend);
-        let pick = backend.pick(key, self.tier.fails_open());
+        let pick = backend.pick(key, self.tier.fails_open(), Room::NowhereFree);
         if !tried.is_empty() {
             self.tier.expire();
         }
@@ -66,7 +82,7 @@ impl Group {
         };
         let members = &self.tier.members;
         let key = in_table.or_else(|| rendezvous::choose(members, &self.backends, hash))?;
-        let pick = self.backends.get(key)?.pick(key, self.tier.fails_open());
+        let pick = self.backends.get(key)?.pick(key, self.tier.fails_open(), Room::NotThere);
         if !tried.is_empty() {
             self.tier.expire();
         }
@@ -88,12 +104,50 @@ impl Group {
         })
     }
 
+    /// A backend that was chosen before, unless it was removed.
+    pub fn pick_known(&self, key: BackendKey) -> Option<Pick> {
+        let backend = self.backends.get(key.0).filter(|backend| !backend.removed)?;
+        Some(backend.pick(key.0, false, Room::NotThere))
+    }
+
     /// The backend that a client's sticky-session cookie names, if it can be tried.
     pub fn pick_sticky(&self, now: Instant, cookie: &[u8]) -> Option<Pick> {
         self.sticky
             .matching(&self.backends, cookie)
             .find(|(_, backend)| backend.held_until(now).is_none())
-            .map(|(key, backend)| backend.pick(key, false))
+            .map(|(key, backend)| backend.pick(key, false, Room::NotThere))
+    }
+
+    /// Index of a member of the tier with a connection free, if one has.
+    fn choose_free(&mut self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<usize> {
+        for _ in 0..DRAWS {
+            let index = self.choose(now, random)?;
+            if !self.is_full(index) {
+                return Some(index);
+            }
+            self.pass_over(index);
+        }
+        // Few are free: whoever comes first from anywhere.
+        let count = self.tier.members.len();
+        let start = below(random(), count as u64) as usize;
+        let free = (start..count).chain(0..start).find(|index| !self.is_full(*index));
+        self.tier.expire();
+        free.or(Some(start))
+    }
+
+    /// A full one whose turn it is loses it.
+    fn pass_over(&mut self, index: usize) {
+        if self.tier.next_in_turn() == Some(index)
+            && let Some(member) = self.tier.members.get(index)
+            && let Some(backend) = self.backends.get_mut(member.key)
+        {
+            self.tier.take_turn(index, backend);
+        }
+    }
+
+    fn is_full(&self, index: usize) -> bool {
+        let member = self.tier.members.get(index);
+        member.and_then(|member| self.backends.get(member.key)).is_none_or(Backend::is_full)
     }
 
     /// Index of a member of the tier.
@@ -131,8 +185,10 @@ impl Group {
 }
 
 impl Backend {
-    fn pick(&self, key: Key, fail_open: bool) -> Pick {
-        Pick { key: BackendKey(key), address: self.spec.address, fail_open }
+    /// `full`: what it means when no connection is free.
+    fn pick(&self, key: Key, fail_open: bool, full: Room) -> Pick {
+        let room = if self.is_full() { full } else { Room::Free };
+        Pick { key: BackendKey(key), address: self.spec.address, fail_open, room }
     }
 }
 

@@ -7,6 +7,8 @@
 //! FNV-1a (draft-eastlake-fnv, 64 bits), whose last bytes hardly reach the high bits, and behind it
 //! the finaliser of SplitMix64 (Steele, Lea, Flood 2014), which lets every bit reach every other.
 
+use std::net::{IpAddr, SocketAddr};
+
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
@@ -14,6 +16,18 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 pub fn stable_hash(bytes: &[u8], seed: u64) -> u64 {
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
     mix(bytes.iter().fold(OFFSET ^ mix(seed), fold))
+}
+
+/// Hash of an address and port: the same for an IPv4 address and what it is mapped to in IPv6.
+pub fn address_hash(address: SocketAddr, seed: u64) -> u64 {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+    stable_hash(&bytes, seed)
 }
 
 /// A one-to-one map of integers in which every bit of the result depends on every bit of `value`.
@@ -39,6 +53,13 @@ mod tests {
         assert_eq!(stable_hash(b"", 0), 6_566_800_829_925_814_604);
         assert_eq!(stable_hash(b"a", 0), 3_051_820_978_105_488_553);
         assert_eq!(stable_hash(b"a", 1), 6_126_940_768_119_162_515);
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_both_families() {
+        let hash = |text: &str| address_hash(text.parse().expect("an address"), 1);
+        assert_eq!(hash("192.0.2.1:53"), hash("[::ffff:192.0.2.1]:53"));
+        assert_ne!(hash("192.0.2.1:53"), hash("192.0.2.1:54"));
     }
 
     #[test]

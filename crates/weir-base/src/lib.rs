@@ -16,7 +16,7 @@ mod wheel;
 mod wiped;
 
 pub use cidr::{Cidr, CidrError, CidrSet};
-pub use hash::{mix, stable_hash};
+pub use hash::{address_hash, mix, stable_hash};
 pub use limits::Limits;
 pub use slab::{Key, Slab};
 pub use time::Instant;

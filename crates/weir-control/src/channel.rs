@@ -82,6 +82,8 @@ pub enum ToWorker {
     Measure(Detail),
     /// Forget everything that was counted.
     ClearMetrics,
+    /// So many workers serve, and share what is for all of them.
+    Workers(u16),
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// What checks say of backends.

@@ -128,6 +128,15 @@ pub(crate) fn backend_address(address: std::net::SocketAddr) -> Result<(), Probl
     }
 }
 
+/// Connections to a backend that may be in use.
+pub(crate) fn max_connections(limit: Option<u32>) -> Result<(), Problem> {
+    if limit == Some(0) {
+        let message = "a backend with a `max_connections` of 0 could serve nobody";
+        return Err(Problem::new(message).help("leave it out for any number"));
+    }
+    Ok(())
+}
+
 /// An entry of `authorized_hashes`.
 pub(crate) fn authorized_hash(text: &str) -> Result<(), Problem> {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use log::info;
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
+use weir_control::channel::ToWorker;
 use weir_proto::Response;
 
 use crate::control::Asker;
@@ -100,6 +101,7 @@ impl Supervisor {
             self.slots.push(Slot { host, ..Slot::new(now) });
         }
         self.plan.worker_count = wanted;
+        self.send_to_all(&ToWorker::Workers(wanted));
         Ok(Some(BTreeSet::new()))
     }
 
@@ -115,6 +117,7 @@ impl Supervisor {
         }
         let removed = self.slots.split_off(wanted.into());
         self.plan.worker_count = wanted;
+        self.send_to_all(&ToWorker::Workers(wanted));
         let mut waits_for = BTreeSet::new();
         for (slot, place) in (wanted..).zip(removed) {
             self.spare_hosts.extend(place.host.map(|host| (slot, host)));

@@ -76,6 +76,7 @@ impl Supervisor {
             // Whose place it is to take: flows of datagrams come from there.
             worker.send(&ToWorker::TakeDatagrams(false));
         }
+        worker.send(&ToWorker::Workers(self.plan.worker_count));
         for (at, socket) in self.sockets.of_slot(slot) {
             worker.lend(at, socket);
         }

@@ -87,6 +87,20 @@ events! {
     BuffersFree {}
     Info: "buffers are free again"
 
+    /// Requests are answered 503 because all backends that would do are busy.
+    ClusterOverrun {
+        /// Of which cluster.
+        cluster: &'a str,
+        /// What happened to the first of them.
+        cause: &'a dyn fmt::Display,
+    }
+    Warn: "cluster `{cluster}`: requests are answered 503: {cause}; add backends, or raise their \
+           max_connections, max_queued or queue_timeout"
+
+    /// No request was answered 503 for that in a while.
+    ClustersSuffice {}
+    Info: "no requests are answered 503 for busy backends any more"
+
     /// No more connections to backends can be made, for a lack of our own.
     ConnectsExhausted {
         /// Of what.

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use weir_balance::breaker::Breaker;
-use weir_balance::{Group, Rules, Spec};
+use weir_balance::{Group, Queue, Rules, Spec};
 use weir_base::{Endpoint, Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
@@ -270,6 +270,7 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 weight: backend.weight,
                 sticky_id: backend.sticky_id.map(Into::into),
                 backup: backend.backup,
+                max_connections: backend.max_connections,
             };
             changes.joined.push((cluster, spec.id.clone()));
             match tables.put_backend(cluster, spec, hash) {
@@ -383,8 +384,11 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
         return *key;
     }
     let config = state::Cluster { id: id.to_owned(), ..state::Cluster::default() };
+    let mut group = Group::new(config.load_balancing, config.load_metric);
+    group.set_share(tables.share);
     let cluster = Cluster {
-        group: Group::new(config.load_balancing, config.load_metric),
+        group,
+        queue: Queue::default(),
         settings: Rc::new(ClusterSettings {
             config,
             hash: 0,

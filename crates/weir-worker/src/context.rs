@@ -28,6 +28,7 @@ use crate::observe::Observe;
 use crate::per_address::PerAddress;
 use crate::pipes::Pipes;
 use crate::probe::Judged;
+use crate::queued::Offers;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
 use crate::udp::Udp;
@@ -44,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) upstream: Upstream,
     pub(crate) multiplexes: Multiplexes,
     pub(crate) udp: Udp,
+    /// Connections for sessions that waited for one.
+    pub(crate) offers: Offers,
     /// Streams that have no session yet.
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
@@ -99,6 +102,7 @@ impl Context {
             upstream: Upstream::new(limits, now),
             multiplexes: Multiplexes::new(limits.sessions),
             udp: Udp::new(limits, now),
+            offers: Offers::default(),
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
@@ -168,7 +172,7 @@ impl Context {
 
     /// Nothing waits to be driven.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.ready.is_empty() && !self.upstream.has_ready()
+        self.ready.is_empty() && !self.upstream.has_ready() && self.offers.is_empty()
     }
 
     /// Puts a session in line for that many buffers.
@@ -301,6 +305,9 @@ impl Context {
         if let Some(cluster) = cluster.and_then(|key| self.tables.clusters.get_mut(key)) {
             cluster.group.request_finished(backend);
             cluster.group.connection_closed(backend);
+        }
+        if let Some(cluster) = cluster.filter(|_| self.offers.waiting() > 0) {
+            self.offer(cluster, backend);
         }
     }
 
@@ -453,7 +460,8 @@ impl Context {
         backend: BackendKey,
         change: Option<Transition>,
     ) {
-        let Some(change) = change else { return };
+        let (Some(change), Some(key)) = (change, cluster) else { return };
+        self.stir(key);
         let Some(entry) = cluster.and_then(|key| self.tables.clusters.get(key)) else { return };
         let Some(spec) = entry.group.spec(backend) else { return };
         self.observe.transition(&entry.settings.config.id, spec, change);

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use weir_balance::Share;
 use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
@@ -263,6 +264,11 @@ impl Control {
                 cx.tables.tickets.set(&keys);
                 None
             }
+            ToWorker::Workers(count) => {
+                cx.tables.set_share(Share { index: cx.settings.worker, count });
+                cx.stir_all();
+                None
+            }
             ToWorker::Ask { number, question } => self.answer(number, question, cx),
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);
@@ -283,13 +289,7 @@ impl Control {
             passed @ (ToWorker::Passed(_)
             | ToWorker::PassedFlow(_)
             | ToWorker::TakeDatagrams(_)) => self.take_over(passed, cx),
-            ToWorker::Page => {
-                let page = self.channel.take_fd()?;
-                if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
-                    cx.observe.internal("mapping the page of last words", &error);
-                }
-                None
-            }
+            ToWorker::Page => self.take_page(cx),
             ToWorker::Refuse(refusals) => {
                 cx.refusals = refusals;
                 None
@@ -318,6 +318,15 @@ impl Control {
             | ToWorker::Commit { .. }
             | ToWorker::Abort { .. } => None,
         }
+    }
+
+    /// What this worker works on is noted there from now on.
+    fn take_page(&mut self, cx: &mut Context) -> Option<Command> {
+        let page = self.channel.take_fd()?;
+        if let Err(error) = cx.desk.open(&page, cx.observe.epoch()) {
+            cx.observe.internal("mapping the page of last words", &error);
+        }
+        None
     }
 
     /// Compiles orders that others follow.
@@ -363,6 +372,7 @@ impl Control {
         for (key, sockets) in changes.udp_closed.drain(..) {
             cx.close_datagrams(key, sockets);
         }
+        cx.stir_all();
         cx.observe.set_epoch(epoch, cx.tables.listeners.len() + cx.tables.udp.len());
         cx.desk.set_epoch(epoch);
         cx.expect_flows();

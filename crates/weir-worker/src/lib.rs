@@ -32,6 +32,7 @@ mod orphan;
 mod per_address;
 mod pipes;
 mod probe;
+mod queued;
 mod session;
 mod socket;
 mod survey;

@@ -166,7 +166,8 @@ mod tests {
         for id in ["a", "b"] {
             let address = "127.0.0.1:1".parse().expect("an address");
             let (id, sticky_id) = (id.into(), None);
-            let spec = Spec { id, address, weight: 1, sticky_id, backup: false };
+            let spec =
+                Spec { id, address, weight: 1, sticky_id, backup: false, max_connections: None };
             group.upsert(spec).expect("room");
         }
         let keys = ["a", "b"].map(|id| group.key_of(id).expect("there"));

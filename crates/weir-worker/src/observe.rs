@@ -64,6 +64,8 @@ pub(crate) struct Observe {
     exhausted: Trouble,
     /// Datagrams are dropped, as there is no room for their flows.
     flows_full: Trouble,
+    /// Requests are not served since backends are busy.
+    overrun: Trouble,
     times: [Fine; Time::ALL.len()],
     started: Instant,
     /// What main has not been told.
@@ -122,6 +124,7 @@ impl Observe {
             starved: Trouble::none(),
             exhausted: Trouble::none(),
             flows_full: Trouble::none(),
+            overrun: Trouble::none(),
             times: Default::default(),
             started: weir_sys::now(),
             happened: Vec::with_capacity(MOST_HAPPENINGS),
@@ -179,6 +182,9 @@ impl Observe {
         if self.exhausted.poll(now).is_some() {
             self.tell(Event::ConnectsPossible {});
         }
+        if self.overrun.poll(now).is_some() {
+            self.tell(Event::ClustersSuffice {});
+        }
         if let Some(after) = self.flows_full.poll(now) {
             self.tell(Event::UdpFlowsFit { after });
         }
@@ -201,7 +207,7 @@ impl Observe {
         let shortages = [&self.full, &self.without_descriptor, &self.starved, &self.exhausted];
         shortages
             .into_iter()
-            .chain([&self.flows_full])
+            .chain([&self.flows_full, &self.overrun])
             .map(Trouble::deadline)
             .fold(self.logs.map_or(Instant::FAR, Logs::deadline), Instant::min)
     }
@@ -299,6 +305,19 @@ impl Observe {
     /// No session waits for buffers.
     pub(crate) fn buffers_free(&mut self) {
         self.starved.pauses(self.now);
+    }
+
+    /// A request waits for a backend, or is not served for that.
+    pub(crate) fn queued(&mut self, counter: Counter) {
+        self.counters.add(counter, 1);
+    }
+
+    /// A request was not served since the backends of its cluster are busy.
+    pub(crate) fn overrun(&mut self, cluster: &str, cause: Cause) {
+        if self.overrun.begins(self.now) {
+            self.tell(Event::ClusterOverrun { cluster, cause: &cause });
+        }
+        self.overrun.pauses(self.now);
     }
 
     /// A connection to a backend could not be made for a lack of descriptors or room.

@@ -196,6 +196,7 @@ impl Worker {
             (Gauge::Streams, cx.multiplexes.streams() as u64),
             (Gauge::BackendConnections, cx.upstream.len() as u64),
             (Gauge::BackendIdle, cx.upstream.idle() as u64),
+            (Gauge::Waiting, cx.offers.waiting() as u64),
             (Gauge::Epoch, cx.observe.epoch()),
         ]
         .into_iter()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use weir_balance::breaker::Breaker;
 use weir_balance::retry::Budget;
-use weir_balance::{Group, GroupFull, Spec};
+use weir_balance::{Group, GroupFull, Queue, Share, Spec};
 use weir_base::{Key, Limits, Slab};
 use weir_control::change::object_hash;
 use weir_control::channel::FoundCertificates;
@@ -56,6 +56,8 @@ pub(crate) struct Tables {
     pub(crate) tickets: Tickets,
     /// For what is counted.
     pub(crate) places: Places,
+    /// What this worker may take of what backends take.
+    pub(crate) share: Share,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<SocketAddr, usize>,
 }
@@ -147,6 +149,8 @@ static NO_EDITS: Edits = Edits::NONE;
 pub(crate) struct Cluster {
     pub(crate) settings: Rc<ClusterSettings>,
     pub(crate) group: Group,
+    /// Who waits for a connection to one of its backends.
+    pub(crate) queue: Queue,
     /// Made when something fails for the first time.
     pub(crate) retries: Option<Box<Budget>>,
     /// Of a cluster that has one.
@@ -180,6 +184,7 @@ impl Tables {
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
             places: Places::default(),
+            share: Share::default(),
             backends_at: Map::default(),
         }
     }
@@ -215,6 +220,12 @@ impl Tables {
         self.hash = self.hash.wrapping_sub(backend_hash(&cluster.settings.config.id, spec));
         cluster.group.remove(id);
         self.leave(address)
+    }
+
+    /// Another number of workers share what backends take.
+    pub(crate) fn set_share(&mut self, share: Share) {
+        self.share = share;
+        self.clusters.values_mut().for_each(|cluster| cluster.group.set_share(share));
     }
 
     /// Adds a certificate to a listener, or replaces it.
@@ -297,6 +308,7 @@ fn backend_hash(cluster: &str, spec: &Spec) -> u64 {
         weight: spec.weight,
         sticky_id: spec.sticky_id.as_ref().map(ToString::to_string),
         backup: spec.backup,
+        max_connections: spec.max_connections,
     };
     object_hash("backend", &backend)
 }

@@ -117,6 +117,7 @@ impl Worker {
             self.accept();
             self.feed_starved();
             self.feed_handshakes();
+            self.serve_queues();
             self.probe();
             self.obey();
             self.survey();

@@ -2,7 +2,14 @@ use super::*;
 
 fn spec(id: &str) -> Spec {
     let address = ([127, 0, 0, 1], 80).into();
-    Spec { id: id.into(), address, weight: 100, sticky_id: None, backup: false }
+    Spec {
+        id: id.into(),
+        address,
+        weight: 100,
+        sticky_id: None,
+        backup: false,
+        max_connections: None,
+    }
 }
 
 fn at(seconds: u64) -> Instant {

@@ -12,7 +12,14 @@ use weir_base::Instant;
 /// The backend `id` at weight 100.
 fn spec(id: &str) -> Spec {
     let address = ([127, 0, 0, 1], 80).into();
-    Spec { id: id.into(), address, weight: 100, sticky_id: None, backup: false }
+    Spec {
+        id: id.into(),
+        address,
+        weight: 100,
+        sticky_id: None,
+        backup: false,
+        max_connections: None,
+    }
 }
 
 /// A group that counts connections, with backends named `0`, `1`… of these weights.

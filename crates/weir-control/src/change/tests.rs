@@ -82,6 +82,7 @@ fn backend(cluster: u8, id: u8, weight: u8) -> Backend {
         weight,
         sticky_id: None,
         backup: false,
+        max_connections: None,
     }
 }
 
@@ -416,5 +417,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::UdpListener(address(0), Some(Box::new(udp_listener(0, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (5, [143, 63, 43, 25, 177, 28]));
+    assert_eq!((crate::packed::FORMAT, lengths), (6, [143, 65, 43, 26, 177, 28]));
 }

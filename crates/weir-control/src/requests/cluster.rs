@@ -61,6 +61,8 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         retries: config.retry_budget.as_ref().map(retries).transpose()?,
         breaker: config.breaker.as_ref().map(breaker).transpose()?,
         slow_start: Duration::from_secs(config.slow_start.unwrap_or_default().into()),
+        max_queued: config.max_queued,
+        queue_timeout: config.queue_timeout.map(|seconds| Duration::from_secs(seconds.into())),
         no_access_log: config.access_log == Some(false),
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
@@ -195,8 +197,10 @@ pub(super) fn add_backend(state: &State, backend: &AddBackend) -> Result<Vec<Ord
         weight: weight(backend.load_balancing_parameters)?,
         sticky_id: backend.sticky_id.clone(),
         backup: backend.backup.unwrap_or_default(),
+        max_connections: backend.max_connections,
     };
     check::backend_address(backend.address)?;
+    check::max_connections(backend.max_connections)?;
     let cluster = state.clusters.get(&backend.cluster);
     if backend.sticky_id.is_some() || cluster.is_some_and(|cluster| cluster.sticky_session) {
         check::cookie(&backend)?;
@@ -275,6 +279,8 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         retry_budget: cluster.retries.as_ref().map(retries_config),
         breaker: cluster.breaker.as_ref().map(breaker_config),
         slow_start: Some(cluster.slow_start.as_secs() as u32).filter(|seconds| *seconds > 0),
+        max_queued: cluster.max_queued,
+        queue_timeout: cluster.queue_timeout.map(|timeout| timeout.as_secs() as u32),
         access_log: cluster.no_access_log.then_some(false),
         ..Config::default()
     }
@@ -305,6 +311,7 @@ pub(super) fn backend_config(backend: &Backend) -> AddBackend {
         sticky_id: backend.sticky_id.clone(),
         load_balancing_parameters: Some(LoadBalancingParams { weight: backend.weight.into() }),
         backup: Some(backend.backup),
+        max_connections: backend.max_connections,
         unix_path: None,
     }
 }

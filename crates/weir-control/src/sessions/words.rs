@@ -57,6 +57,8 @@ words! {
         Idle = "idle",
         /// Receiving the head of a request.
         Head = "head",
+        /// Waiting for a connection to a backend that is busy.
+        Queued = "queued",
         /// Making a connection to a backend.
         Connecting = "connecting",
         /// Receiving the body of a request; nothing of a response was seen.
@@ -89,6 +91,8 @@ words! {
         Body = "request_body",
         /// `back_timeout`: the backend is to go on.
         Back = "back_timeout",
+        /// `queue_timeout`: a backend is to have a connection free.
+        Queue = "queue_timeout",
         /// `connect_timeout`: the backend is to accept.
         Connect = "connect_timeout",
         /// The client is to close its side.

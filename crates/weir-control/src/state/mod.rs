@@ -126,6 +126,9 @@ impl Listener {
 /// Bytes of a ClientHello that are looked at when nothing else is said.
 pub const HELLO_BYTES: u32 = 16_384;
 
+/// Requests that may wait for the backends of a cluster when nothing else is said.
+pub const MAX_QUEUED: u32 = 1_000;
+
 /// What a client is known by where a policy goes by a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Affinity {
@@ -185,6 +188,11 @@ pub struct Cluster {
     pub slow_start: Duration,
     /// Its requests have no access-log records.
     pub no_access_log: bool,
+    /// Requests that may wait for a connection to a backend, in each worker; [`MAX_QUEUED`] when
+    /// absent.
+    pub max_queued: Option<u32>,
+    /// How long one waits; the listener's `connect_timeout` when absent.
+    pub queue_timeout: Option<Duration>,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -360,6 +368,8 @@ pub struct Backend {
     pub sticky_id: Option<String>,
     /// Used only when no primary is usable.
     pub backup: bool,
+    /// Connections to it that may be in use, in all workers together.
+    pub max_connections: Option<u32>,
 }
 
 /// The identity of a backend.

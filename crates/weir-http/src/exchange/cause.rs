@@ -9,6 +9,10 @@ pub enum BackFailure {
     NoBackend,
     /// We have no descriptor, connection slot or buffer left.
     NoRoom,
+    /// As many requests wait for a backend as may.
+    QueueFull,
+    /// No backend had a connection free in time.
+    QueueTimeout,
     /// The connection was refused or could not be made.
     Refused,
     /// The connection was not made in time.
@@ -57,7 +61,14 @@ pub enum Cause {
 impl BackFailure {
     /// Whether it is the backend's doing, and not a lack of ours.
     pub const fn speaks_of_backend(self) -> bool {
-        !matches!(self, Self::NoBackend | Self::NoRoom | Self::NoProtocol)
+        !matches!(
+            self,
+            Self::NoBackend
+                | Self::NoRoom
+                | Self::QueueFull
+                | Self::QueueTimeout
+                | Self::NoProtocol
+        )
     }
 }
 
@@ -67,6 +78,8 @@ impl Cause {
         match self {
             Self::Back(BackFailure::NoBackend) => "no_backend",
             Self::Back(BackFailure::NoRoom) => "no_room",
+            Self::Back(BackFailure::QueueFull) => "queue_full",
+            Self::Back(BackFailure::QueueTimeout) => "queue_timeout",
             Self::Back(BackFailure::Refused) => "backend_refused",
             Self::Back(BackFailure::ConnectTimeout) => "backend_connect_timeout",
             Self::Back(BackFailure::NoProtocol) => "backend_no_websocket",
@@ -90,6 +103,12 @@ impl fmt::Display for Cause {
             Self::Back(BackFailure::NoBackend) => "no backend of the cluster could be tried",
             Self::Back(BackFailure::NoRoom) => {
                 "the proxy has no connection slot, descriptor or buffer left"
+            }
+            Self::Back(BackFailure::QueueFull) => {
+                "the backends are busy, and as many requests wait for them as may"
+            }
+            Self::Back(BackFailure::QueueTimeout) => {
+                "the backends are busy, and none had a connection free in time"
             }
             Self::Back(BackFailure::Refused) => "the backend refused the connection",
             Self::Back(BackFailure::ConnectTimeout) => "the backend did not accept in time",

@@ -184,6 +184,7 @@ impl Exchange {
 const fn status_of(failure: BackFailure) -> u16 {
     match failure {
         BackFailure::NoBackend | BackFailure::NoRoom => 503,
+        BackFailure::QueueFull | BackFailure::QueueTimeout => 503,
         BackFailure::Refused | BackFailure::ConnectTimeout => 503,
         BackFailure::NoProtocol
         | BackFailure::Handshake

@@ -68,6 +68,8 @@ fn every_failure_has_its_verdict_in_every_phase() {
     let back = [
         BackFailure::NoBackend,
         BackFailure::NoRoom,
+        BackFailure::QueueFull,
+        BackFailure::QueueTimeout,
         BackFailure::Refused,
         BackFailure::ConnectTimeout,
         BackFailure::NoProtocol,

@@ -2,11 +2,11 @@
 //!
 //! Must not know: other flows.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::{Instant, stable_hash};
+use weir_base::{Instant, address_hash};
 
 use super::Cause;
 
@@ -42,14 +42,7 @@ impl FlowKey {
     /// Hash of the client, by which a policy with affinity chooses a backend: the same in every
     /// process and for every listener.
     pub fn affinity(&self, seed: u64) -> u64 {
-        let ip = match self.client.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        let mut bytes = [0; 18];
-        bytes[..16].copy_from_slice(&ip.octets());
-        bytes[16..].copy_from_slice(&self.client.port().to_be_bytes());
-        stable_hash(&bytes, seed)
+        address_hash(self.client, seed)
     }
 }
 

@@ -56,6 +56,7 @@ fn what_was_undone_stands_where_it_stood_though_others_before_it_had_gone() {
         weight: 1,
         sticky_id: None,
         backup: false,
+        max_connections: None,
     };
     let remove = |id: &str| Order::RemoveBackend { cluster: "c".into(), id: id.into() };
     let mut state = State::default();
@@ -117,7 +118,15 @@ fn objects_that_come_go_and_move_in_one_transaction_are_found_as_they_are() {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
     let backend = |cluster: u32, weight: u8| {
         let (cluster, id) = (format!("c{cluster}"), "b".to_owned());
-        Order::Backend(Backend { cluster, id, address, weight, sticky_id: None, backup: false })
+        Order::Backend(Backend {
+            cluster,
+            id,
+            address,
+            weight,
+            sticky_id: None,
+            backup: false,
+            max_connections: None,
+        })
     };
     let mut state = State::default();
     history.put(1, &state).expect("stored");

@@ -95,6 +95,7 @@ impl Worker<'_> {
                 | ToWorker::Measure(_)
                 | ToWorker::Tap(_)
                 | ToWorker::Untap(_)
+                | ToWorker::Workers(_)
                 | ToWorker::ClearMetrics
                 | ToWorker::Passed(_)
                 | ToWorker::PassedFlow(_)

@@ -255,6 +255,12 @@ names! {
         BackendConnectErrors = "backend.connections.error",
         /// Attempts to reach another backend for a request.
         BackendRetries = "backend.connect.retries",
+        /// Requests that waited for a connection to a backend.
+        Queued = "backend.queued",
+        /// Those that did not, since as many waited as may.
+        QueueFull = "backend.queue.full",
+        /// Those that waited in vain.
+        QueueTimeouts = "backend.queue.timeouts",
         /// Times a backend was taken out of its cluster.
         BackendDown = "backend.down",
         /// Times a backend was taken back into its cluster.
@@ -396,6 +402,8 @@ names! {
         BackendConnections = "backend.connections",
         /// Those of them that wait for a request.
         BackendIdle = "backend.pool.size",
+        /// Requests that wait for a connection to a backend.
+        Waiting = "backend.queue.size",
         /// The configuration in use.
         Epoch = "configuration.epoch",
         /// Clusters of the configuration.

@@ -70,6 +70,10 @@ pub(crate) struct Active {
     pub(crate) served_by: Option<Upstreamed>,
     /// Where fields stand in the head that the record shows.
     pub(crate) noted: Noted,
+    /// It waits for a connection to a backend, until then.
+    pub(crate) waits_until: Option<Instant>,
+    /// A connection to this backend is free for it.
+    pub(crate) promised: Option<BackendKey>,
     /// What the cluster's circuit breaker gave it.
     pub(crate) ticket: Option<Ticket>,
     /// Backends that failed for this request.
@@ -171,6 +175,8 @@ impl Active {
             cluster: None,
             back: None,
             served_by: None,
+            waits_until: None,
+            promised: None,
             ticket: None,
             noted: Noted::default(),
             tried,

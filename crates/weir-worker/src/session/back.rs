@@ -22,6 +22,7 @@ impl Session {
         if verdict != Verdict::Retry && failure.speaks_of_backend() {
             cx.request_decided(active, false);
         }
+        cx.note_overrun(active.cluster, failure);
         if let Some(back) = active.back.filter(|_| !stale) {
             cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);
@@ -85,6 +86,9 @@ impl Session {
 /// Lets go of the backend: its connection is kept for the next exchange, for that long, or closed,
 /// as it is when the backend was removed meanwhile. A shared one stays for the others.
 pub(super) fn detach(active: &mut Active, session: Key, keep: Option<Duration>, cx: &mut Context) {
+    if active.waits_until.take().is_some() {
+        cx.leave_queue(active.cluster, session);
+    }
     if let Some(back) = active.back.take() {
         if cx.observe.shows_round_trips() {
             active.round_trips[1] = cx.upstream.round_trip(back.key, back.stream, cx.now);

@@ -19,6 +19,7 @@ const SLOWEST_BODY_BYTES_PER_SECOND: u64 = 500;
 /// Which patience ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Late {
+    Queue,
     Connect,
     Body,
     Front,
@@ -63,6 +64,7 @@ impl Session {
             Stage::Multiplex { .. } => self.connection_timed_out(cx),
             Stage::Exchange(active) if active.tunnel => Step::Close,
             Stage::Exchange(active) => match self.patience(active).1 {
+                Late::Queue => self.back_failed(BackFailure::QueueTimeout, cx),
                 Late::Connect => self.back_failed(BackFailure::ConnectTimeout, cx),
                 Late::Body => self.front_failed(FrontFailure::SlowBody, cx),
                 Late::Front => self.front_failed(FrontFailure::Stalled, cx),
@@ -82,6 +84,7 @@ impl Session {
                 Wait::Request
             }
             Stage::Exchange(active) => match self.patience(active).1 {
+                Late::Queue => Wait::Queue,
                 Late::Connect => Wait::Connect,
                 Late::Body => Wait::Body,
                 Late::Front => Wait::Front,
@@ -118,6 +121,9 @@ impl Session {
     fn patience(&self, active: &Active) -> (Instant, Late) {
         let config = &self.settings.config;
         let times = &active.times;
+        if let Some(until) = active.waits_until {
+            return (until, Late::Queue);
+        }
         if active.exchange.phase() == Phase::Connecting {
             return (times.connect + config.connect_timeout, Late::Connect);
         }

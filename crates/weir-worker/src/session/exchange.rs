@@ -58,6 +58,9 @@ impl Session {
     /// Looks whether the connection is made.
     fn connected(&mut self, cx: &mut Context) -> Result<bool, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
+        if active.waits_until.is_some() {
+            return Ok(false);
+        }
         let Some(bound) = active.back else { return Err(Met::Back(BackFailure::Refused)) };
         match cx.upstream.progress(bound.key, self.key, cx.now, &mut cx.buffers) {
             Made::Ready => {}

@@ -1,10 +1,10 @@
 //! Towards a backend: choosing it, connecting, sending the request head.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use weir_balance::BackendKey;
-use weir_base::{Key, stable_hash};
+use weir_balance::{Pick, Room};
+use weir_base::{Key, address_hash, stable_hash};
 use weir_control::state::Affinity;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
@@ -52,11 +52,16 @@ impl Session {
         }
     }
 
-    /// Chooses a backend and takes or makes a connection to it.
+    /// Chooses a backend and takes or makes a connection to it, or waits for it.
     fn connect(&mut self, active: &mut Active, cx: &mut Context) -> Result<(), BackFailure> {
         active.times.connect = cx.now;
         (active.times.reached, active.times.agreed) = (None, None);
-        let (backend, address) = self.choose(active, cx)?;
+        let pick = self.choose(active, cx)?;
+        if pick.room != Room::Free {
+            return self.wait_in_line(active, &pick, cx);
+        }
+        active.waits_until = None;
+        let (backend, address) = (pick.key, pick.address);
         let peer = self.peer(active, address, cx)?;
         let shared = cx.upstream.may_share(&peer);
         let idle = if shared {
@@ -184,12 +189,12 @@ impl Session {
     }
 
     /// The backend for a request: the one of its sticky cookie, else the policy's choice.
-    fn choose(
-        &self,
-        active: &mut Active,
-        cx: &mut Context,
-    ) -> Result<(BackendKey, SocketAddr), BackFailure> {
+    fn choose(&self, active: &mut Active, cx: &mut Context) -> Result<Pick, BackFailure> {
         let key = active.cluster.ok_or(BackFailure::NoBackend)?;
+        let cluster = cx.tables.clusters.get(key).ok_or(BackFailure::NoBackend)?;
+        if let Some(pick) = active.promised.take().and_then(|key| cluster.group.pick_known(key)) {
+            return Ok(pick);
+        }
         if !active.raw {
             cx.parse_again(self.key, self.requests, active.head_bytes());
         }
@@ -210,8 +215,7 @@ impl Session {
                 cluster.group.pick_by_hash(cx.now, hash, &mut random, &active.tried)
             }
         };
-        let pick = pick.ok_or(BackFailure::NoBackend)?;
-        Ok((pick.key, pick.address))
+        pick.ok_or(BackFailure::NoBackend)
     }
 }
 
@@ -230,9 +234,8 @@ fn affinity_hash(affinity: &Affinity, client: SocketAddr, active: &Active, field
         }
         Affinity::Cookie(name) => policy::sticky_cookie(fields, head, name.as_bytes()),
     };
-    match (told, client.ip()) {
-        (Some(value), _) => stable_hash(value, AFFINITY_SEED),
-        (None, IpAddr::V4(ip)) => stable_hash(&ip.to_ipv6_mapped().octets(), AFFINITY_SEED),
-        (None, IpAddr::V6(ip)) => stable_hash(&ip.octets(), AFFINITY_SEED),
+    match told {
+        Some(value) => stable_hash(value, AFFINITY_SEED),
+        None => address_hash(SocketAddr::new(client.ip(), 0), AFFINITY_SEED),
     }
 }

@@ -39,6 +39,7 @@ impl Session {
             Stage::Exchange(active) => active,
         };
         match active.exchange.phase() {
+            _ if active.waits_until.is_some() => State::Queued,
             Phase::Connecting => State::Connecting,
             _ if active.tunnel => State::Pipe,
             Phase::Waiting if !active.request.is_done() => State::Uploading,

@@ -93,6 +93,7 @@ pub fn backend(id: &str, address: SocketAddr) -> Backend {
         weight: 100,
         sticky_id: None,
         backup: false,
+        max_connections: None,
     }
 }
 

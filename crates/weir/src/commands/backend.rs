@@ -42,6 +42,9 @@ pub(crate) struct Add {
     /// Its share of requests, beside those of the others; 100 is usual.
     #[arg(long, value_parser = clap::value_parser!(i32).range(0..=255))]
     weight: Option<i32>,
+    /// Connections to it that may be in use; what is more waits.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
 }
 
 impl Verb {
@@ -55,6 +58,7 @@ impl Verb {
                 load_balancing_parameters: add.weight.map(|weight| LoadBalancingParams { weight }),
                 backup: add.backup,
                 unix_path: None,
+                max_connections: add.max_connections,
             }),
             Self::Remove(name) => RequestType::RemoveBackend(RemoveBackend {
                 cluster_id: name.id.clone(),

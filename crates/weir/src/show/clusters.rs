@@ -35,9 +35,11 @@ fn backends(page: &mut Page, backends: &[AddBackend]) {
             optional(backend.load_balancing_parameters.as_ref().map(|p| p.weight)),
             optional(backend.sticky_id.as_deref()),
             yes(backend.backup()),
+            optional(backend.max_connections),
         ]
     });
-    page.table("backends", ["id", "address", "weight", "sticky id", "backup"], rows);
+    let header = ["id", "address", "weight", "sticky id", "backup", "max connections"];
+    page.table("backends", header, rows);
 }
 
 /// The hashes of main and workers, side by side.

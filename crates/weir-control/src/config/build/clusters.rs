@@ -76,6 +76,8 @@ impl Builder<'_> {
             retries: table.section("retry_budget").map(|table| retries(&table)),
             breaker: table.section("breaker").and_then(|table| breaker(&table)),
             slow_start: table.read("slow_start").unwrap_or_default(),
+            max_queued: table.read("max_queued"),
+            queue_timeout: table.read("queue_timeout"),
             no_access_log: !table.value::<bool>("access_log"),
         }
     }
@@ -126,6 +128,7 @@ impl Builder<'_> {
             weight: table.value("weight"),
             sticky_id: table.read("sticky_id"),
             backup: table.value("backup"),
+            max_connections: table.read("max_connections"),
         };
         if backend.sticky_id.is_some() || cluster.sticky_session {
             self.accept(check::cookie(&backend), table.span_of("sticky_id"));

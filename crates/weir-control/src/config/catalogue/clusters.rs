@@ -1,12 +1,14 @@
 //! Keys of clusters and of what is in them.
 
-use super::health::{BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET};
+use super::health::{ANY, BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET, TIMES};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::udp::CLUSTER_UDP;
 use super::words::{ClusterProtocol, PathType, Version, words};
 use super::{Kind, Section, Without};
 use super::{PER_IP, PORT, RETRY_AFTER, flag, key, number, optional, required, text};
-use crate::state::{EditPosition, LoadBalancing, LoadMetric, Position, Redirect, RedirectScheme};
+use crate::state::{
+    EditPosition, LoadBalancing, LoadMetric, MAX_QUEUED, Position, Redirect, RedirectScheme,
+};
 
 /// A table of `[clusters]`.
 pub(in super::super) static CLUSTER: Section = Section {
@@ -38,6 +40,8 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("retry_budget", Kind::Table(&RETRY_BUDGET), RETRIES),
         optional("breaker", Kind::Table(&BREAKER), "Nobody is asked while too many requests fail."),
         key("slow_start", Kind::Seconds, Without::Other("at once"), SLOW_START),
+        number("max_queued", ANY, MAX_QUEUED as _, QUEUED),
+        key("queue_timeout", Kind::Seconds, Without::Other("`connect_timeout`"), QUEUE_TIMEOUT),
         flag("access_log", true, "Its requests have records in the access log."),
     ],
     later: &[],
@@ -47,6 +51,11 @@ const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are 
 const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
 const RETRIES: &str = "How many requests are sent once more, in each worker.";
 const SLOW_START: &str = "How long a backend that comes back takes to get its whole share.";
+const QUEUED: &str =
+    "Requests that may wait for backends with `max_connections`, in each worker; 0: none.";
+const QUEUE_TIMEOUT: &str = "How long one waits before it is answered 503.";
+const CONNECTIONS: &str = "Connections to it that may be in use, in all workers together; a \
+                           stream of HTTP/2 counts as one. What is more waits.";
 const SEND_PROXY: &str = "On `tcp`, begin connections to backends with a header of the PROXY \
                           protocol: the client's, if its listener has `expect_proxy`.";
 const HTTP2: &str =
@@ -117,6 +126,7 @@ pub(in super::super) static BACKEND: Section = Section {
         number("weight", Kind::Number(0, 255), 100, "Its share of the traffic."),
         key("sticky_id", Kind::Text, Without::Other("`backend_id`"), "Its sticky-cookie value."),
         flag("backup", false, "Used only while no other is usable."),
+        key("max_connections", TIMES, Without::Other("any number"), CONNECTIONS),
     ],
     later: &[],
 };

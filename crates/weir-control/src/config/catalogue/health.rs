@@ -22,7 +22,7 @@ pub(super) static HEALTH_CHECK: Section = Section {
     later: &[],
 };
 
-const TIMES: Kind = Kind::Number(1, u32::MAX as u64);
+pub(super) const TIMES: Kind = Kind::Number(1, u32::MAX as u64);
 const MODE: &str =
     "A GET, the gRPC health checking protocol, or a connection that is all that is wanted.";
 const SERVICE: &str = "For `grpc`, the service that is asked for.";
@@ -50,7 +50,7 @@ pub(super) static RETRY_BUDGET: Section = Section {
     later: &[],
 };
 
-const ANY: Kind = Kind::Number(0, u32::MAX as u64);
+pub(super) const ANY: Kind = Kind::Number(0, u32::MAX as u64);
 
 /// A cluster that is asked no more for a while.
 pub(super) static BREAKER: Section = Section {

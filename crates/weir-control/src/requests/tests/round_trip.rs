@@ -237,6 +237,8 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 }),
                 slow_start: Duration::from_secs(slow),
                 no_access_log: slow % 2 == 1,
+                max_queued: (slow > 40).then_some(slow as u32),
+                queue_timeout: (slow > 40).then(|| Duration::from_secs(slow)),
                 http2: true,
                 tls: tls.map(Box::new),
                 id: format!("c{id}"),
@@ -357,6 +359,7 @@ fn backend() -> impl Strategy<Value = Backend> {
             weight,
             sticky_id: named.then(|| format!("s{id}")),
             backup,
+            max_connections: (weight > 100).then_some(weight.into()),
         }
     })
 }
