@@ -106,8 +106,8 @@ events! {
         /// Of what.
         error: &'a dyn fmt::Display,
     }
-    Warn: "connections to backends cannot be made ({error}): requests that need a new one are \
-           answered 503; raise LimitNOFILE or lower max_connections"
+    Warn: "connections to backends cannot be made ({error}): requests that need a new one wait, \
+           and are answered 503 after connect_timeout; raise LimitNOFILE or lower max_connections"
 
     /// Connections to backends can be made again.
     ConnectsPossible {}

@@ -31,6 +31,7 @@ use crate::probe::Judged;
 use crate::queued::Offers;
 use crate::session::{Active, Born, Session, Upstreamed};
 use crate::tables::Tables;
+use crate::turnstile::{Room, Turnstile};
 use crate::udp::Udp;
 use crate::upstream::{Peer, Upstream};
 
@@ -77,6 +78,7 @@ pub(crate) struct Context {
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
+    turnstile: Turnstile,
     /// Handshakes that may still be moved on in this turn.
     pub(crate) handshakes_left: usize,
     /// Sessions that wait for a handshake.
@@ -125,6 +127,7 @@ impl Context {
             passing: false,
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
+            turnstile: Turnstile::default(),
             handshakes_left: 0,
             shaking: VecDeque::new(),
             actives: Vec::with_capacity(limits.buffers / 2),
@@ -216,6 +219,33 @@ impl Context {
     pub(crate) fn next_starved(&mut self) -> Option<Key> {
         let (key, _) = self.starved.pop_front_if(|(_, count)| self.buffers.has_room(*count))?;
         Some(key)
+    }
+
+    /// Puts a session in line for room for a connection to a backend.
+    pub(crate) fn line_up(&mut self, session: Key) {
+        let room = self.room();
+        self.turnstile.join(session, room);
+    }
+
+    /// A session does not want room any more.
+    pub(crate) fn leave_line(&mut self, session: Key) {
+        self.turnstile.leave(session);
+    }
+
+    /// The session that waits longest for room, if there may be some.
+    pub(crate) fn next_in_line(&mut self) -> Option<Key> {
+        let room = self.room();
+        self.turnstile.next(room)
+    }
+
+    /// Somebody in line may find room.
+    pub(crate) fn moves_line(&self) -> bool {
+        self.turnstile.moves(self.room())
+    }
+
+    fn room(&self) -> Room {
+        let Self { upstream, buffers, .. } = self;
+        [upstream.len(), upstream.idle(), upstream.streams(), buffers.in_use()]
     }
 
     /// An exchange for a head that was just parsed.

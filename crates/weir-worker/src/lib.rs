@@ -38,6 +38,7 @@ mod socket;
 mod survey;
 mod tables;
 mod token;
+mod turnstile;
 mod udp;
 mod upstream;
 mod worker;

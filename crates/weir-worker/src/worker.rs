@@ -109,6 +109,7 @@ impl Worker {
             self.cx.date.set(self.cx.observe.unix_millis() / 1_000);
             self.note_events(events);
             self.cx.drive_backends();
+            self.move_line();
             self.wake_streams();
             self.drive_ready();
             self.serve_streams();
@@ -135,7 +136,7 @@ impl Worker {
     fn timeout(&self) -> Option<std::time::Duration> {
         let waits = self.gate.len() > 0 && self.gate.is_open();
         let asked = self.control.has_more() || self.can_survey() || self.can_run_errand();
-        if !self.cx.is_quiet() || waits || asked {
+        if !self.cx.is_quiet() || waits || asked || self.cx.moves_line() {
             return Some(std::time::Duration::ZERO);
         }
         if self.cx.draining() && !self.listeners_closed() {
@@ -410,6 +411,16 @@ impl Worker {
             self.settle(*key, false);
         }
         true
+    }
+
+    /// Lets sessions try again that found no room for a connection to a backend.
+    fn move_line(&mut self) {
+        while let Some(key) = self.cx.next_in_line() {
+            if let Some(session) = self.sessions.get_mut(key) {
+                let alive = session.leave_line(&mut self.cx);
+                self.settle(key, alive);
+            }
+        }
     }
 
     /// Lets sessions go on that waited for buffers.

@@ -3,6 +3,8 @@
 
 mod harness;
 
+use std::time::Duration;
+
 use harness::h2::{Client, Server};
 use harness::{Backside, Peer, Proxy};
 use weir_http::h2::frame::Kind;
@@ -92,6 +94,80 @@ fn a_backend_is_asked_for_no_more_streams_than_it_takes() {
     one.answer(held.stream, "one");
     let answers = client.answers(&streams);
     assert!(streams.iter().all(|stream| answers[stream].status() == "200"));
+}
+
+/// What was sent to the proxy before has been dealt with.
+fn settle(proxy: &mut Proxy) {
+    for _ in 0..3 {
+        proxy.explain(proxy.address, "example.org", "/");
+    }
+}
+
+/// The limits that leave room for one exchange with a backend of HTTP/2 and the start of another.
+fn cramped() -> [weir_base::Limits; 2] {
+    let limits = harness::limits();
+    [
+        weir_base::Limits { backend_connections: 1, ..limits.clone() },
+        weir_base::Limits { buffers: 7, ..limits },
+    ]
+}
+
+fn cramped_proxy(limits: weir_base::Limits, backend: &Backside, patience: Duration) -> Proxy {
+    let (mut state, socket) = harness::state(&[backend.address]);
+    if let Some(cluster) = state.clusters.get_mut("app") {
+        cluster.http2 = true;
+    }
+    state.listeners.values_mut().for_each(|listener| listener.connect_timeout = patience);
+    Proxy::with(harness::settings(limits), (state, socket))
+}
+
+#[test]
+fn a_request_waits_for_room_for_its_stream() {
+    for limits in cramped() {
+        let backend = Backside::new();
+        let mut proxy = cramped_proxy(limits, &backend, Duration::from_secs(10));
+        let (mut one, mut two) = (proxy.connect(), proxy.connect());
+        get(&mut one, "/1");
+        let mut server = Server::new(backend.accept().stream, &[0, 3, 0, 0, 0, 1]);
+        let first = server.request();
+        get(&mut two, "/2");
+        settle(&mut proxy);
+        server.answer(first.stream, "1");
+        assert!(one.head().starts_with("HTTP/1.1 200 OK\r\n"));
+        let second = server.request();
+        assert_eq!(second.fields[":path"], "/2");
+        server.answer(second.stream, "2");
+        assert!(two.head().starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(backend.is_quiet(), "one connection");
+    }
+}
+
+#[test]
+fn nobody_waits_for_room_for_ever() {
+    for limits in cramped() {
+        let backend = Backside::new();
+        let mut proxy = cramped_proxy(limits, &backend, Duration::from_millis(300));
+        let (mut one, mut two) = (proxy.connect(), proxy.connect());
+        get(&mut one, "/1");
+        let mut server = Server::new(backend.accept().stream, &[0, 3, 0, 0, 0, 1]);
+        let first = server.request();
+        get(&mut two, "/2");
+        assert!(two.head().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        // Who gives up leaves the line.
+        let mut three = Client::over(proxy.connect());
+        let given_up = three.get("/3");
+        settle(&mut proxy);
+        three.send(Kind::RstStream, 0, given_up, &[0, 0, 0, 8]);
+        settle(&mut proxy);
+        server.answer(first.stream, "1");
+        assert!(one.head().starts_with("HTTP/1.1 200 OK\r\n"));
+        one.until("0\r\n\r\n");
+        get(&mut one, "/4");
+        let last = server.request();
+        assert_eq!(last.fields[":path"], "/4");
+        server.answer(last.stream, "4");
+        assert!(one.head().starts_with("HTTP/1.1 200 OK\r\n"));
+    }
 }
 
 #[test]

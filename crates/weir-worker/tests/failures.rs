@@ -230,6 +230,31 @@ fn without_buffers_requests_wait_and_are_served_later() {
 }
 
 #[test]
+fn without_room_for_a_connection_requests_wait_for_one() {
+    let back = Backside::new();
+    let tight = weir_base::Limits { backend_connections: 1, ..limits() };
+    let mut proxy = Proxy::with(settings(tight), state(&[back.address]));
+    let (mut one, mut two, mut three) = (proxy.connect(), proxy.connect(), proxy.connect());
+    one.send("GET /1 HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    let mut server = back.accept();
+    assert!(server.head().starts_with("GET /1 "));
+    for (client, path) in [(&mut two, "/2"), (&mut three, "/3")] {
+        client.send(&format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"));
+        proxy.explain(proxy.address, "example.org", path);
+        proxy.explain(proxy.address, "example.org", path);
+    }
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    one.until("\r\n\r\n1");
+    assert!(server.head().starts_with("GET /2 "), "who has waited longest, on what is free");
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n2");
+    two.until("\r\n\r\n2");
+    let mut server = back.accept();
+    assert!(server.head().starts_with("GET /3 "));
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
+    three.until("\r\n\r\n3");
+}
+
+#[test]
 fn draining_finishes_what_is_in_flight_and_closes_the_rest() {
     let back = Backside::new();
     let mut proxy = Proxy::to(&[back.address]);

@@ -66,6 +66,8 @@ pub(crate) struct Active {
     pub(crate) route: Option<Rc<Route>>,
     pub(crate) cluster: Option<Key>,
     pub(crate) back: Option<Upstreamed>,
+    /// Since when it waits in line for room for a connection, or did for one before.
+    pub(crate) in_line: Option<Instant>,
     /// The backend used last, for the record.
     pub(crate) served_by: Option<Upstreamed>,
     /// Where fields stand in the head that the record shows.
@@ -174,6 +176,7 @@ impl Active {
             route: None,
             cluster: None,
             back: None,
+            in_line: None,
             served_by: None,
             waits_until: None,
             promised: None,

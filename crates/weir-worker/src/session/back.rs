@@ -96,5 +96,7 @@ pub(super) fn detach(active: &mut Active, session: Key, keep: Option<Duration>, 
         cx.unbind(active.cluster, back.backend);
         let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
         cx.upstream.leave((back.key, back.stream), session, keep, cx.now, &mut cx.buffers);
+    } else if active.in_line.is_some() {
+        cx.leave_line(session);
     }
 }

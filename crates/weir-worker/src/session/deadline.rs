@@ -20,6 +20,7 @@ const SLOWEST_BODY_BYTES_PER_SECOND: u64 = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Late {
     Queue,
+    Room,
     Connect,
     Body,
     Front,
@@ -65,6 +66,7 @@ impl Session {
             Stage::Exchange(active) if active.tunnel => Step::Close,
             Stage::Exchange(active) => match self.patience(active).1 {
                 Late::Queue => self.back_failed(BackFailure::QueueTimeout, cx),
+                Late::Room => self.back_failed(BackFailure::NoRoom, cx),
                 Late::Connect => self.back_failed(BackFailure::ConnectTimeout, cx),
                 Late::Body => self.front_failed(FrontFailure::SlowBody, cx),
                 Late::Front => self.front_failed(FrontFailure::Stalled, cx),
@@ -85,7 +87,7 @@ impl Session {
             }
             Stage::Exchange(active) => match self.patience(active).1 {
                 Late::Queue => Wait::Queue,
-                Late::Connect => Wait::Connect,
+                Late::Room | Late::Connect => Wait::Connect,
                 Late::Body => Wait::Body,
                 Late::Front => Wait::Front,
                 Late::Back => Wait::Back,
@@ -125,7 +127,11 @@ impl Session {
             return (until, Late::Queue);
         }
         if active.exchange.phase() == Phase::Connecting {
-            return (times.connect + config.connect_timeout, Late::Connect);
+            let (since, late) = match active.in_line.filter(|_| active.back.is_none()) {
+                Some(since) => (since, Late::Room),
+                None => (times.connect, Late::Connect),
+            };
+            return (since + config.connect_timeout, late);
         }
         if active.tunnel {
             let last = times.front.max(times.back);

@@ -21,6 +21,8 @@ pub(super) enum Met {
     Front(FrontFailure),
     /// The connection to the backend is for others.
     Elsewhere,
+    /// There is no room for a stream.
+    NoRoom,
 }
 
 impl Session {
@@ -36,6 +38,7 @@ impl Session {
             Met::Back(failure) => self.back_failed(failure, cx),
             Met::Front(failure) => self.front_failed(failure, cx),
             Met::Elsewhere => self.go_elsewhere(cx),
+            Met::NoRoom => self.let_others_go_first(cx),
         }
     }
 
@@ -58,10 +61,8 @@ impl Session {
     /// Looks whether the connection is made.
     fn connected(&mut self, cx: &mut Context) -> Result<bool, Met> {
         let Stage::Exchange(active) = &mut self.stage else { return Ok(false) };
-        if active.waits_until.is_some() {
-            return Ok(false);
-        }
-        let Some(bound) = active.back else { return Err(Met::Back(BackFailure::Refused)) };
+        // Without a connection it waits in line for one.
+        let Some(bound) = active.back else { return Ok(false) };
         match cx.upstream.progress(bound.key, self.key, cx.now, &mut cx.buffers) {
             Made::Ready => {}
             Made::Waiting => return Ok(false),

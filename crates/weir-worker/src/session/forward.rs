@@ -19,7 +19,7 @@ use super::exchange::Met;
 use super::{Active, Session, Stage, Step, encode, websocket};
 use crate::buffers::PER_TLS;
 use crate::context::Context;
-use crate::upstream::{Peer, per_stream};
+use crate::upstream::{NoBuffers, Peer, per_stream};
 
 impl Session {
     /// Starts the exchange with a backend.
@@ -48,8 +48,24 @@ impl Session {
         self.stage = Stage::Exchange(active);
         match connected {
             Ok(()) => Step::Again,
+            Err(BackFailure::NoRoom) => self.line_up(cx),
             Err(failure) => self.back_failed(failure, cx),
         }
+    }
+
+    /// Waits until there is room for a connection, for as long as one may take to be made.
+    fn line_up(&mut self, cx: &mut Context) -> Step {
+        let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
+        active.in_line.get_or_insert(cx.now);
+        cx.line_up(self.key);
+        Step::Wait
+    }
+
+    /// There may be room now. `false`: the connection is over.
+    #[must_use]
+    pub(crate) fn leave_line(&mut self, cx: &mut Context) -> bool {
+        let Some(active) = self.take_active() else { return self.drive(cx) };
+        self.engage(active, cx) != Step::Close && self.drive(cx)
     }
 
     /// Chooses a backend and takes or makes a connection to it, or waits for it.
@@ -71,11 +87,11 @@ impl Session {
         } else {
             self.reusable(active, &peer, cx)
         };
-        cx.observe.reached(idle.is_some());
         let key = match idle {
             Some(key) => key,
             None => cx.connect(&peer, self.key)?,
         };
+        cx.observe.reached(idle.is_some());
         let sent_before = cx.upstream.socket(key).map_or(0, |socket| socket.sent());
         active.back = Some(Upstreamed { key, backend, address, sent_before, stream: None });
         active.served_by = active.back;
@@ -95,6 +111,14 @@ impl Session {
         detach(&mut active, self.key, None, cx);
         active.exchange.handle_elsewhere();
         self.engage(active, cx)
+    }
+
+    /// The connection has no room for a stream.
+    pub(super) fn let_others_go_first(&mut self, cx: &mut Context) -> Step {
+        let Stage::Exchange(active) = &mut self.stage else { return Step::Close };
+        detach(active, self.key, None, cx);
+        active.exchange.handle_elsewhere();
+        self.line_up(cx)
     }
 
     /// Opens a stream, when the connection has many.
@@ -120,7 +144,7 @@ impl Session {
         let timeout = self.settings.config.back_timeout;
         let opened =
             cx.upstream.open_stream(back.key, self.key, head_only, timeout, &mut cx.buffers);
-        back.stream = Some(opened.map_err(Met::Back)?.ok_or(Met::Elsewhere)?);
+        back.stream = Some(opened.map_err(|NoBuffers| Met::NoRoom)?.ok_or(Met::Elsewhere)?);
         active.back = Some(back);
         active.served_by = active.back;
         let framing = active.head.framing;

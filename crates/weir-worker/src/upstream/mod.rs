@@ -27,7 +27,7 @@ use crate::socket::{Read, Socket};
 use idle::Idle;
 pub(crate) use make::Made;
 pub(crate) use peer::{BackendTls, Peer};
-pub(crate) use shared::{Broken, client_options, per_stream};
+pub(crate) use shared::{Broken, NoBuffers, client_options, per_stream};
 
 /// A connection to a backend.
 pub(crate) struct Back {
@@ -105,6 +105,11 @@ impl Upstream {
     /// Connections there are.
     pub(crate) fn len(&self) -> usize {
         self.backs.len()
+    }
+
+    /// Streams that are open on those that are shared.
+    pub(crate) fn streams(&self) -> usize {
+        self.links.streams()
     }
 
     /// Those of them that wait for a request.

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_http::exchange::BackFailure;
 use weir_http::h2::floods::Limits;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::hpack::Encoder;
@@ -34,6 +33,9 @@ const WINDOW: u32 = 16_384;
 pub(crate) fn per_stream(pool: &Buffers) -> usize {
     most_inbound(WINDOW, pool.size())
 }
+
+/// The pool has no buffers for a connection now.
+pub(crate) struct NoBuffers;
 
 /// What came of driving a shared connection.
 pub(crate) struct Broken {
@@ -119,7 +121,7 @@ impl Upstream {
         head_only: bool,
         timeout: Duration,
         pool: &mut Buffers,
-    ) -> Result<Option<StreamId>, BackFailure> {
+    ) -> Result<Option<StreamId>, NoBuffers> {
         let Some(back) = self.backs.get_mut(key) else { return Ok(None) };
         let address = back.peer.address;
         let Line::Shared { link, buffers, keep, .. } = &mut back.line else { return Ok(None) };
@@ -131,7 +133,7 @@ impl Upstream {
         if *buffers == 0 {
             let wanted = 1 + if connection.socket.is_clear() { 0 } else { PER_TLS };
             if !pool.admit(wanted) {
-                return Err(BackFailure::NoRoom);
+                return Err(NoBuffers);
             }
             *buffers = wanted;
         }
