@@ -4,37 +4,12 @@ mod harness;
 
 use std::time::Instant;
 
+use harness::metrics::{count, measure};
 use harness::tls::{Authority, TlsPeer, listener_tls};
 use harness::{Backside, PATIENCE, Proxy};
-use weir_control::channel::{Question, ToMain, ToWorker};
-use weir_control::metrics::{Detail, Measured, Query, Sample, Value};
+use weir_control::channel::ToWorker;
+use weir_control::metrics::{Detail, Query, Sample, Value};
 use weir_control::state::{Cluster, ListenerTls};
-
-/// The parts of an answer.
-fn measure(proxy: &mut Proxy, query: Query) -> Vec<Measured> {
-    proxy.say(&ToWorker::Ask { number: 9, question: Question::Metrics(query) });
-    let mut parts = Vec::new();
-    loop {
-        match proxy.hear() {
-            ToMain::Measured { number: 9, part, last } => {
-                parts.push(*part);
-                if last {
-                    return parts;
-                }
-            }
-            ToMain::Happened(_) => {}
-            other => panic!("not measured: {other:?}"),
-        }
-    }
-}
-
-fn count(samples: &[Sample], name: &str) -> Option<u64> {
-    let sample = samples.iter().find(|sample| sample.name == name)?;
-    match sample.value {
-        Value::Count(count) => Some(count),
-        Value::Gauge(_) | Value::Times(_) => None,
-    }
-}
 
 /// One request that is answered by a backend.
 fn exchange(proxy: &Proxy, backend: &Backside) {

@@ -268,6 +268,36 @@ fn a_drain_lets_streams_finish_and_opens_no_more() {
     assert!(std::iter::from_fn(|| client.frame()).all(|frame| frame.kind != Kind::RstStream));
 }
 
+#[test]
+fn a_request_that_is_under_way_when_the_end_is_announced_is_served() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    let mut client = client(&proxy);
+    client.send(Kind::Ping, 0, 0, &[0; 8]);
+    while client.frame().expect("a frame").kind != Kind::Ping {}
+    proxy.start_drain(Duration::from_secs(10));
+    let goaway = |client: &mut Client<_>| loop {
+        let frame = client.frame().expect("a frame, not the end");
+        if frame.kind == Kind::GoAway {
+            return (frame.payload[..4].to_vec(), frame.payload[4..].to_vec());
+        }
+    };
+    assert_eq!(goaway(&mut client), (vec![0x7f, 0xff, 0xff, 0xff], vec![0; 4]), "a warning");
+    let late = client.get("/under-way");
+    let ping = client.frame().expect("a frame");
+    assert_eq!(ping.kind, Kind::Ping);
+    client.send(Kind::Ping, flag::ACK, 0, &ping.payload);
+    assert_eq!(goaway(&mut client), (late.to_be_bytes().to_vec(), vec![0; 4]), "the end");
+    client.get("/too-late");
+    let mut peer = backend.accept();
+    assert!(peer.head().starts_with("GET /under-way "));
+    answer(&mut peer, "served");
+    assert_eq!(client.answer(late).body, b"served");
+    assert_eq!(client.frame(), None);
+    assert!(backend.is_quiet(), "what comes later is for another connection");
+    assert_eq!(proxy.drained(), 0);
+}
+
 /// With these bounds of HTTP/2.
 fn bounded(backend: &Backside, change: impl FnOnce(&mut H2)) -> Proxy {
     Proxy::changed(&[backend.address], |state, _| {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, Kind, MAX_PAYLOAD};
-use super::{Code, flow};
+use super::{Code, Role, flow};
 
 /// What we announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,11 +79,11 @@ impl Default for Theirs {
 const MOST_ENTRIES: usize = 64;
 
 impl Theirs {
-    /// Takes what a payload says; entries that are not known do not count.
+    /// Takes what a payload says to our end; entries that are not known do not count.
     ///
     /// # Errors
     /// FRAME_SIZE_ERROR, PROTOCOL_ERROR or FLOW_CONTROL_ERROR (RFC 9113 §6.5.2).
-    pub fn apply(&mut self, payload: &[u8]) -> Result<(), Code> {
+    pub fn apply(&mut self, payload: &[u8], ours: Role) -> Result<(), Code> {
         if !payload.len().is_multiple_of(6) {
             return Err(Code::FrameSizeError);
         }
@@ -95,7 +95,9 @@ impl Theirs {
             let value = u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]);
             match (id, value) {
                 (1, bytes) => self.header_table = bytes,
-                (2, 2..) | (8, 2..) => return Err(Code::ProtocolError),
+                (2 | 8 | 9, 2..) => return Err(Code::ProtocolError),
+                // Servers cannot be pushed to.
+                (2, 1) if ours == Role::Client => return Err(Code::ProtocolError),
                 (8, value) => self.connect_protocol = value == 1,
                 (3, count) => self.max_streams = count,
                 (4, bytes) => {
@@ -122,20 +124,22 @@ mod tests {
     fn a_setting_is_taken_or_refused() {
         let mut theirs = Theirs::default();
         let all = [entry(1, 9), entry(4, 70_000), entry(5, 20_000), entry(77, 1), entry(2, 1)];
-        theirs.apply(&all.concat()).unwrap();
+        theirs.apply(&all.concat(), Role::Server).unwrap();
         let wanted =
             Theirs { header_table: 9, window: 70_000, max_payload: 20_000, ..Theirs::default() };
         assert_eq!(theirs, wanted);
         for (bad, code) in [
             (entry(2, 2), Code::ProtocolError),
+            (entry(9, 2), Code::ProtocolError),
             (entry(4, 1 << 31), Code::FlowControlError),
             (entry(5, 16_383), Code::ProtocolError),
             (entry(5, 1 << 24), Code::ProtocolError),
             (vec![0; 5], Code::FrameSizeError),
             (entry(77, 0).repeat(65), Code::EnhanceYourCalm),
         ] {
-            assert_eq!(theirs.apply(&bad), Err(code));
+            assert_eq!(theirs.apply(&bad, Role::Server), Err(code));
         }
+        assert_eq!(theirs.apply(&entry(2, 1), Role::Client), Err(Code::ProtocolError));
     }
 
     #[test]
@@ -152,7 +156,7 @@ mod tests {
         ours.write(&mut out);
         let header = frame::Header::parse(&out).unwrap();
         let (payload, rest) = out[frame::HEADER..].split_at(header.len);
-        Theirs::default().apply(payload).unwrap();
+        Theirs::default().apply(payload, Role::Client).unwrap();
         let update = frame::Header::parse(rest).unwrap();
         assert_eq!((update.kind, update.stream), (Kind::WindowUpdate, 0));
         assert_eq!(rest[frame::HEADER..], ((1_u32 << 20) - 65_535).to_be_bytes());

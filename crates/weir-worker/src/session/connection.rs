@@ -23,6 +23,9 @@ use crate::tables::ListenerSettings;
 /// Bytes of the client's encoder table, which we keep.
 const HEADER_TABLE: u32 = 4_096;
 
+/// How long a client has to hear that the end is near, and to say so.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Whether a connection begins as one of HTTP/2 does; `None`: it may.
 pub(super) fn begins_with_preface(bytes: &[u8]) -> Option<bool> {
     let n = bytes.len().min(PREFACE.len());
@@ -106,10 +109,10 @@ impl Session {
         let passes = cx.passing && connection.can_part();
         if draining && !passes && !std::mem::replace(&mut connection.closing, true) {
             connection.machine.warn_of_end();
-            connection.machine.go_away(Code::NoError);
-            until = self.last_instant(cx.now);
+            until = cx.now + PARTING;
             self.stage = Stage::Multiplex { busy: was_busy, until };
         }
+        let parting = connection.closing && !connection.machine.has_gone_away();
         let wants = connection.socket.is_readable() || connection.holds();
         if self.starved {
             return Step::Wait;
@@ -123,7 +126,11 @@ impl Session {
         cx.multiplexes.mark(key);
         let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
         let busy = connection.is_busy();
-        let over = connection.closing && !busy;
+        let gone = connection.closing && connection.machine.has_gone_away();
+        let over = gone && !busy;
+        if parting && gone {
+            until = self.last_instant(cx.now);
+        }
         if was_busy && !busy {
             self.active_at = cx.now;
         }
@@ -192,10 +199,15 @@ impl Session {
     /// The connection was idle for too long, or nothing moves.
     pub(super) fn connection_timed_out(&mut self, cx: &mut Context) -> Step {
         let Front::Connection(key) = self.front else { return Step::Close };
-        if let Some(connection) = cx.multiplexes.get_mut(key) {
-            connection.machine.go_away(Code::NoError);
+        let Some(connection) = cx.multiplexes.get_mut(key) else { return Step::Close };
+        let parting = connection.closing && !connection.machine.has_gone_away();
+        connection.machine.go_away(Code::NoError);
+        if !parting {
+            return self.end_connection(cx);
         }
-        self.end_connection(cx)
+        let (busy, until) = (connection.is_busy(), self.last_instant(cx.now));
+        self.stage = Stage::Multiplex { busy, until };
+        Step::Wait
     }
 
     /// When streams have had their time on a connection whose end is announced now.

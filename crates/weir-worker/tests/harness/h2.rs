@@ -53,10 +53,22 @@ impl Client<std::net::TcpStream> {
 impl<S: Read + Write> Client<S> {
     pub fn new(mut stream: S) -> Self {
         stream.write_all(PREFACE).expect("send");
-        let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
-        let mut client = Self { stream, held, encoder, decoder, next: 1, together: None };
+        let mut client = Self::quiet(stream);
         client.send(Kind::Settings, 0, 0, b"");
         client
+    }
+
+    /// One that has said nothing.
+    pub fn quiet(stream: S) -> Self {
+        let (held, encoder, decoder) = (Vec::new(), Encoder::new(), Decoder::new(4_096));
+        Self { stream, held, encoder, decoder, next: 1, together: None }
+    }
+
+    /// Sends to whom may be gone.
+    pub fn try_send(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        let mut bytes = Vec::new();
+        frame::write(kind, flags, stream, payload, &mut bytes);
+        self.stream.write_all(&bytes).is_ok()
     }
 
     pub fn send(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {

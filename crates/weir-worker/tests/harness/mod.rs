@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 pub mod h2;
+pub mod metrics;
 pub mod tls;
 
 use std::fs::File;

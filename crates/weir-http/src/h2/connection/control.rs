@@ -6,7 +6,7 @@ use super::super::floods::Flood;
 use super::super::frame::{self, Header, Kind, flag};
 use super::super::stream::{self, State};
 use super::super::{Code, Priority};
-use super::{Connection, Event, Fault, Role};
+use super::{Connection, Event, FAREWELL, Fault, Role};
 
 /// Smaller increments of a window are counted.
 const SMALL_INCREMENT: u32 = 4_096;
@@ -32,7 +32,7 @@ impl Connection {
             Kind::RstStream => self.was_reset(header.stream, payload, now),
             Kind::WindowUpdate => self.window_update(header.stream, payload, now),
             Kind::PriorityUpdate => self.priority_update(header.stream, payload, now),
-            Kind::GoAway => self.goes_away(payload),
+            Kind::GoAway => self.goes_away(payload, now),
             Kind::Priority if payload.len() != 5 => {
                 self.provoked(header.stream, Code::FrameSizeError, now)?;
                 Ok(Event::Reset { stream: header.stream, code: Code::FrameSizeError })
@@ -49,14 +49,14 @@ impl Connection {
     }
 
     fn settings(&mut self, header: &Header, payload: &[u8], now: Instant) -> Result<Event, Fault> {
+        self.floods.count(Flood::Settings, self.streams.len(), now)?;
         if header.has(flag::ACK) {
             return if payload.is_empty() { Ok(Event::Nothing) } else { Err(wrong_size()) };
         }
-        self.floods.count(Flood::Settings, self.streams.len(), now)?;
         self.introduced = true;
         let before = self.theirs.window;
         let bad = |code| Fault::Rule(code, "a setting has a value that it must not have");
-        self.theirs.apply(payload).map_err(bad)?;
+        self.theirs.apply(payload, self.options.role).map_err(bad)?;
         self.encoder.set_peer_limit(self.theirs.header_table.min(self.options.encoder_table));
         let shift = i64::from(self.theirs.window) - i64::from(before);
         for stream in self.streams.iter_mut() {
@@ -70,9 +70,12 @@ impl Connection {
         if payload.len() != 8 {
             return Err(wrong_size());
         }
+        self.floods.count(Flood::Pings, self.streams.len(), now)?;
         if !header.has(flag::ACK) {
-            self.floods.count(Flood::Pings, self.streams.len(), now)?;
             frame::write(Kind::Ping, flag::ACK, 0, payload, &mut self.control);
+        } else if self.warned && payload == FAREWELL && !self.has_gone_away() {
+            // What the peer sent before it knew has come.
+            self.go_away(Code::NoError);
         }
         Ok(Event::Nothing)
     }
@@ -97,7 +100,8 @@ impl Connection {
     }
 
     /// The peer serves no streams beyond the one that it names: those are forgotten.
-    fn goes_away(&mut self, payload: &[u8]) -> Result<Event, Fault> {
+    fn goes_away(&mut self, payload: &[u8], now: Instant) -> Result<Event, Fault> {
+        self.floods.count(Flood::Glitches, self.streams.len(), now)?;
         let last = payload.first_chunk::<4>().filter(|_| payload.len() >= 8);
         let last = u32::from_be_bytes(*last.ok_or_else(wrong_size)?) & 0x7fff_ffff;
         if self.options.role == Role::Client {
@@ -138,6 +142,9 @@ impl Connection {
     }
 
     fn priority_update(&mut self, id: u32, payload: &[u8], now: Instant) -> Result<Event, Fault> {
+        if self.options.role == Role::Client {
+            return Err(Fault::Rule(Code::ProtocolError, "a server has no priorities to tell"));
+        }
         let (stream, value) = payload.split_first_chunk::<4>().ok_or_else(wrong_size)?;
         let stream = u32::from_be_bytes(*stream) & 0x7fff_ffff;
         if id != 0 || stream == 0 || value.len() > MOST_PRIORITY {

@@ -15,6 +15,9 @@ use super::{Block, Connection, Event, Fault, Role};
 /// A header block in pieces is refused beyond that many bytes.
 const MOST_BLOCK: usize = 64 * 1024;
 
+/// Bytes of a priority of the old kind, which is skipped (RFC 9113 §5.3.2).
+const DEPENDENCY: usize = 5;
+
 impl Connection {
     pub(super) fn headers(
         &mut self,
@@ -33,14 +36,10 @@ impl Connection {
         let bad = |code| Fault::Rule(code, "the padding of HEADERS is longer than its payload");
         let mut range = frame::without_padding(header, payload).map_err(bad)?;
         if header.has(flag::PRIORITY) {
-            let stream = payload.get(range.start..range.start + 5).filter(|_| range.len() >= 5);
-            let depends = stream.and_then(|bytes| bytes.first_chunk::<4>());
-            let depends =
-                depends.ok_or(Fault::Rule(Code::FrameSizeError, "HEADERS is too short"))?;
-            if u32::from_be_bytes(*depends) & 0x7fff_ffff == id {
-                return Err(Fault::Rule(Code::ProtocolError, "a stream depends on itself"));
+            if range.len() < DEPENDENCY {
+                return Err(Fault::Rule(Code::FrameSizeError, "HEADERS is too short"));
             }
-            range.start += 5;
+            range.start += DEPENDENCY;
         }
         let (block, end) = (&payload[range], header.has(flag::END_STREAM));
         if header.has(flag::END_HEADERS) {
@@ -104,6 +103,10 @@ impl Connection {
         let mut written = TrailerText::new(self.options.head, text);
         let checked = self.decode(block, |name, value| written.field(name, value))?;
         if self.streams.get(id).is_none() {
+            // Trailers may have been under way when we gave the stream up; a request cannot.
+            if self.options.role == Role::Server && checked == Err(HeadFault::Trailer) {
+                return Err(Fault::Rule(Code::ProtocolError, "streams are opened out of order"));
+            }
             self.floods.count(Flood::Glitches, self.streams.len(), now)?;
             return Ok(Event::Nothing);
         }

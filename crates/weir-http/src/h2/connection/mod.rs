@@ -201,6 +201,8 @@ pub struct Connection {
     last: u32,
     /// Our peer, a server, takes no more streams.
     closed_by_peer: bool,
+    /// The peer was told that the end is near.
+    warned: bool,
     /// Streams beyond this one are not served any more.
     served: u32,
     /// The peer may send us that much.
@@ -213,6 +215,9 @@ pub struct Connection {
     block: Option<Block>,
     control: Vec<u8>,
 }
+
+/// The PING behind a warning: its answer comes behind all that was sent before the warning came.
+const FAREWELL: &[u8; 8] = b"farewell";
 
 /// The peer does not read what it makes us say, beyond that many bytes.
 const MOST_CONTROL: usize = 32 * 1024;
@@ -241,6 +246,7 @@ impl Connection {
             introduced: false,
             last: 0,
             closed_by_peer: false,
+            warned: false,
             served: u32::MAX,
             receive: Window::new(i32::try_from(window).unwrap_or(i32::MAX)),
             credit: 0,

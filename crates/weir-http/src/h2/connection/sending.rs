@@ -5,7 +5,7 @@ use super::super::hpack::Encoder;
 use super::super::stream::{self, State};
 use super::super::{Code, Ours, Theirs};
 use super::streams::Stream;
-use super::{Connection, Role};
+use super::{Connection, FAREWELL, Role};
 
 /// Streams that a peer is expected to take before it has said how many (RFC 9113 §6.5.2).
 const UNTOLD_STREAMS: u32 = 100;
@@ -159,10 +159,17 @@ impl Connection {
         }
     }
 
-    /// No more streams are served than those that are open; the peer may have opened some that we
-    /// do not know of, so it is told twice (RFC 9113 §6.8): first that the end is near.
+    /// Tells the peer that the end is near. It may have opened streams that we do not know of: when
+    /// it has answered, [`Self::go_away`] follows by itself (RFC 9113 §6.8).
     pub fn warn_of_end(&mut self) {
+        self.warned = true;
         frame::write_goaway(0x7fff_ffff, Code::NoError, &mut self.control);
+        frame::write(Kind::Ping, 0, 0, FAREWELL, &mut self.control);
+    }
+
+    /// The peer was told which streams are still served.
+    pub fn has_gone_away(&self) -> bool {
+        self.served != u32::MAX
     }
 
     /// Ends the connection: streams that are open may finish unless `code` says otherwise.

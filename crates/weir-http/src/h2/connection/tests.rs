@@ -328,12 +328,19 @@ fn streams_beyond_the_limit_are_refused() {
 fn after_go_away_nothing_new_is_served() {
     let mut server = Peer::new();
     server.open(1);
+    let answer = |payload: &[u8]| frame(Kind::Ping, flag::ACK, 0, payload);
+    server.feed(&answer(FAREWELL)).unwrap();
+    assert!(!server.connection.has_gone_away(), "nobody was warned");
     server.connection.warn_of_end();
-    assert_eq!(server.open(3).len(), 1, "it may have been under way");
-    server.connection.go_away(Code::NoError);
+    assert_eq!(server.open(3).len(), 1, "it was under way");
+    server.feed(&answer(b"another.")).unwrap();
+    assert!(!server.connection.has_gone_away());
+    server.feed(&answer(FAREWELL)).unwrap();
+    server.feed(&answer(FAREWELL)).unwrap();
     assert_eq!(server.open(5), []);
-    let last: Vec<_> = server.said().iter().map(|(_, _, bytes)| bytes[3]).collect();
-    assert_eq!(last, [0xff, 3]);
+    let said = server.said();
+    let kinds: Vec<_> = said.iter().map(|(kind, _, bytes)| (*kind, bytes[3])).collect();
+    assert_eq!(kinds, [(Kind::GoAway, 0xff), (Kind::Ping, b'e'), (Kind::GoAway, 3)]);
     assert!(server.connection.is_open(3));
 }
 
@@ -358,6 +365,12 @@ fn floods_end_the_connection() {
     assert_eq!(flood(&mut Peer::new(), ping), 100);
     let settings = |_: &mut Peer, _| frame(Kind::Settings, 0, 0, b"");
     assert_eq!(flood(&mut Peer::new(), settings), 49, "one came first");
+    let pong = |_: &mut Peer, _| frame(Kind::Ping, flag::ACK, 0, &[0; 8]);
+    assert_eq!(flood(&mut Peer::new(), pong), 100);
+    let taken = |_: &mut Peer, _| frame(Kind::Settings, flag::ACK, 0, b"");
+    assert_eq!(flood(&mut Peer::new(), taken), 49);
+    let farewell = |_: &mut Peer, _| frame(Kind::GoAway, 0, 0, &[0; 8]);
+    assert_eq!(flood(&mut Peer::new(), farewell), 100);
     let unknown = |_: &mut Peer, _| frame(Kind::Unknown, 0, 0, b"x");
     assert_eq!(flood(&mut Peer::new(), unknown), 100);
     let priority = |_: &mut Peer, _| frame(Kind::Priority, 0, 1, &[0; 5]);
