@@ -3,6 +3,7 @@
 
 mod harness;
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -296,6 +297,50 @@ fn a_request_that_is_under_way_when_the_end_is_announced_is_served() {
     assert_eq!(client.frame(), None);
     assert!(backend.is_quiet(), "what comes later is for another connection");
     assert_eq!(proxy.drained(), 0);
+}
+
+/// Which of two streams gets the connection's window, again and again, once both want it.
+fn takers(priorities: [&str; 2]) -> Vec<usize> {
+    const PART: usize = 16_384;
+    let backend = Backside::new();
+    let proxy = Proxy::to(&[backend.address]);
+    let mut client = client(&proxy);
+    client.send(Kind::Settings, 0, 0, &[&[0, 4][..], &(1_u32 << 20).to_be_bytes()].concat());
+    let streams = priorities.map(|p| client.open("GET", "/", &[("priority", p)], true));
+    std::thread::scope(|scope| {
+        for _ in streams {
+            let mut peer = backend.accept();
+            scope.spawn(move || {
+                peer.head();
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 800000\r\n\r\n";
+                let _ = peer.stream.write_all(&[head.as_bytes(), &[b'x'; 800_000]].concat());
+            });
+        }
+        let mut takes = |part: usize| {
+            let mut bytes = [0; 2];
+            while bytes.iter().sum::<usize>() < part {
+                let frame = client.frame().expect("a frame, not the end");
+                let at = streams.iter().position(|stream| *stream == frame.stream);
+                if let Some(at) = at.filter(|_| frame.kind == Kind::Data) {
+                    bytes[at] += frame.payload.len();
+                }
+            }
+            client.send(Kind::WindowUpdate, 0, 0, &(PART as u32).to_be_bytes());
+            usize::from(bytes[1] > bytes[0])
+        };
+        takes(65_535);
+        let parts: Vec<usize> = (0..24).map(|_| takes(PART)).collect();
+        drop(client);
+        parts[12..].to_vec()
+    })
+}
+
+#[test]
+fn urgent_responses_go_first_and_incremental_ones_share() {
+    assert_eq!(takers(["u=3", "u=1"]), [1; 12], "the more urgent one first");
+    assert_eq!(takers(["u=3", "u=3"]), [0; 12], "the one that was asked for first");
+    let shared = takers(["u=3, i", "u=3, i"]);
+    assert!(shared.chunks(4).all(|few| few.contains(&0) && few.contains(&1)), "{shared:?}");
 }
 
 /// With these bounds of HTTP/2.

@@ -46,6 +46,8 @@ pub(super) struct Entry {
     /// Everything was written.
     pub(super) finished: bool,
     pub(super) priority: Priority,
+    /// When DATA of it was last written, among all of the connection.
+    pub(super) turn: u64,
     pub(super) width: Width,
 }
 
@@ -60,9 +62,16 @@ impl Entry {
             blocked: false,
             finished: false,
             priority: Priority::default(),
+            turn: 0,
             width: Width { window, read: 0, buffers: 0 },
         }
     }
+}
+
+/// The order in which streams write: who shares with others of its urgency goes behind those that
+/// have waited longer (RFC 9218 §10).
+fn rank(priority: Priority, turn: u64, number: u32) -> (Priority, u64, u32) {
+    (priority, if priority.incremental { turn } else { 0 }, number)
 }
 
 /// How wide a stream's receive window is.
@@ -107,6 +116,8 @@ pub(crate) struct Multiplex {
     pub(super) last: Option<(u32, usize)>,
     pub(super) entries: Vec<Entry>,
     pub(super) dirty: bool,
+    /// Writes of DATA so far.
+    pub(super) turns: u64,
     /// Bytes that a stream begins with.
     window: u32,
     carrier: Key,
@@ -153,6 +164,7 @@ impl Multiplex {
             last: None,
             entries: Vec::new(),
             dirty: false,
+            turns: 0,
             window,
             carrier,
             closing: false,
@@ -253,11 +265,12 @@ impl Multiplex {
             .iter_mut()
             .filter_map(|entry| {
                 let blocked = std::mem::take(&mut entry.blocked);
-                Some((entry.priority, entry.number, entry.session.filter(|_| blocked)?))
+                let rank = rank(entry.priority, entry.turn, entry.number);
+                Some((rank, entry.session.filter(|_| blocked)?))
             })
             .collect();
-        ready.sort_by_key(|(priority, number, _)| std::cmp::Reverse((*priority, *number)));
-        ready.into_iter().map(|(_, _, session)| session).collect()
+        ready.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        ready.into_iter().map(|(_, session)| session).collect()
     }
 
     /// Sends what waits; true when nothing does any more.

@@ -111,7 +111,10 @@ impl Multiplexes {
             connection.append_data(number, slices, accepted, n);
             accepted += n;
         }
+        connection.turns += 1;
+        let turn = connection.turns;
         if let Some(entry) = connection.entry(number) {
+            entry.turn = turn;
             entry.blocked = accepted < total;
         }
         self.mark(id.connection);
