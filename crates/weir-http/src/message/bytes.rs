@@ -5,6 +5,7 @@
 
 const TOKEN: u8 = 1;
 const HOST: u8 = 2;
+const SMALL: u8 = 4;
 
 static CLASS: [u8; 256] = classes();
 
@@ -17,6 +18,9 @@ const fn classes() -> [u8; 256] {
         let host = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         if host || mark {
             table[byte] |= TOKEN;
+            if !b.is_ascii_uppercase() {
+                table[byte] |= SMALL;
+            }
         }
         if host {
             table[byte] |= HOST;
@@ -36,6 +40,12 @@ pub(crate) const fn is_blank(byte: u8) -> bool {
 #[inline]
 pub(crate) fn token_end(bytes: &[u8], at: usize) -> usize {
     class_end(bytes, at, TOKEN)
+}
+
+/// From `at`, the first byte that is no token character, or a capital letter.
+#[inline]
+pub(crate) fn small_token_end(bytes: &[u8], at: usize) -> usize {
+    class_end(bytes, at, SMALL)
 }
 
 /// From `at`, the first byte that cannot be in a registered name.
@@ -141,6 +151,8 @@ mod tests {
     fn tokens_are_those_of_rfc_9110() {
         let marks = b"!#$%&'*+-.^_`|~";
         agrees(token_end, |b| !(b.is_ascii_alphanumeric() || marks.contains(&b)));
+        let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || marks.contains(&b);
+        agrees(small_token_end, |b| !small(b));
     }
 
     #[test]

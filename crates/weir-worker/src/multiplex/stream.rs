@@ -293,9 +293,7 @@ impl<'a> Block<'a> {
         out: &'a mut Vec<u8>,
     ) -> Self {
         encoder.begin(out);
-        encoder.field(b":method", &[method], false, out);
-        encoder.field(b":scheme", &[scheme], false, out);
-        encoder.field(b":path", &[path], false, out);
+        encoder.request(method, scheme, path, out);
         if let Some(protocol) = protocol {
             encoder.field(b":protocol", &[protocol], false, out);
         }

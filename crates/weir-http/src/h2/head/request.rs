@@ -1,8 +1,14 @@
 //! A request, RFC 9113 §8.3.1.
 
+use std::ops::Range;
+
 use super::lines::{self, Lines, check_name, check_token};
 use super::{HeadFault, HeadLimits};
 use crate::h2::Priority;
+use crate::message::bytes::target_end;
+
+/// Bytes of most requests' pseudo-header fields.
+const USUAL: usize = 128;
 
 /// Collects the fields of a request and writes its text.
 pub struct RequestText<'a> {
@@ -16,14 +22,16 @@ pub struct RequestText<'a> {
     is_extended_connect: bool,
 }
 
+/// What comes before the first line can be written: where it lies in `bytes`.
 #[derive(Default)]
 struct Pseudo {
-    method: Option<Box<[u8]>>,
-    scheme: Option<Box<[u8]>>,
-    authority: Option<Box<[u8]>>,
-    path: Option<Box<[u8]>>,
+    bytes: Vec<u8>,
+    method: Option<Range<usize>>,
+    scheme: Option<Range<usize>>,
+    authority: Option<Range<usize>>,
+    path: Option<Range<usize>>,
     /// RFC 8441 §4
-    protocol: Option<Box<[u8]>>,
+    protocol: Option<Range<usize>>,
 }
 
 /// What a request says beside its text.
@@ -85,23 +93,29 @@ impl<'a> RequestText<'a> {
         if !cookie.is_empty() {
             self.lines.line(b"cookie", &cookie)?;
         }
-        self.lines.put(b"\r\n")?;
+        self.lines.put(&[b"\r\n"])?;
         let Self { length, priority, is_extended_connect, .. } = self;
         Ok(Told { length, priority, is_extended_connect })
     }
 
     fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
+        let pseudo = &mut self.pseudo;
         let place = match name {
-            b"method" => &mut self.pseudo.method,
-            b"scheme" => &mut self.pseudo.scheme,
-            b"authority" => &mut self.pseudo.authority,
-            b"path" => &mut self.pseudo.path,
-            b"protocol" => &mut self.pseudo.protocol,
+            b"method" => &mut pseudo.method,
+            b"scheme" => &mut pseudo.scheme,
+            b"authority" => &mut pseudo.authority,
+            b"path" => &mut pseudo.path,
+            b"protocol" => &mut pseudo.protocol,
             _ => return Err(HeadFault::Pseudo),
         };
-        if self.begun || place.replace(value.into()).is_some() {
+        let start = pseudo.bytes.len();
+        if self.begun || place.replace(start..start + value.len()).is_some() {
             return Err(HeadFault::Pseudo);
         }
+        if start == 0 {
+            pseudo.bytes.reserve(USUAL);
+        }
+        pseudo.bytes.extend_from_slice(value);
         Ok(())
     }
 
@@ -110,11 +124,15 @@ impl<'a> RequestText<'a> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        let Pseudo { method, scheme, authority, path, protocol } = std::mem::take(&mut self.pseudo);
-        let method = method.ok_or(HeadFault::Missing)?;
-        check_token(&method).map_err(|_| HeadFault::Pseudo)?;
-        let connect = &*method == b"CONNECT";
-        if let Some(protocol) = &protocol {
+        let pseudo = std::mem::take(&mut self.pseudo);
+        let told = |range: Option<Range<usize>>| range.map(|range| &pseudo.bytes[range]);
+        let (scheme, authority, path) =
+            (told(pseudo.scheme), told(pseudo.authority), told(pseudo.path));
+        let protocol = told(pseudo.protocol);
+        let method = told(pseudo.method).ok_or(HeadFault::Missing)?;
+        check_token(method).map_err(|_| HeadFault::Pseudo)?;
+        let connect = method == b"CONNECT";
+        if let Some(protocol) = protocol {
             check_token(protocol).map_err(|_| HeadFault::Pseudo)?;
         }
         if protocol.is_some() && !connect {
@@ -125,24 +143,24 @@ impl<'a> RequestText<'a> {
                 return Err(HeadFault::Pseudo);
             }
             let authority = authority.ok_or(HeadFault::Missing)?;
-            return self.first_line(&method, &authority, Some(&authority));
+            return self.first_line(method, authority, Some(authority));
         }
         let scheme = scheme.ok_or(HeadFault::Missing)?;
-        if !matches!(&*scheme.to_ascii_lowercase(), b"http" | b"https") {
+        if ![&b"http"[..], b"https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(HeadFault::Scheme);
         }
         let path = path.ok_or(HeadFault::Missing)?;
-        check_path(&path, &method)?;
+        check_path(path, method)?;
         let Some(protocol) = protocol else {
-            return self.first_line(&method, &path, authority.as_deref());
+            return self.first_line(method, path, authority);
         };
         if authority.is_none() {
             return Err(HeadFault::Missing);
         }
         self.is_extended_connect = true;
-        self.first_line(b"GET", &path, authority.as_deref())?;
+        self.first_line(b"GET", path, authority)?;
         self.lines.line(b"connection", b"upgrade")?;
-        self.lines.line(b"upgrade", &protocol)
+        self.lines.line(b"upgrade", protocol)
     }
 
     fn first_line(
@@ -151,9 +169,7 @@ impl<'a> RequestText<'a> {
         target: &[u8],
         authority: Option<&[u8]>,
     ) -> Result<(), HeadFault> {
-        for piece in [method, b" ", target, b" HTTP/1.1\r\n"] {
-            self.lines.put(piece)?;
-        }
+        self.lines.put(&[method, b" ", target, b" HTTP/1.1\r\n"])?;
         let Some(authority) = authority else { return Ok(()) };
         self.host = true;
         self.lines.line(b"host", authority)
@@ -181,7 +197,7 @@ impl<'a> RequestText<'a> {
 
 fn check_path(path: &[u8], method: &[u8]) -> Result<(), HeadFault> {
     let is_path = path.starts_with(b"/") || (path == b"*" && method == b"OPTIONS");
-    let is_word = path.iter().all(|byte| (33..127).contains(byte) && *byte != b'#');
+    let is_word = target_end(path, 0) == path.len();
     if is_path && is_word { Ok(()) } else { Err(HeadFault::Path) }
 }
 

@@ -51,7 +51,7 @@ impl<'a> ResponseText<'a> {
     /// The rule that the head as a whole breaks.
     pub fn finish(mut self) -> Result<Answered, HeadFault> {
         let status = self.status.ok_or(HeadFault::Missing)?;
-        self.lines.put(b"\r\n")?;
+        self.lines.put(&[b"\r\n"])?;
         Ok(Answered { status, length: self.length })
     }
 
@@ -65,9 +65,7 @@ impl<'a> ResponseText<'a> {
         let status = text.and_then(|text| text.parse().ok());
         let status = status.filter(|status| (100..1_000).contains(status) && *status != 101);
         self.status = Some(status.ok_or(HeadFault::Status)?);
-        self.lines.put(b"HTTP/1.1 ")?;
-        self.lines.put(value)?;
-        self.lines.put(b" \r\n")
+        self.lines.put(&[b"HTTP/1.1 ", value, b" \r\n"])
     }
 }
 

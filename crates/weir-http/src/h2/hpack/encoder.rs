@@ -1,6 +1,6 @@
 //! Header blocks as they are sent, RFC 7541 §6.
 
-use super::known::{Known, Place};
+use super::known::{Known, Place, comes_again};
 use super::literal::{self, Form};
 use super::words::lower;
 use super::{INITIAL_TABLE, KEPT, integer};
@@ -90,6 +90,23 @@ impl Encoder {
         integer::write(7, 0b1000_0000, fixed, out);
     }
 
+    /// What a request is for; common words have indices of their own (appendix A).
+    pub fn request(&mut self, method: &[u8], scheme: &[u8], path: &[u8], out: &mut Vec<u8>) {
+        match method {
+            b"GET" => integer::write(7, 0b1000_0000, 2, out),
+            b"POST" => integer::write(7, 0b1000_0000, 3, out),
+            _ => self.field(b":method", &[method], false, out),
+        }
+        match scheme {
+            b"http" => integer::write(7, 0b1000_0000, 6, out),
+            _ => integer::write(7, 0b1000_0000, 7, out),
+        }
+        match path {
+            b"/" => integer::write(7, 0b1000_0000, 4, out),
+            _ => literal::write(Form::NotIndexed, Some(4), b"", path, out),
+        }
+    }
+
     /// A field, whose name is sent in lower case; its value is these pieces one after the other.
     /// A sensitive one is not in any table, and never will be (§6.2.3, §7.1.3).
     pub fn field(&mut self, name: &[u8], value: &[&[u8]], sensitive: bool, out: &mut Vec<u8>) {
@@ -101,7 +118,10 @@ impl Encoder {
             self.value = whole;
             return give_back(&mut self.value);
         };
-        if !sensitive && let Some(index) = self.known.find(name, value) {
+        if !sensitive
+            && comes_again(name)
+            && let Some(index) = self.known.find(name, value)
+        {
             return integer::write(7, 0b1000_0000, index, out);
         }
         self.other(name, value, sensitive, out);

@@ -5,6 +5,7 @@ use super::literal::Form;
 use super::seen::Seen;
 use super::table::{Field, Table};
 use super::{INITIAL_TABLE, static_table};
+use crate::message::bytes::token_is;
 
 /// Longer values are rarely the same twice, and evict many others.
 const LONGEST_KEPT: usize = 512;
@@ -139,19 +140,18 @@ fn key(name: &[u8], value: &[u8]) -> u64 {
     hash(hash(0, name), value)
 }
 
-/// Fields whose value is another one each time are not worth a place in the table.
-fn comes_again(name: &[u8]) -> bool {
-    !matches!(
-        name,
-        b"age"
-            | b"content-length"
-            | b"content-range"
-            | b"etag"
-            | b"expires"
-            | b"last-modified"
-            | b"location"
-            | b":path"
-            | b"sozu-id"
-            | b"x-request-id"
-    )
+/// Fields whose value is another one each time are not worth a search, or a place in the table.
+#[inline]
+pub(super) fn comes_again(name: &[u8]) -> bool {
+    match name.len() {
+        3 => !token_is(name, b"age"),
+        4 => !token_is(name, b"etag"),
+        5 => name != b":path",
+        7 => !token_is(name, b"expires") && !token_is(name, b"sozu-id"),
+        8 => !token_is(name, b"location"),
+        12 => !token_is(name, b"x-request-id"),
+        13 => !token_is(name, b"last-modified") && !token_is(name, b"content-range"),
+        14 => !token_is(name, b"content-length"),
+        _ => true,
+    }
 }

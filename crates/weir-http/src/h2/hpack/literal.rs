@@ -34,15 +34,18 @@ pub(super) fn write(
 ) {
     let (bits, above) = form.prefix();
     integer::write(bits, above, index.unwrap_or(0), out);
+    let once = form == Form::Indexed;
     if index.is_none() {
-        string(name, out);
+        string(name, once, out);
     }
-    string(value, out);
+    string(value, once, out);
 }
 
-/// Appends a string, coded when that makes it shorter (§5.2).
-fn string(text: &[u8], out: &mut Vec<u8>) {
-    let coded = huffman::encoded_len(text);
+/// Appends a string. One that is sent `once` and known from then on is coded, when that makes it
+/// shorter (§5.2); for one that is sent each time, the work of both peers would cost more than the
+/// few bytes.
+fn string(text: &[u8], once: bool, out: &mut Vec<u8>) {
+    let coded = if once { huffman::encoded_len(text) } else { text.len() };
     if coded < text.len() {
         integer::write(7, 0b1000_0000, coded, out);
         huffman::encode(text, out);
