@@ -4,7 +4,7 @@
 //!   want.
 //! * [`stream`]: the life of one stream. [`flow`]: windows. [`floods`]: what may happen so often
 //!   and no more. [`Priority`]: which response comes first.
-//! * [`head`]: heads as text.
+//! * [`head`]: heads as text. [`Numbered`]: what belongs to open streams.
 //! * [`Connection`]: all of it together.
 //!
 //! Must not know: sockets, buffers of the pool, routes, clocks.
@@ -16,11 +16,13 @@ pub mod flow;
 pub mod frame;
 pub mod head;
 pub mod hpack;
+mod numbered;
 mod priority;
 mod settings;
 pub mod stream;
 
 pub use code::Code;
 pub use connection::{Carried, Connection, Event, Fault, Options, Role, Step};
+pub use numbered::Numbered;
 pub use priority::Priority;
 pub use settings::{Ours, Theirs};

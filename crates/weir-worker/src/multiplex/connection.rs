@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use weir_base::{Instant, Key};
 use weir_control::channel::PassedStreams;
 use weir_http::h2::head::Told;
-use weir_http::h2::{self, Code, Event, Fault, Priority};
+use weir_http::h2::{self, Code, Event, Fault, Numbered, Priority};
 
 use super::inbound::Inbound;
 use crate::buffers::{Buffer, Buffers, PER_EXCHANGE, Reservation};
@@ -14,6 +14,9 @@ use crate::socket::{Read, Socket};
 
 /// Frames that are collected before DATA waits, in bytes.
 pub(super) const OUT_BYTES: usize = 16 * 1024 + h2::frame::HEADER;
+
+/// Room for that many bytes stays when a connection has no streams.
+const KEPT: usize = 2 * 1024;
 
 /// A stream that a client opened, whose session is to be made.
 pub(crate) struct Begun {
@@ -33,7 +36,6 @@ pub(super) enum Gone {
 
 /// What a connection keeps of a stream.
 pub(super) struct Entry {
-    pub(super) number: u32,
     /// `None` until it is made.
     pub(super) session: Option<Key>,
     pub(super) inbound: Inbound,
@@ -52,9 +54,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(number: u32, session: Option<Key>, window: u32) -> Self {
+    fn new(session: Option<Key>, window: u32) -> Self {
         Self {
-            number,
             session,
             inbound: Inbound::default(),
             gone: None,
@@ -114,7 +115,7 @@ pub(crate) struct Multiplex {
     sent: usize,
     /// The last frame in `out`, if it is DATA: of which stream, and where.
     pub(super) last: Option<(u32, usize)>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Numbered<Entry>,
     pub(super) dirty: bool,
     /// Writes of DATA so far.
     pub(super) turns: u64,
@@ -162,7 +163,7 @@ impl Multiplex {
             out,
             sent: 0,
             last: None,
-            entries: Vec::new(),
+            entries: Numbered::default(),
             dirty: false,
             turns: 0,
             window,
@@ -226,13 +227,11 @@ impl Multiplex {
     }
 
     pub(super) fn entry(&mut self, number: u32) -> Option<&mut Entry> {
-        let at = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
-        self.entries.get_mut(at)
+        self.entries.get_mut(number)
     }
 
     pub(super) fn find(&self, number: u32) -> Option<&Entry> {
-        let at = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
-        self.entries.get(at)
+        self.entries.get(number)
     }
 
     /// The session of a stream was made.
@@ -243,14 +242,13 @@ impl Multiplex {
     }
 
     pub(super) fn forget(&mut self, number: u32) -> Option<Entry> {
-        let at = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
-        Some(self.entries.remove(at))
+        self.entries.remove(number)
     }
 
     /// The connection is over: the sessions of its streams.
     pub(super) fn break_all(&mut self, pool: &mut Buffers) -> Vec<Key> {
         self.release(pool);
-        let entries = self.entries.drain(..);
+        let entries = self.entries.drain();
         let sessions = entries.filter_map(|mut entry| {
             entry.give_back(pool);
             entry.session
@@ -263,9 +261,9 @@ impl Multiplex {
         let mut ready: Vec<_> = self
             .entries
             .iter_mut()
-            .filter_map(|entry| {
+            .filter_map(|(number, entry)| {
                 let blocked = std::mem::take(&mut entry.blocked);
-                let rank = rank(entry.priority, entry.turn, entry.number);
+                let rank = rank(entry.priority, entry.turn, number);
                 Some((rank, entry.session.filter(|_| blocked)?))
             })
             .collect();
@@ -287,7 +285,7 @@ impl Multiplex {
         }
         self.sent = 0;
         self.out.clear();
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.out.capacity() > KEPT {
             self.out = Vec::new();
         }
         Ok(self.socket.is_flushed())
@@ -413,14 +411,14 @@ impl Multiplex {
         let mut text = pool.take();
         text.room()[..site.text.len()].copy_from_slice(site.text);
         text.filled(site.text.len());
-        let mut entry = Entry::new(number, None, self.window);
+        let mut entry = Entry::new(None, self.window);
         entry.priority = told.priority.unwrap_or_default();
         let tunnel = told.is_extended_connect;
         entry.inbound.chunked = !bodiless && !tunnel && told.length.is_none();
         if bodiless {
             entry.inbound.end(b"");
         }
-        self.entries.push(entry);
+        self.entries.push(number, entry);
         let id = StreamId { connection: site.connection, number };
         let stream = Stream { id, bodiless: bodiless || tunnel, buffers, tunnel };
         site.begun.push(Begun { stream, text });
@@ -429,7 +427,7 @@ impl Multiplex {
     /// Opens a stream for a session; `None` when the peer takes no more.
     pub(super) fn open(&mut self, session: Key, head_only: bool) -> Option<u32> {
         let number = self.machine.open(head_only)?;
-        self.entries.push(Entry::new(number, Some(session), self.window));
+        self.entries.push(number, Entry::new(Some(session), self.window));
         Some(number)
     }
 
@@ -480,7 +478,7 @@ impl Multiplex {
         if self.machine.role() == h2::Role::Server {
             return;
         }
-        for entry in self.entries.iter_mut().filter(|entry| entry.number > last) {
+        for (_, entry) in self.entries.iter_mut().filter(|(number, _)| *number > last) {
             entry.gone = Some(Gone::Refused);
             site.woken.extend(entry.session);
         }
@@ -516,11 +514,7 @@ pub(crate) struct Site<'a> {
     pub(crate) begun: Vec<Begun>,
 }
 
-impl<'a> Site<'a> {
-    pub(crate) fn new(now: Instant, text: &'a mut Vec<u8>, connection: Key) -> Self {
-        Self { now, text, connection, woken: Vec::new(), begun: Vec::new() }
-    }
-
+impl Site<'_> {
     fn wake(&mut self, entry: Option<&Entry>) {
         self.woken.extend(entry.and_then(|entry| entry.session));
     }

@@ -14,6 +14,8 @@ const CHUNK: usize = 8 + 2 + 2;
 #[derive(Default)]
 pub(super) struct Inbound {
     heads: Option<Buffer>,
+    /// Bytes behind the heads that belong to the body: its begin, when it is read as it is.
+    joined: usize,
     body: VecDeque<Buffer>,
     /// The body is read in chunks.
     pub(super) chunked: bool,
@@ -47,14 +49,17 @@ impl Inbound {
 
     /// Appends a part of the body.
     pub(super) fn push_body(&mut self, mut bytes: &[u8], pool: &mut Buffers) {
+        if let Some(heads) = self.heads.as_mut().filter(|_| self.body.is_empty() && !self.chunked) {
+            let n = append(heads, bytes);
+            self.joined += n;
+            bytes = &bytes[n..];
+        }
         while !bytes.is_empty() {
             if self.body.back().is_none_or(Buffer::is_full) {
                 self.body.push_back(pool.take());
             }
             let Some(buffer) = self.body.back_mut() else { return };
-            let n = buffer.room().len().min(bytes.len());
-            buffer.room()[..n].copy_from_slice(&bytes[..n]);
-            buffer.filled(n);
+            let n = append(buffer, bytes);
             bytes = &bytes[n..];
         }
     }
@@ -78,7 +83,10 @@ impl Inbound {
 
     /// Nothing but heads came.
     pub(super) fn is_bodiless(&self) -> bool {
-        self.ended && self.body.is_empty() && self.tail.len() <= b"0\r\n\r\n".len()
+        self.ended
+            && self.joined == 0
+            && self.body.is_empty()
+            && self.tail.len() <= b"0\r\n\r\n".len()
     }
 
     /// A body that will be read as it is, though its length is not known.
@@ -90,9 +98,12 @@ impl Inbound {
     /// Reads what is there, once.
     pub(super) fn take(&mut self, room: &mut [u8], pool: &mut Buffers) -> Taken {
         if let Some(heads) = &mut self.heads {
+            let of_heads = heads.unread.len() - self.joined;
             let bytes = move_bytes(heads, room);
+            let body = bytes.saturating_sub(of_heads);
+            self.joined -= body;
             give_if_read(&mut self.heads, pool);
-            return Taken { bytes, body: 0 };
+            return Taken { bytes, body };
         }
         if let Some(first) = self.body.front_mut() {
             let taken = if self.chunked {
@@ -115,7 +126,7 @@ impl Inbound {
 
     /// Gives everything back; how many bytes of the body were not read.
     pub(super) fn drop_all(&mut self, pool: &mut Buffers) -> usize {
-        let mut unread = 0;
+        let mut unread = std::mem::take(&mut self.joined);
         if let Some(heads) = self.heads.take() {
             pool.give(heads);
         }
@@ -125,6 +136,14 @@ impl Inbound {
         }
         unread
     }
+}
+
+/// Appends what fits; how many bytes that is.
+fn append(buffer: &mut Buffer, bytes: &[u8]) -> usize {
+    let n = buffer.room().len().min(bytes.len());
+    buffer.room()[..n].copy_from_slice(&bytes[..n]);
+    buffer.filled(n);
+    n
 }
 
 fn move_bytes(from: &mut Buffer, room: &mut [u8]) -> usize {
@@ -193,6 +212,22 @@ mod tests {
                       0\r\na: b\r\n\r\n";
         assert_eq!((String::from_utf8(read).unwrap().as_str(), body), (wanted, 30));
         assert!(inbound.is_ended());
+    }
+
+    #[test]
+    fn a_body_of_known_length_is_read_with_its_head() {
+        let mut pool = pool(16);
+        let mut inbound = Inbound::default();
+        assert!(inbound.push_head(b"head\r\n\r\n", &mut pool));
+        let long = vec![b'x'; 2 * pool.size()];
+        inbound.push_body(&long, &mut pool);
+        let (read, body) = all(&mut inbound, 11, &mut pool);
+        assert!(read.starts_with(b"head\r\n\r\nxxx") && read.len() == 8 + long.len());
+        assert_eq!(body, long.len());
+        assert!(inbound.push_head(b"head\r\n\r\n", &mut pool));
+        inbound.push_body(&long, &mut pool);
+        assert_eq!(inbound.take(&mut [0; 10], &mut pool).body, 2);
+        assert_eq!(inbound.drop_all(&mut pool), long.len() - 2);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod connection;
 mod inbound;
 mod stream;
 
-use weir_base::{Key, Slab};
+use weir_base::{Instant, Key, Slab};
 use weir_http::h2;
 
 use crate::buffers::Buffers;
@@ -103,9 +103,22 @@ impl Multiplexes {
         Some(StreamId { connection: key, number })
     }
 
+    /// What frames of a connection are received with. Whom they wake is to be given back with
+    /// [`Multiplexes::wake`].
+    pub(crate) fn site<'a>(
+        &mut self,
+        now: Instant,
+        text: &'a mut Vec<u8>,
+        connection: Key,
+    ) -> Site<'a> {
+        let woken = std::mem::take(&mut self.woken);
+        Site { now, text, connection, woken, begun: Vec::new() }
+    }
+
     /// Sessions that can go on because of what came.
-    pub(crate) fn wake(&mut self, sessions: Vec<Key>) {
-        self.woken.extend(sessions);
+    pub(crate) fn wake(&mut self, mut sessions: Vec<Key>) {
+        sessions.append(&mut self.woken);
+        self.woken = sessions;
     }
 
     /// The next carrier whose connection is idle or broken.

@@ -155,7 +155,7 @@ impl Session {
     fn receive_frames(&mut self, cx: &mut Context) -> Received {
         let Front::Connection(key) = self.front else { return Received::Closed };
         let mut text = std::mem::take(&mut cx.scratch);
-        let mut site = Site::new(cx.now, &mut text, key);
+        let mut site = cx.multiplexes.site(cx.now, &mut text, key);
         let Some(connection) = cx.multiplexes.get_mut(key) else { return Received::Closed };
         let before = connection.socket.is_readable();
         let received = connection.receive(&mut site, &mut cx.buffers);

@@ -236,7 +236,7 @@ impl Upstream {
         text: &mut Vec<u8>,
         pool: &mut Buffers,
     ) -> Received {
-        let mut site = Site::new(now, text, link);
+        let mut site = self.links.site(now, text, link);
         let Some(connection) = self.links.get_mut(link) else { return Received::Closed };
         if connection.socket.is_broken() && !connection.socket.is_readable() {
             return Received::Closed;

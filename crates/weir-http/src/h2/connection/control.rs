@@ -59,7 +59,7 @@ impl Connection {
         self.theirs.apply(payload, self.options.role).map_err(bad)?;
         self.encoder.set_peer_limit(self.theirs.header_table.min(self.options.encoder_table));
         let shift = i64::from(self.theirs.window) - i64::from(before);
-        for stream in self.streams.iter_mut() {
+        for (_, stream) in self.streams.iter_mut() {
             stream.send.shift(shift).map_err(bad)?;
         }
         frame::write(Kind::Settings, flag::ACK, 0, &[], &mut self.control);

@@ -171,7 +171,7 @@ impl Connection {
         if id > self.served {
             return Ok(Event::Nothing);
         }
-        if self.streams.is_full() {
+        if self.streams.len() >= self.options.most_streams {
             frame::write_reset(id, Code::RefusedStream, &mut self.control);
             self.floods.count(Flood::ProvokedResets, self.streams.len(), now)?;
             return Ok(Event::Nothing);
@@ -187,15 +187,14 @@ impl Connection {
             }
         };
         let state = if end { State::HalfClosedRemote } else { State::Open };
-        let fresh = self.fresh_stream(id, state);
-        self.streams.insert(Stream { expected: told.length, ..fresh });
+        let fresh = self.fresh_stream(state);
+        self.streams.push(id, Stream { expected: told.length, ..fresh });
         Ok(Event::Request { stream: id, told, end })
     }
 
     /// A stream of which nothing is known yet.
-    pub(super) fn fresh_stream(&self, id: u32, state: State) -> Stream {
+    pub(super) fn fresh_stream(&self, state: State) -> Stream {
         Stream {
-            id,
             state,
             send: Window::new(self.theirs.window),
             receive: Window::new(self.options.ours.window.cast_signed()),

@@ -25,10 +25,10 @@ use super::frame::{HEADER, Header, Kind, MAX_PAYLOAD, PREFACE, flag};
 use super::head::{HeadLimits, Told};
 use super::hpack::{Decoder, Encoder};
 use super::stream::{self, Refusal, State};
-use super::{Code, Ours, Priority, Theirs, flow};
+use super::{Code, Numbered, Ours, Priority, Theirs, flow};
 pub use carried::Carried;
 use flow::Window;
-use streams::Streams;
+use streams::Stream;
 
 /// Which end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +191,8 @@ pub struct Connection {
     theirs: Theirs,
     decoder: Decoder,
     encoder: Encoder,
-    streams: Streams,
+    /// At most as many as were announced.
+    streams: Numbered<Stream>,
     floods: Floods,
     /// Bytes of the preface that were seen.
     preface: usize,
@@ -240,7 +241,7 @@ impl Connection {
             theirs: Theirs::default(),
             decoder: Decoder::new(ours.header_table as usize),
             encoder: Encoder::new(),
-            streams: Streams::new(options.most_streams),
+            streams: Numbered::default(),
             floods: Floods::new(options.floods.clone(), now),
             preface,
             introduced: false,

@@ -25,8 +25,8 @@ impl Connection {
             return None;
         }
         self.last = id;
-        let fresh = self.fresh_stream(id, State::Open);
-        self.streams.insert(Stream { head_only, ..fresh });
+        let fresh = self.fresh_stream(State::Open);
+        self.streams.push(id, Stream { head_only, ..fresh });
         Some(id)
     }
 
