@@ -21,7 +21,16 @@ pub(crate) struct Load {
 }
 
 /// A path, what its body is called, and how often it is asked for.
-const BODIES: [(&str, &str, usize); 2] = [("/small", "small", 10_000), ("/16k", "16 KiB", 5_000)];
+const BODIES: [(&str, &str, usize); 2] = [("/small", "small", 40_000), ("/16k", "16 KiB", 10_000)];
+/// What a load has cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// CPU microseconds of the proxy per request.
+    pub(crate) micros: f64,
+    /// Requests in a second.
+    pub(crate) rate: f64,
+}
+
 /// Connections, and streams of each.
 const SHAPES: [(usize, usize); 3] = [(100, 1), (10, 10), (10, 100)];
 
@@ -47,22 +56,25 @@ impl Load {
 
     /// A hundred bodies of 10 MiB at once.
     pub(crate) fn large() -> Vec<Self> {
-        let load = |name: &str, path, tls, uploads| Self {
-            name: format!("{name}, {}", if tls { "TLS" } else { "in clear" }),
+        let load = |path, tls, two, uploads| Self {
+            name: format!(
+                "{}, {}, to {}",
+                if uploads { "uploads" } else { "downloads" },
+                if tls { "TLS" } else { "in clear" },
+                if two { "HTTP/2" } else { "HTTP/1.1" },
+            ),
             path,
             requests: 100,
             connections: 100,
             streams: 1,
             tls,
-            two: false,
+            two,
             uploads,
         };
-        [false, true]
-            .into_iter()
-            .flat_map(|tls| {
-                [load("downloads", "/10m", tls, false), load("uploads", "/up", tls, true)]
-            })
-            .collect()
+        let both = [false, true];
+        let downloads = both.map(|two| both.map(|tls| load("/10m", tls, two, false)));
+        let uploads = both.map(|tls| load("/up", tls, false, true));
+        downloads.into_iter().flatten().chain(uploads).collect()
     }
 
     /// Whether the server can do it.
@@ -70,8 +82,8 @@ impl Load {
         !(self.two && server == Server::Nginx)
     }
 
-    /// CPU microseconds of the proxy per request.
-    pub(crate) fn run(&self, proxy: &Running, place: &Place) -> Result<f64> {
+    /// What it costs a proxy.
+    pub(crate) fn run(&self, proxy: &Running, place: &Place) -> Result<Cost> {
         let before = proxy.cpu()?;
         let text = said(&mut self.command(proxy.server, place))?;
         let used = proxy.cpu()? - before;
@@ -80,13 +92,22 @@ impl Load {
             let line = text.lines().find(|line| line.starts_with("requests:"));
             return Err(format!("{}: {}", self.name, line.unwrap_or("nothing")).into());
         }
-        Ok(used as f64 / 1_000.0 / self.requests as f64)
+        // finished in 1.23s, 81.30 req/s, 813.00MB/s
+        let rate =
+            text.lines().find_map(|line| line.strip_prefix("finished in ")?.split(", ").nth(1));
+        let rate = rate.and_then(|rate| rate.strip_suffix(" req/s")?.parse().ok());
+        let rate = rate.ok_or("h2load does not say how fast it was")?;
+        Ok(Cost { micros: used as f64 / 1_000.0 / self.requests as f64, rate })
     }
 
     fn command(&self, server: Server, place: &Place) -> Command {
         let (scheme, address) =
             if self.tls { ("https", server.tls()) } else { ("http", server.clear()) };
-        let host = if self.two { "h2.bench.example" } else { "h1.bench.example" };
+        let host = match self.two {
+            _ if self.uploads => "up.bench.example",
+            true => "h2.bench.example",
+            false => "h1.bench.example",
+        };
         let mut command = Command::new("h2load");
         for (flag, number) in
             [("-n", self.requests), ("-c", self.connections), ("-m", self.streams), ("-t", 1)]

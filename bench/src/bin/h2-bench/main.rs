@@ -4,6 +4,7 @@
 //! `bench/results/DATE-h2.md`, unless only some loads were asked for.
 //!
 //! * `place`, `server`: files, who is measured and what it has used.
+//! * `sink`: a backend that takes bodies.
 //! * `load`, `rounds`: what `h2load` asks for, of all proxies in turn, round after round.
 //! * `idle`: memory of connections and streams that do nothing.
 //! * `authority`, `proxy`, `report`: shared with the other rigs.
@@ -20,13 +21,13 @@ mod process;
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod proxy;
 #[path = "../control-bench/report.rs"]
-#[expect(dead_code, reason = "shared, each uses a part")]
 mod report;
 mod rounds;
 #[path = "../control-bench/samples.rs"]
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod samples;
 mod server;
+mod sink;
 
 use std::process::Command;
 
@@ -50,6 +51,7 @@ fn main() -> Result<()> {
     cores.set(1);
     sched_setaffinity(None, &cores)?;
     let date = said(Command::new("date").arg("+%F"))?;
+    sink::start()?;
     let mut report = Report::default();
     rounds::measure(&options, &mut report)?;
     if options.only.is_empty() {

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::authority::{Authority, KINDS};
 use crate::proxy::local;
 use crate::server::Server;
+use crate::sink;
 
 /// Files that a server may have open.
 const FILES: &str = "4000";
@@ -57,6 +58,7 @@ impl Place {
             ("one", local(19_300)),
             ("two", local(19_301)),
             ("silent", silent()),
+            ("sink", sink::address()),
         ];
         let text = server.template().replace("@dir@", &self.path().display().to_string());
         places.into_iter().fold(text.replace("@files@", FILES), |text, (name, address)| {

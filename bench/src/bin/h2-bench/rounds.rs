@@ -1,6 +1,6 @@
 //! Loads on all proxies in turn, round after round.
 
-use crate::load::Load;
+use crate::load::{Cost, Load};
 use crate::place::Place;
 use crate::report::Report;
 use crate::server::{Running, Server};
@@ -15,7 +15,11 @@ pub(crate) type PerProxy = [f64; 4];
 const RESPONSES: &str = "CPU microseconds of a request. Connections × streams of each; from a \
 client with HTTP/2, in clear or with TLS, to a backend in clear.";
 const LARGE: &str = "CPU milliseconds of a body of 10 MiB; a hundred at once, each on a \
-connection of its own with HTTP/2, to a backend with HTTP/1.1.";
+connection of its own with HTTP/2. Downloads come from nginx, uploads are read by the rig itself.";
+const SPEED: &str = "The same: MiB in a second. The client and the backend share a core, and may be \
+what bounds it.";
+/// MiB of a large body.
+const LARGE_BODY: f64 = 10.0;
 /// Of the best peer's CPU time.
 const GOAL: f64 = 0.5;
 
@@ -25,22 +29,30 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let medians = run(&all, options, report)?;
     let (first, second) = medians.split_at(responses.len());
     report.section("Responses", RESPONSES, &HEAD);
-    for (load, micros) in responses.iter().zip(first) {
-        row(report, &load.name, *micros);
-        if micros[0].is_finite() {
-            let what = format!("CPU ÷ best peer: {}", load.name);
-            report.at_most(what, to_best_peer(*micros), GOAL);
-        }
+    for (load, costs) in responses.iter().zip(first).filter(|(_, costs)| costs[0].is_some()) {
+        let micros = costs.map(|cost| cost.map_or(f64::NAN, |cost| cost.micros));
+        row(report, &load.name, micros);
+        report.at_most(format!("CPU ÷ best peer: {}", load.name), to_best_peer(micros), GOAL);
     }
     report.section("Large bodies", LARGE, &HEAD);
-    for (load, micros) in large.iter().zip(second) {
-        row(report, &load.name, micros.map(|micros| micros / 1_000.0));
+    let second = || large.iter().zip(second).filter(|(_, costs)| costs[0].is_some());
+    for (load, costs) in second() {
+        let millis = costs.map(|cost| cost.map_or(f64::NAN, |cost| cost.micros / 1_000.0));
+        row(report, &load.name, millis);
+    }
+    let head = [&HEAD[..5], &["Weir ÷ fastest peer"]].concat();
+    report.section("Large bodies: how fast", SPEED, &head);
+    for (load, costs) in second() {
+        let speeds = costs.map(|cost| cost.map_or(f64::NAN, |cost| cost.rate * LARGE_BODY));
+        let ratio = speeds[0] / speeds[1..].iter().copied().fold(f64::NAN, f64::max);
+        line(report, &load.name, speeds, ratio);
+        report.at_least(format!("speed ÷ fastest peer: {}", load.name), ratio, 1.0);
     }
     Ok(())
 }
 
-/// CPU microseconds of a request, for every load: medians.
-fn run(loads: &[&Load], options: &Options, report: &mut Report) -> Result<Vec<PerProxy>> {
+/// What every load costs: medians.
+fn run(loads: &[&Load], options: &Options, report: &mut Report) -> Result<Vec<[Option<Cost>; 4]>> {
     let place = Place::new()?;
     let mut samples = vec![[const { Vec::new() }; 4]; loads.len()];
     for round in 0..options.rounds {
@@ -55,7 +67,7 @@ fn run(loads: &[&Load], options: &Options, report: &mut Report) -> Result<Vec<Pe
             let able = proxies.iter().zip(samples).filter(|(proxy, _)| load.suits(proxy.server));
             for (proxy, samples) in able {
                 match load.run(proxy, &place) {
-                    Ok(micros) => samples.push(micros),
+                    Ok(cost) => samples.push(cost),
                     Err(error) => report.problem(format!("{}: {error}", proxy.server.name())),
                 }
             }
@@ -73,13 +85,22 @@ pub(crate) fn to_best_peer([weir, peers @ ..]: PerProxy) -> f64 {
 
 /// A line of a table.
 pub(crate) fn row(report: &mut Report, name: &str, values: PerProxy) {
+    line(report, name, values, to_best_peer(values));
+}
+
+fn line(report: &mut Report, name: &str, values: PerProxy, ratio: f64) {
     let cell = |value: f64| if value.is_nan() { "–".into() } else { format!("{value:.1}") };
     let [weir, haproxy, nginx, nghttpx] = values.map(cell);
-    let ratio = format!("{:.2}", to_best_peer(values));
+    let ratio = format!("{ratio:.2}");
     report.row(&[&name, &weir, &haproxy, &nginx, &nghttpx, &ratio]);
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+/// Of both numbers, each for itself.
+fn median(costs: Vec<Cost>) -> Option<Cost> {
+    let middle = |of: fn(&Cost) -> f64| {
+        let mut numbers: Vec<_> = costs.iter().map(of).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers.get(numbers.len() / 2).copied()
+    };
+    Some(Cost { micros: middle(|cost| cost.micros)?, rate: middle(|cost| cost.rate)? })
 }
