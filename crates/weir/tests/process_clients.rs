@@ -178,6 +178,23 @@ fn httpx_multiplexes() {
     assert_eq!(text(&output.stdout), "all is well\n");
 }
 
+/// The second proxy asks the first one for HTTP/2.
+#[test]
+fn large_bodies_come_back_whole_through_both_kinds_of_backends() {
+    let Some(site) = Site::start() else { return };
+    let behind = format!("{}\"", site.proxy.address);
+    let plain = PLAIN.replace("127.0.0.1:1\"", &behind);
+    let front = plain.replace("[clusters.nobody]", "[clusters.nobody]\nhttp2 = true");
+    assert_ne!(front, plain);
+    let front = Proxy::start(Config::new(&front), &[]);
+    for address in [site.proxy.address, front.address] {
+        let Some(mut python) = python("httpx, h2") else { return };
+        let url = format!("http://{address}");
+        let output = run(python.arg(script("bodies_client.py")).arg(url));
+        assert_eq!(text(&output.stdout), "all is well\n");
+    }
+}
+
 #[test]
 fn python_keeps_alive_pipelines_and_upgrades() {
     let Some(mut python) = tool("python3", "python3") else { return };
