@@ -16,8 +16,8 @@ const RESPONSES: &str = "CPU microseconds of a request. Connections × streams o
 client with HTTP/2, in clear or with TLS, to a backend in clear.";
 const LARGE: &str = "CPU milliseconds of a body of 10 MiB; a hundred at once, each on a \
 connection of its own with HTTP/2. Downloads come from nginx, uploads are read by the rig itself.";
-const SPEED: &str = "The same: MiB in a second. The client and the backend share a core, and may be \
-what bounds it.";
+const SPEED: &str = "The same: MiB in a second. The client and the backend share a core, and may \
+be what bounds it.";
 /// MiB of a large body.
 const LARGE_BODY: f64 = 10.0;
 /// Of the best peer's CPU time.

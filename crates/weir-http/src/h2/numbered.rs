@@ -1,7 +1,7 @@
 //! Things that belong to the open streams of a connection, by the number of the stream.
 //!
-//! Streams begin in the order of their numbers, and most end in it too: so the first ones go without
-//! the others being moved, and where a number stands can mostly be told from the first one's.
+//! Streams begin in the order of their numbers, and most end in it too: so the first ones go
+//! without the others being moved, and where a number stands can mostly be told from the first one.
 
 use std::collections::VecDeque;
 
