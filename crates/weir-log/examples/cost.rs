@@ -129,7 +129,7 @@ fn stream(
             logs.flush(weir_sys::now());
         }
         // Less than the ring has place for.
-        if n % 1_000 == 0 {
+        if n % 400 == 0 {
             logs.flush_blocking(Duration::from_secs(1));
         }
     }

@@ -29,7 +29,7 @@ impl Connection {
     /// Another process can go on with it: no stream is open, and neither side has said that it
     /// opens or serves none any more.
     pub fn can_part(&self) -> bool {
-        let quiet = self.streams.len() == 0 && self.pending.is_none() && self.block.is_none();
+        let quiet = self.streams.is_empty() && self.pending.is_none() && self.block.is_none();
         let lives = self.served == u32::MAX && !self.closed_by_peer;
         quiet && lives && self.options.role == Role::Server
     }
