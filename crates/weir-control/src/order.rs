@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use weir_base::Cidr;
 
 use crate::state::{
-    Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId, Listener, State,
-    UdpListener,
+    BLOCKS_AT_ONCE, Backend, BackendId, Certificate, CertificateId, Cluster, Frontend, FrontendId,
+    Listener, State, UdpListener,
 };
 
 /// What names an object of the state.
@@ -24,6 +25,8 @@ pub enum Object {
     Backend(BackendId),
     /// A certificate.
     Certificate(CertificateId),
+    /// A list of addresses.
+    List(String),
 }
 
 /// One change. Adding something that exists replaces it.
@@ -58,6 +61,21 @@ pub enum Order {
     Certificate(Box<Certificate>),
     /// Remove a certificate; connections that use it go on.
     RemoveCertificate(CertificateId),
+    /// Add blocks to a list of addresses and remove others; it is made if there is none.
+    List(ListOrder),
+    /// Remove a list of addresses.
+    RemoveList(String),
+}
+
+/// How a list of addresses changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListOrder {
+    /// Its name.
+    pub name: String,
+    /// Blocks that it has afterwards.
+    pub add: Vec<Cidr>,
+    /// Blocks that it does not have afterwards.
+    pub remove: Vec<Cidr>,
 }
 
 impl State {
@@ -70,7 +88,30 @@ impl State {
         let backends = self.backends.iter().cloned().map(Order::Backend);
         let certificates = self.certificates.values().cloned();
         let certificates = certificates.map(|c| Order::Certificate(Box::new(c)));
-        let listeners = listeners.chain(udp);
+        let lists = self.lists.iter().flat_map(|(name, blocks)| added(name, blocks.iter()));
+        let listeners = lists.chain(listeners).chain(udp);
         listeners.chain(certificates).chain(clusters).chain(backends).chain(frontends)
     }
+}
+
+/// The orders that add blocks to a list; one at least, which makes it.
+pub(crate) fn added<'a>(name: &str, blocks: impl Iterator<Item = &'a Cidr>) -> Vec<Order> {
+    let blocks: Vec<_> = blocks.copied().collect();
+    let order = |add: &[Cidr]| {
+        Order::List(ListOrder { name: name.to_owned(), add: add.to_vec(), remove: Vec::new() })
+    };
+    match blocks.is_empty() {
+        true => vec![order(&[])],
+        false => blocks.chunks(BLOCKS_AT_ONCE).map(order).collect(),
+    }
+}
+
+/// The orders that remove blocks from a list.
+pub(crate) fn removed<'a>(name: &str, blocks: impl Iterator<Item = &'a Cidr>) -> Vec<Order> {
+    let blocks: Vec<_> = blocks.copied().collect();
+    let order = |remove: &[Cidr]| {
+        let (name, remove) = (name.to_owned(), remove.to_vec());
+        Order::List(ListOrder { name, add: Vec::new(), remove })
+    };
+    blocks.chunks(BLOCKS_AT_ONCE).map(order).collect()
 }

@@ -54,6 +54,12 @@ impl Supervisor {
             R::ListFrontends(filters) => {
                 ContentType::FrontendList(query::frontends(state, &filters))
             }
+            R::QueryAddressLists(query) => match requests::address_lists(state, &query) {
+                Ok(lists) => ContentType::AddressLists(lists),
+                Err(refusal) => {
+                    return self.answer(&asker, &Response::failure(refusal.to_string()));
+                }
+            },
             R::ListListeners(_) => ContentType::ListenersList(query::listeners(state)),
             R::QueryClusterById(id) => {
                 self.as_every_worker(ContentType::Clusters(query::cluster_by_id(state, &id)))

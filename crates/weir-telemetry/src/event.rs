@@ -78,6 +78,16 @@ events! {
     }
     Info: "connections are accepted again, after {after:.1?}"
 
+    /// The lists of a listener keep a client out.
+    ConnectionDenied {
+        /// Who it is.
+        client: SocketAddr,
+        /// Where it came.
+        listener: SocketAddr,
+    }
+    Debug + ConnectionsDenied: "a connection of {client} to {listener} was closed: `allow` and \
+                                `deny` keep it out"
+
     /// Every buffer is in use: sessions wait.
     BuffersExhausted {}
     Warn + BuffersExhausted: "all of max_buffers are in use: sessions wait for one; raise it if \

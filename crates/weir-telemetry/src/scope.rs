@@ -20,6 +20,7 @@ pub const SCOPED: &[Counter] = &[
     Counter::Status304,
     Counter::RequestErrors,
     Counter::PerAddressLimit,
+    Counter::RequestsDenied,
     Counter::Status1xx,
     Counter::Status3xx,
     Counter::Status4xx,

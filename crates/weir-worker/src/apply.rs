@@ -28,6 +28,7 @@ mod udp;
 
 use tls::Stores;
 
+use crate::lists::ListUpdate;
 use crate::measure::Scopes;
 use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
@@ -86,6 +87,8 @@ enum Prepared {
     RemoveBackend { cluster: String, id: String },
     Certificate(Box<(SocketAddr, Offer, u64)>),
     RemoveCertificate(CertificateId),
+    List(Box<ListUpdate>),
+    RemoveList(String),
 }
 
 impl Draft {
@@ -156,6 +159,8 @@ fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepare
             Prepared::Certificate(Box::new(tls::certificate(*certificate)))
         }
         Order::RemoveCertificate(id) => Prepared::RemoveCertificate(id),
+        Order::List(order) => Prepared::List(Box::new(ListUpdate::new(order))),
+        Order::RemoveList(name) => Prepared::RemoveList(name),
     })
 }
 
@@ -289,6 +294,14 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
             tables.put_certificate(address, offer, hash);
         }
         Prepared::RemoveCertificate(id) => tables.remove_certificate(&id),
+        Prepared::List(update) => {
+            let change = tables.lists.change(*update);
+            tables.add(change);
+        }
+        Prepared::RemoveList(name) => {
+            let change = tables.lists.remove(&name);
+            tables.add(change);
+        }
     }
 }
 

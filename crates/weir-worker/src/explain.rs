@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use weir_base::Instant;
 use weir_control::change::frontend_name;
 use weir_control::channel::Explained;
-use weir_control::state::Redirect;
+use weir_control::state::{Access, Redirect};
 use weir_route::Request;
 
 use crate::tables::{Cluster, Listener, Route, Tables};
@@ -26,6 +26,7 @@ pub(crate) fn explain(
     explained.listener = Some(address.to_string());
     let accepts = if listener.settings.config.active { "accepts" } else { "does not accept" };
     explained.steps.push(format!("the listener on {address} {accepts} connections"));
+    explained.steps.extend(access(&listener.settings.config.access, "its connection is closed"));
     explained.steps.extend(certificate(listener, request));
     let reasons = listener.routes.explain(request);
     explained.steps.extend(reasons.to_string().lines().map(str::to_owned));
@@ -41,9 +42,21 @@ pub(crate) fn explain(
     };
     let route = found.value();
     explained.frontend = Some(frontend_name(&route.frontend.id()));
+    explained.steps.extend(access(&route.frontend.access, "the answer is 403"));
     let encrypted = listener.settings.tls.is_some();
     outcome(&Site { tables, now, encrypted }, route, &mut explained);
     explained
+}
+
+/// Who is served, if not everybody.
+fn access(access: &Access, otherwise: &str) -> Option<String> {
+    let client = match (&access.allow[..], &access.deny[..]) {
+        ([], []) => return None,
+        (allow, []) => format!("not in {}", allow.join(", ")),
+        ([], deny) => format!("in {}", deny.join(", ")),
+        (allow, deny) => format!("not in {}, or in {}", allow.join(", "), deny.join(", ")),
+    };
+    Some(format!("if the client is {client}, {otherwise}"))
 }
 
 /// What a request meets.

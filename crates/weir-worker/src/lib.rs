@@ -24,6 +24,7 @@ mod errands;
 mod explain;
 mod front;
 mod handover;
+mod lists;
 mod measure;
 mod meeting;
 mod multiplex;

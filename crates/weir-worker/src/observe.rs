@@ -435,6 +435,16 @@ impl Observe {
         self.counters.add(Counter::NoRoute, 1);
     }
 
+    /// A connection that the lists of a listener keep out.
+    pub(crate) fn denied(&mut self, client: SocketAddr, settings: &ListenerSettings) {
+        self.tell(Event::ConnectionDenied { client, listener: settings.config.address });
+    }
+
+    /// A request that the lists of a frontend keep out.
+    pub(crate) fn denied_request(&mut self) {
+        self.counters.add(Counter::RequestsDenied, 1);
+    }
+
     pub(crate) fn per_address_limit(&mut self) {
         self.counters.add(Counter::PerAddressLimit, 1);
     }

@@ -26,6 +26,7 @@ use weir_tls::{
 };
 
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
+use crate::lists::Lists;
 use crate::measure::{Places, Scopes};
 use crate::udp::listener::UdpListeners;
 use crate::upstream::BackendTls;
@@ -48,6 +49,8 @@ pub(crate) struct Tables {
     pub(crate) udp: UdpListeners,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) by_id: Map<String, Key>,
+    /// Lists of addresses.
+    pub(crate) lists: Lists,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
     /// Why no TLS can be spoken, if it cannot.
@@ -181,6 +184,7 @@ impl Tables {
             udp: UdpListeners::new(),
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: Map::default(),
+            lists: Lists::default(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
             places: Places::default(),

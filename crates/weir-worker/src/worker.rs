@@ -355,6 +355,13 @@ impl Worker {
             _ => Stage::first(listener, &self.cx.tables),
         };
         let returns = waiting.past.is_some();
+        // Whoever announces others is served; who these are comes first of all.
+        let new = waiting.past.as_ref().is_none_or(|past| past.id.is_none());
+        let known_now = new && !matches!(stage, Stage::Announced);
+        let admits = |access| self.cx.tables.lists.admit(access, waiting.client.ip());
+        if known_now && !admits(&settings.config.access) {
+            return self.cx.observe.denied(waiting.client, &settings);
+        }
         let known = waiting.past.as_ref().is_some_and(|past| past.tls.is_some());
         let tls = settings.tls.as_ref().filter(|_| !known);
         let tls = tls.map(|tls| tls.connection()).transpose();

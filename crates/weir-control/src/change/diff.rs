@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::lists;
 use crate::order::Order;
 use crate::state::{Backend, Certificate, CertificateId, Frontend, FrontendId, Position, State};
 
 /// What is removed comes first, so that nothing dangles: frontends, backends, clusters, listeners;
-/// then what is new or different, in the opposite order.
+/// then what is new or different, in the opposite order, and at last lists that nobody names.
 pub fn diff(old: &State, new: &State) -> Vec<Order> {
     let between = Between { old, new, moved: moved(old, new) };
     let mut orders = Vec::new();
@@ -25,6 +26,7 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     let udp = old.udp.keys().filter(|address| !new.udp.contains_key(address));
     orders.extend(udp.copied().map(Order::RemoveUdpListener));
 
+    orders.extend(lists::diff(old, new));
     let listeners = new.listeners.values().filter(|l| old.listeners.get(&l.address) != Some(l));
     orders.extend(listeners.cloned().map(Order::Listener));
     let udp = new.udp.values().filter(|l| old.udp.get(&l.address) != Some(l));
@@ -38,6 +40,9 @@ pub fn diff(old: &State, new: &State) -> Vec<Order> {
     orders.extend(backends.cloned().map(Order::Backend));
     let frontends = new.frontends.iter().filter(|frontend| !between.keeps_frontend(frontend));
     orders.extend(frontends.cloned().map(|frontend| Order::Frontend(Box::new(frontend))));
+    // Objects that are still there name them no more.
+    let lists = old.lists.keys().filter(|name| !new.lists.contains_key(*name));
+    orders.extend(lists.cloned().map(Order::RemoveList));
     orders
 }
 

@@ -17,6 +17,7 @@ enum Name<'a> {
     Frontend(&'a FrontendId),
     Backend(&'a BackendId),
     Certificate(&'a CertificateId),
+    List(&'a str),
 }
 
 /// The first step about each object: it tells what the object was before all of them.
@@ -30,6 +31,7 @@ pub(super) fn first_of_each(undo: &[Undo]) -> impl Iterator<Item = &Undo> {
             Undo::Frontend(id, _) => Name::Frontend(id),
             Undo::Backend(id, _) => Name::Backend(id),
             Undo::Certificate(id, _) => Name::Certificate(id),
+            Undo::List(change) => Name::List(&change.name),
         })
     })
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Undo;
 use super::first::first_of_each;
+use super::lists;
 use crate::packed::pack;
 use crate::state::State;
 
@@ -39,9 +40,10 @@ impl StateHash {
         let backends = state.backends.iter().map(|object| object_hash("backend", object));
         let certificates = state.certificates.values().map(|c| object_hash("certificate", c));
         let udp = state.udp.values().map(|object| object_hash("udp", object));
-        let lists = certificates.chain(listeners).chain(udp);
-        let all = lists.chain(clusters).chain(frontends).chain(backends);
-        Self { objects: all.fold(0, u64::wrapping_add), order: state.frontends.order() }
+        let all = certificates.chain(listeners).chain(udp);
+        let all = all.chain(clusters).chain(frontends).chain(backends);
+        let objects = all.fold(lists::hash(state), u64::wrapping_add);
+        Self { objects, order: state.frontends.order() }
     }
 
     /// Follows changes that were just made to the state; `undo` is what undoes them.
@@ -82,8 +84,10 @@ fn objects_change(state: &State, undo: &[Undo]) -> u64 {
         Undo::Certificate(id, before) => {
             difference("certificate", before.as_deref(), state.certificates.get(id))
         }
+        // Each step says what it changed, not what was before all.
+        Undo::List(_) => 0,
     });
-    differences.fold(0, u64::wrapping_add)
+    differences.fold(lists::hash_change(undo), u64::wrapping_add)
 }
 
 fn difference<T: Serialize>(kind: &str, before: Option<&T>, after: Option<&T>) -> u64 {

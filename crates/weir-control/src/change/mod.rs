@@ -9,6 +9,7 @@ mod coverage;
 mod diff;
 mod first;
 mod hash;
+mod lists;
 mod names;
 mod plan;
 mod shown;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 pub(crate) use coverage::Coverage;
 pub use diff::diff;
 pub use hash::{StateHash, object_hash, state_hash};
+pub use lists::{ListChange, block_hash, list_hash};
 pub use names::{certificate_name, frontend_name, tcp_frontend_name};
 pub use plan::{plan, plan_by_object};
 pub use warnings::warnings;
@@ -47,6 +49,8 @@ pub enum Undo {
     Backend(BackendId, Option<(u64, Backend)>),
     /// A certificate.
     Certificate(CertificateId, Option<Box<Certificate>>),
+    /// A list of addresses; by what changed.
+    List(ListChange),
 }
 
 impl State {
@@ -115,6 +119,8 @@ impl State {
                 undo.push(Undo::Certificate(id, before.map(Box::new)));
             }
             Order::RemoveCertificate(id) => self.remove_certificate(id, undo),
+            Order::List(order) => self.change_list(order, undo),
+            Order::RemoveList(name) => self.remove_list(name, undo),
         }
     }
 
@@ -144,6 +150,7 @@ impl State {
                     self.certificates.insert(id, *before);
                 }
                 Undo::Certificate(id, None) => _ = self.certificates.remove(&id),
+                Undo::List(change) => self.undo_list(change),
             }
         }
     }

@@ -6,7 +6,7 @@ use weir_proto::{ChangeKind, ChangedKey, PlannedChange};
 
 use super::first::first_of_each;
 use super::names::{Names, certificate_name};
-use super::{Undo, shown};
+use super::{Undo, lists, shown};
 use crate::order::Object;
 use crate::state::{Frontend, FrontendId, Listener, Position, State};
 
@@ -14,7 +14,7 @@ use crate::state::{Frontend, FrontendId, Listener, Position, State};
 /// out.
 pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
     let names = Names::new(state, undo);
-    let changes = first_of_each(undo).filter_map(|step| compare_object(state, &names, step));
+    let changes = first_of_each(undo).filter_map(|step| compare_object(state, &names, undo, step));
     changes.collect()
 }
 
@@ -22,7 +22,7 @@ pub fn plan(state: &State, undo: &[Undo]) -> Vec<PlannedChange> {
 pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChange)> {
     let names = Names::new(state, undo);
     let changes = first_of_each(undo).filter_map(|step| {
-        let change = compare_object(state, &names, step)?;
+        let change = compare_object(state, &names, undo, step)?;
         let object = match step {
             Undo::Listener(address, _) => Object::Listener(*address),
             Undo::UdpListener(address, _) => Object::UdpListener(*address),
@@ -30,13 +30,19 @@ pub fn plan_by_object(state: &State, undo: &[Undo]) -> Vec<(Object, PlannedChang
             Undo::Frontend(id, _) => Object::Frontend(id.clone()),
             Undo::Backend(id, _) => Object::Backend(id.clone()),
             Undo::Certificate(id, _) => Object::Certificate(*id),
+            Undo::List(change) => Object::List(change.name.clone()),
         };
         Some((object, change))
     });
     changes.collect()
 }
 
-fn compare_object(state: &State, names: &Names<'_>, first: &Undo) -> Option<PlannedChange> {
+fn compare_object(
+    state: &State,
+    names: &Names<'_>,
+    undo: &[Undo],
+    first: &Undo,
+) -> Option<PlannedChange> {
     match first {
         Undo::Listener(address, before) => {
             let after = state.listeners.get(address);
@@ -67,6 +73,7 @@ fn compare_object(state: &State, names: &Names<'_>, first: &Undo) -> Option<Plan
             let names = either.map_or(&[][..], |certificate| &certificate.names);
             compare("certificate", certificate_name(id, names), before.as_deref(), after)
         }
+        Undo::List(change) => lists::plan(state, &change.name, undo),
     }
 }
 
@@ -136,7 +143,7 @@ fn keys<T: Serialize>(before: &T, after: &T) -> Vec<ChangedKey> {
 }
 
 /// Members that are compared one by one, not as a whole.
-const NESTED: [&str; 5] = ["tls", "hsts", "identity", "default_certificate", "udp"];
+const NESTED: [&str; 6] = ["tls", "hsts", "identity", "default_certificate", "udp", "access"];
 
 fn compare_fields(
     path: &str,

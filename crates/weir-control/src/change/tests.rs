@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::MADE;
+use crate::order::ListOrder;
 use crate::state::{BackendTls, Hsts, Identity, ListenerTls};
+use weir_base::Cidr;
 use weir_tls::certificate::{ReadCertificate, read_certificate};
 use weir_tls::{Der, Secret};
 
@@ -86,6 +88,10 @@ fn backend(cluster: u8, id: u8, weight: u8) -> Backend {
     }
 }
 
+fn block() -> impl Strategy<Value = Cidr> {
+    (0..6_u8).prop_map(|number| format!("10.{number}.0.0/16").parse().expect("a block"))
+}
+
 fn order() -> impl Strategy<Value = Order> {
     let small = 0..3_u8;
     let position = prop_oneof![Just(Position::Pre), Just(Position::Tree), Just(Position::Post)];
@@ -123,7 +129,12 @@ fn order() -> impl Strategy<Value = Order> {
             .prop_map(|(id, number)| Order::Cluster(secure_cluster(id, number))),
         (small.clone(), small.clone())
             .prop_map(|(port, number)| Order::UdpListener(Box::new(udp_listener(port, number)))),
-        small.prop_map(|port| Order::RemoveUdpListener(address(port))),
+        small.clone().prop_map(|port| Order::RemoveUdpListener(address(port))),
+        (small.clone(), prop::collection::vec(block(), 0..4), prop::collection::vec(block(), 0..3))
+            .prop_map(|(name, add, remove)| {
+                Order::List(ListOrder { name: format!("l{name}"), add, remove })
+            }),
+        small.prop_map(|name| Order::RemoveList(format!("l{name}"))),
     ]
 }
 

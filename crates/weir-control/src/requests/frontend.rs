@@ -6,12 +6,12 @@ use weir_proto::{
 };
 use weir_route::Rule;
 
-use super::{Kind, Refusal, address, https, port};
+use super::{Kind, Refusal, access, address, https, port};
 use crate::change::frontend_name;
 use crate::check;
 use crate::order::Order;
 use crate::state::{
-    EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect, RedirectScheme,
+    Access, EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect, RedirectScheme,
     State,
 };
 
@@ -20,7 +20,8 @@ pub(super) fn add(
     config: &RequestHttpFrontend,
     kind: Kind,
 ) -> Result<Vec<Order>, Refusal> {
-    let frontend = frontend(config)?;
+    let access = access::access(state, config.access.as_ref())?;
+    let frontend = Frontend { access, ..frontend(config)? };
     let id = frontend.id();
     if state.frontends.get(&id).is_some() {
         let name = frontend_name(&id);
@@ -115,6 +116,7 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         required_auth: config.required_auth.unwrap_or_default(),
         headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
         hsts: config.hsts.as_ref().map(https::hsts).transpose()?,
+        access: Access::default(),
     })
 }
 
@@ -186,6 +188,7 @@ pub(super) fn config(frontend: &Frontend) -> RequestHttpFrontend {
         headers: frontend.headers.iter().map(header).collect(),
         hsts: frontend.hsts.as_ref().map(https::hsts_config),
         header_predicates: Vec::new(),
+        access: access::shown(&frontend.access),
     }
 }
 

@@ -40,6 +40,7 @@ macro_rules! common {
             elide_x_real_ip: config.elide_x_real_ip,
             send_x_real_ip: config.send_x_real_ip,
             forwarded_headers: config.forwarded_headers,
+            access: config.access.clone(),
             ..$type::default()
         }
     }};

@@ -13,7 +13,7 @@ use weir_proto::{
 };
 
 use super::cluster::{answers, checked};
-use super::{Kind, Refusal, address, udp};
+use super::{Kind, Refusal, access, address, udp};
 use crate::check;
 use crate::config::LONGEST_SECONDS;
 use crate::order::Order;
@@ -71,6 +71,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         // A request of its own activates it.
         active: false,
         expect_proxy: config.expect_proxy,
+        access: access::access(state, config.access.as_ref())?,
         h2,
         ..Listener::new(address)
     };
@@ -122,6 +123,7 @@ pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listen
     }
     listener.elide_x_real_ip = patch.elide_x_real_ip.unwrap_or(listener.elide_x_real_ip);
     listener.send_x_real_ip = patch.send_x_real_ip.unwrap_or(listener.send_x_real_ip);
+    access::patch(state, patch.access.as_ref(), &mut listener.access)?;
     listener.answers.extend(custom(patch.http_answers.as_ref())?);
     listener.answers.extend(answers(&patch.answers, None)?);
     Ok(listener)
@@ -256,6 +258,7 @@ pub(super) fn config(listener: &Listener) -> Config {
         answers: answers.collect::<BTreeMap<_, _>>(),
         elide_x_real_ip: Some(listener.elide_x_real_ip),
         send_x_real_ip: Some(listener.send_x_real_ip),
+        access: access::shown(&listener.access),
         ..Config::default()
     };
     with_h2(message, &listener.h2)

@@ -4,6 +4,7 @@
 //! Must not know: sockets, workers. What the state may hold is checked as in the configuration
 //! file.
 
+mod access;
 mod certificate;
 mod cluster;
 mod frontend;
@@ -18,6 +19,7 @@ mod udp;
 #[cfg(test)]
 mod tests;
 
+pub use access::address_lists;
 pub use health::health_checks;
 
 use std::net::SocketAddr;
@@ -95,6 +97,8 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::UpdateUdpListener(patch) => udp::update(state, patch)?,
         R::AddUdpFrontend(config) => udp::add_frontend(state, config)?,
         R::RemoveUdpFrontend(config) => udp::remove_frontend(state, config)?,
+        R::ChangeAddressList(wanted) => access::change(state, wanted)?,
+        R::RemoveAddressList(name) => access::remove(state, name)?,
         R::AddHttpFrontend(config) => frontend::add(state, config, Kind::Http)?,
         R::RemoveHttpFrontend(config) => frontend::remove(state, config, Kind::Http)?,
         R::AddHttpsFrontend(config) => frontend::add(state, config, Kind::Https)?,
@@ -167,7 +171,8 @@ pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
     let to_udp = state.udp.values().filter_map(udp::frontend_config);
     let to_udp = to_udp.map(RequestType::AddUdpFrontend);
     let frontends = http.chain(certificates).chain(https).chain(tcp).chain(to_udp);
-    listeners.chain(udp).chain(clusters).chain(frontends).chain(backends)
+    let lists = access::requests(state).map(RequestType::ChangeAddressList);
+    lists.chain(listeners).chain(udp).chain(clusters).chain(frontends).chain(backends)
 }
 
 /// The request that adds a listener.

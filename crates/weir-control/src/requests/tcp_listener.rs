@@ -3,7 +3,7 @@
 use weir_proto::{TcpListenerConfig as Config, UpdateTcpListenerConfig as Patch};
 
 use super::listener::{as_seconds, known, no_interface, seconds, unknown};
-use super::{Kind, Refusal, address};
+use super::{Kind, Refusal, access, address};
 use crate::check;
 use crate::order::Order;
 use crate::state::{Listener, State};
@@ -17,6 +17,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         front_timeout: seconds("front_timeout", config.front_timeout)?,
         back_timeout: seconds("back_timeout", config.back_timeout)?,
         connect_timeout: seconds("connect_timeout", config.connect_timeout)?,
+        access: access::access(state, config.access.as_ref())?,
         // A request of its own activates it.
         active: false,
         ..Listener::of_tcp(address)
@@ -41,6 +42,7 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
             *timeout = seconds(name, given)?;
         }
     }
+    access::patch(state, patch.access.as_ref(), &mut listener.access)?;
     let hello = (patch.sni_preread_timeout, patch.sni_preread_max_bytes);
     Ok(vec![Order::Listener(with_hello(listener, hello)?)])
 }
@@ -73,5 +75,6 @@ pub(super) fn config(listener: &Listener) -> Config {
         sni_preread_timeout: Some(as_seconds(listener.request_timeout)),
         sni_preread_max_bytes: Some(listener.hello_bytes),
         interface: None,
+        access: access::shown(&listener.access),
     }
 }

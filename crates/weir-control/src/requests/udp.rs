@@ -8,7 +8,7 @@ use weir_proto::{
 };
 
 use super::listener::{as_seconds, no_interface, seconds};
-use super::{Refusal, address};
+use super::{Refusal, access, address};
 use crate::check;
 use crate::order::Order;
 use crate::state::{ProxyDatagrams, State, UdpAffinity, UdpListener, UdpRules};
@@ -28,6 +28,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         back_timeout: seconds("back_timeout", config.back_timeout)?,
         max_rx_datagram_size: check::datagram_bytes(config.max_rx_datagram_size)?,
         max_flows: config.max_flows,
+        access: access::access(state, config.access.as_ref())?,
         // A request of its own activates it.
         active: false,
         ..UdpListener::new(address)
@@ -51,6 +52,7 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
     if let Some(bytes) = patch.max_rx_datagram_size {
         listener.max_rx_datagram_size = check::datagram_bytes(bytes)?;
     }
+    access::patch(state, patch.access.as_ref(), &mut listener.access)?;
     listener.max_flows = patch.max_flows.unwrap_or(listener.max_flows);
     change(listener)
 }
@@ -151,6 +153,7 @@ pub(super) fn config(listener: &UdpListener) -> Config {
         max_flows: listener.max_flows,
         active: false,
         interface: None,
+        access: access::shown(&listener.access),
     }
 }
 

@@ -3,8 +3,9 @@
 //! Everything here is resolved: defaults are filled in, files have been read, names are checked.
 //! Invariants (kept by whoever builds it): one listener per address, cluster ids unique, every
 //! frontend on a known listener and, unless it denies, of a known cluster, every backend of a known
-//! cluster.
+//! cluster; every list of addresses that is named is there.
 
+mod access;
 mod h2;
 mod health;
 mod tcp;
@@ -23,6 +24,7 @@ use weir_route::Rule;
 
 use crate::change::object_hash;
 use crate::declared::{Declared, Named};
+pub use access::{Access, AddressList, BLOCKS_AT_ONCE, MOST_BLOCKS, MOST_LISTS};
 pub use h2::{H2, H2Key};
 pub use health::{HealthCheck, Probe};
 pub use tcp::ANY_NAME;
@@ -96,6 +98,8 @@ pub struct Listener {
     pub tls: Option<Box<ListenerTls>>,
     /// Bounds of HTTP/2.
     pub h2: Box<H2>,
+    /// Whose connections are served.
+    pub access: Access,
 }
 
 impl Listener {
@@ -119,6 +123,7 @@ impl Listener {
             hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::default(),
+            access: Access::default(),
         }
     }
 }
@@ -281,6 +286,8 @@ pub struct Frontend {
     pub headers: Vec<HeaderEdit>,
     /// Instead of the listener's policy.
     pub hsts: Option<Hsts>,
+    /// Whose requests are served; others get a 403.
+    pub access: Access,
 }
 
 /// The identity of a frontend.
@@ -332,6 +339,7 @@ impl Frontend {
             required_auth: false,
             headers: Vec::new(),
             hsts: None,
+            access: Access::default(),
         }
     }
 
@@ -426,6 +434,8 @@ impl Named for Backend {
 /// Everything that workers are to serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// Lists of addresses, by name.
+    pub lists: BTreeMap<String, AddressList>,
     /// By address.
     pub listeners: BTreeMap<SocketAddr, Listener>,
     /// Listeners of UDP, by address.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 pub use weir_l4::flows::Affinity as UdpAffinity;
 
+use super::Access;
+
 /// An address at which datagrams are taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UdpListener {
@@ -30,6 +32,8 @@ pub struct UdpListener {
     pub cluster: Option<String>,
     /// What the log says of its flows.
     pub tags: BTreeMap<String, String>,
+    /// Whose datagrams are taken.
+    pub access: Access,
 }
 
 /// Longest inactivity of a flow when nothing else is said.
@@ -52,6 +56,7 @@ impl UdpListener {
             active: true,
             cluster: None,
             tags: BTreeMap::new(),
+            access: Access::default(),
         }
     }
 }

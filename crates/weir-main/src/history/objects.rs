@@ -1,11 +1,12 @@
 //! The objects of the state, each by itself in a table: a change costs what it touches.
 //!
 //! Keys begin with a byte for the kind; frontends and backends follow by their place, which is
-//! their order of declaration, others by name.
+//! their order of declaration, others by name. A list of addresses is an object for itself and one
+//! for each of its blocks.
 
 use redb::{ReadableTable, Table, TableDefinition};
-use weir_base::Wiped;
-use weir_control::change::Undo;
+use weir_base::{Cidr, Wiped};
+use weir_control::change::{ListChange, Undo};
 use weir_control::packed::{pack, unpack};
 use weir_control::state::State;
 
@@ -20,12 +21,18 @@ const FRONTEND: u8 = 2;
 const BACKEND: u8 = 3;
 const CERTIFICATE: u8 = 4;
 const UDP_LISTENER: u8 = 5;
+const LIST: u8 = 6;
+/// Of a list: its name and the block.
+const BLOCK: u8 = 7;
 
 type Objects<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
 /// Stores what changes have made of the objects that they touched; `state` is what they led to.
 pub(super) fn put_changed(objects: &mut Objects<'_>, state: &State, undo: &[Undo]) -> Result<()> {
     for step in undo {
+        if let Undo::List(change) = step {
+            put_list(objects, change)?;
+        }
         let (before, now) = (key_before(step)?, entry(state, step)?);
         if before.as_ref() != now.as_ref().map(|(key, _)| key) {
             remove(objects, before)?;
@@ -41,7 +48,10 @@ pub(super) fn take_back(
     state: &mut State,
     undo: Vec<Undo>,
 ) -> Result<()> {
-    for step in &undo {
+    for step in undo.iter().rev() {
+        if let Undo::List(change) = step {
+            put_list(objects, &opposite(change))?;
+        }
         remove(objects, entry(state, step)?.map(|(key, _)| key))?;
     }
     state.undo(undo.clone());
@@ -50,6 +60,12 @@ pub(super) fn take_back(
 
 /// Stores every object of a state in an empty table.
 pub(super) fn put_all(objects: &mut Objects<'_>, state: &State) -> Result<()> {
+    for (name, blocks) in &state.lists {
+        objects.insert(&*named(LIST, name.as_bytes()), &[][..])?;
+        for block in blocks {
+            objects.insert(&*named(BLOCK, &pack(&(name, block))?), &[][..])?;
+        }
+    }
     for listener in state.listeners.values() {
         objects.insert(&*named(LISTENER, &pack(&listener.address)?), &*pack(listener)?)?;
     }
@@ -98,10 +114,37 @@ pub(super) fn state(objects: &impl ReadableTable<&'static [u8], &'static [u8]>) 
                 let certificate: weir_control::state::Certificate = unpack(value)?;
                 state.certificates.insert(certificate.id(), certificate);
             }
+            LIST => _ = state.lists.entry(String::from_utf8(name.to_vec())?).or_default(),
+            BLOCK => {
+                let (list, block): (String, Cidr) = unpack(name)?;
+                state.lists.entry(list).or_default().insert(block);
+            }
             kind => return Err(format!("there is an object of unknown kind {kind}").into()),
         }
     }
     Ok(state)
+}
+
+/// Stores what a change has made of a list: each of its blocks is an object.
+fn put_list(objects: &mut Objects<'_>, change: &ListChange) -> Result<()> {
+    let list = named(LIST, change.name.as_bytes());
+    match change.is {
+        true => objects.insert(&*list, &[][..])?,
+        false => objects.remove(&*list)?,
+    };
+    for block in &change.removed {
+        objects.remove(&*named(BLOCK, &pack(&(&change.name, block))?))?;
+    }
+    for block in &change.added {
+        objects.insert(&*named(BLOCK, &pack(&(&change.name, block))?), &[][..])?;
+    }
+    Ok(())
+}
+
+/// The change that takes one back.
+fn opposite(change: &ListChange) -> ListChange {
+    let ListChange { name, was, is, added, removed } = change.clone();
+    ListChange { name, was: is, is: was, added: removed, removed: added }
 }
 
 fn put(objects: &mut Objects<'_>, entry: Option<(Vec<u8>, Wiped)>) -> Result<()> {
@@ -129,6 +172,7 @@ fn key_before(step: &Undo) -> Result<Option<Vec<u8>>> {
         Undo::Frontend(_, before) => before.as_ref().map(|(at, _)| placed(FRONTEND, *at)),
         Undo::Backend(_, before) => before.as_ref().map(|(at, _)| placed(BACKEND, *at)),
         Undo::Certificate(id, Some(_)) => Some(named(CERTIFICATE, &pack(id)?)),
+        Undo::List(_) => None,
     })
 }
 
@@ -159,6 +203,8 @@ fn entry(state: &State, step: &Undo) -> Result<Option<(Vec<u8>, Wiped)>> {
             Some(certificate) => Some((named(CERTIFICATE, &pack(id)?), pack(certificate)?)),
             None => None,
         },
+        // It is many objects.
+        Undo::List(_) => None,
     })
 }
 

@@ -128,6 +128,10 @@ names! {
         NoRoute = "http.failed_backend_matching",
         /// Requests refused because their address has too many connections to the cluster.
         PerAddressLimit = "connections.rejected_per_cluster_ip",
+        /// Connections closed because lists of addresses keep their client out.
+        ConnectionsDenied = "connections.denied",
+        /// Requests answered 403 because lists of addresses keep their client out.
+        RequestsDenied = "http.requests.denied",
         /// WebSocket pipes that ended.
         WebSockets = "websocket.upgrades",
 
@@ -232,6 +236,8 @@ names! {
         UdpFlowsShed = "udp.flows.shed",
         /// Datagrams that were dropped, for whatever reason.
         UdpDropped = "udp.datagrams.dropped",
+        /// Datagrams of clients that lists of addresses keep out.
+        UdpDroppedDenied = "udp.datagrams.dropped.denied",
         /// Datagrams without a byte, which clients sent.
         UdpDroppedInvalid = "udp.datagrams.dropped.invalid",
         /// Datagrams of clients that are longer than they may be.

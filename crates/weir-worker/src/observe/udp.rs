@@ -10,6 +10,8 @@ use crate::udp::Tally;
 /// Why datagrams were dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dropped {
+    /// Lists of addresses keep their client out.
+    Denied,
     /// They have no byte.
     Invalid,
     /// They are longer than they may be.
@@ -24,6 +26,7 @@ impl Observe {
     pub(crate) fn datagrams_dropped(&mut self, why: Dropped, count: u64) {
         self.drop_datagrams(
             match why {
+                Dropped::Denied => Counter::UdpDroppedDenied,
                 Dropped::Invalid => Counter::UdpDroppedInvalid,
                 Dropped::Truncated => Counter::UdpDroppedTruncated,
                 Dropped::NoBackend => Counter::UdpDroppedNoBackend,

@@ -99,6 +99,10 @@ impl Session {
         if let Origin::Inet { source, .. } = header.origin {
             self.client = source;
         }
+        if !cx.tables.lists.admit(&self.settings.config.access, self.client.ip()) {
+            cx.observe.denied(self.client, &self.settings);
+            return Step::Close;
+        }
         self.announced = Some(Rc::new(Announced { header, bytes: room[..header.len].into() }));
         self.since = cx.now;
         let Some(listener) = cx.tables.listeners.get(self.listener) else { return Step::Close };

@@ -63,6 +63,12 @@ impl Answer {
         Self { sentence, word, ..Self::plain(503) }
     }
 
+    /// To a client that lists of addresses keep out.
+    pub(super) fn denied() -> Self {
+        let sentence = "requests from your address are not allowed here".to_owned();
+        Self { sentence, word: "address_denied", ..Self::plain(403) }
+    }
+
     /// To a client over a limit; `retry_after` in seconds, 0 for no field.
     pub(super) fn too_many(retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after).filter(|s| *s > 0), ..Self::plain(429) }

@@ -81,6 +81,11 @@ impl Session {
     /// Everything that may answer instead of forwarding, in order.
     fn checks(&self, active: &mut Active, route: &Route, cx: &mut Context) -> Option<Answer> {
         let frontend = &route.frontend;
+        if !cx.tables.lists.admit(&frontend.access, self.client.ip()) {
+            cx.observe.denied_request();
+            cx.tables.count(route.cluster, None, |scope| scope.add(Counter::RequestsDenied, 1));
+            return Some(Answer::denied());
+        }
         let redirect = match frontend.redirect {
             Redirect::Forward => None,
             Redirect::Permanent => Some(301),

@@ -57,6 +57,10 @@ fn pass_on(cx: &mut Context, listener: Key, message: &Received<'_>) {
     let Some(client) = message.from.filter(|_| !message.cut) else {
         return cx.observe.datagrams_dropped(Dropped::Truncated, 1);
     };
+    if !cx.tables.lists.admit(&entry.settings.config.access, client.ip()) {
+        let count = message.datagrams().count() as u64;
+        return cx.observe.datagrams_dropped(Dropped::Denied, count);
+    }
     let (address, most) = {
         let config = &entry.settings.config;
         (config.address, config.max_rx_datagram_size as usize)

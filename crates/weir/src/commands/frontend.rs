@@ -10,6 +10,7 @@ use weir_client::proto::{
     RequestHttpFrontend, RulePosition,
 };
 
+use super::access::Access;
 use super::frontend_stream::{Stream, StreamName, TcpName};
 use super::hsts::Hsts;
 use super::pairs::{header, tags};
@@ -121,6 +122,8 @@ pub(crate) struct AddHttp {
     header: Vec<Header>,
     #[command(flatten)]
     hsts: Hsts,
+    #[command(flatten)]
+    access: Access,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -232,6 +235,7 @@ impl AddHttp {
             rewrite_port: self.rewrite_port,
             headers: self.header.clone(),
             hsts: self.hsts.message(),
+            access: self.access.message(),
             ..self.rule.message()
         }
     }

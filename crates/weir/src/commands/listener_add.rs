@@ -10,6 +10,7 @@ use weir_client::proto::{
     UdpListenerConfig,
 };
 
+use super::access::Access;
 use super::files::read_optional;
 use super::listener::{Ask, Hello};
 use super::listener_tls::{ClientCertificates, DefaultCertificate};
@@ -29,6 +30,8 @@ pub(crate) struct AddHttp {
     /// What clients connect to, when something forwards to it.
     #[arg(long, value_name = "IP:PORT")]
     public_address: Option<SocketAddr>,
+    #[command(flatten)]
+    access: Access,
     /// File with the answer 404.
     #[arg(long, value_name = "FILE")]
     answer_404: Option<PathBuf>,
@@ -81,6 +84,8 @@ pub(crate) struct AddTcp {
     /// What clients connect to, when something forwards to it.
     #[arg(long, value_name = "IP:PORT")]
     public_address: Option<SocketAddr>,
+    #[command(flatten)]
+    access: Access,
     /// Connections begin with the PROXY protocol.
     #[arg(long)]
     expect_proxy: bool,
@@ -97,6 +102,8 @@ pub(crate) struct AddUdp {
     /// What clients send to, when something forwards to it.
     #[arg(long, value_name = "IP:PORT")]
     public_address: Option<SocketAddr>,
+    #[command(flatten)]
+    access: Access,
     /// Longest inactivity of a client.
     #[arg(long, value_name = "SECONDS")]
     front_timeout: Option<u32>,
@@ -136,6 +143,7 @@ macro_rules! message {
         $type {
             address: arguments.address.into(),
             public_address: arguments.public_address.map(Into::into),
+            access: arguments.access.message(),
             expect_proxy: arguments.expect_proxy,
             sticky_name: sticky_name.to_owned(),
             front_timeout: arguments.front_timeout.unwrap_or(default.front_timeout),
@@ -198,6 +206,7 @@ impl Ask for AddTcp {
         Ok(RequestType::AddTcpListener(TcpListenerConfig {
             address: self.address.into(),
             public_address: self.public_address.map(Into::into),
+            access: self.access.message(),
             expect_proxy: self.expect_proxy,
             sni_preread_timeout: self.hello.sni_preread_timeout,
             sni_preread_max_bytes: self.hello.sni_preread_max_bytes,
@@ -212,6 +221,7 @@ impl Ask for AddUdp {
         Ok(RequestType::AddUdpListener(UdpListenerConfig {
             address: self.address.into(),
             public_address: self.public_address.map(Into::into),
+            access: self.access.message(),
             front_timeout: self.front_timeout.unwrap_or(default.front_timeout),
             back_timeout: self.back_timeout.unwrap_or(default.back_timeout),
             max_rx_datagram_size: self.max_rx_datagram_size.unwrap_or(default.max_rx_datagram_size),

@@ -9,6 +9,7 @@ use weir_client::proto::{
     UpdateTcpListenerConfig, UpdateUdpListenerConfig,
 };
 
+use super::access::Access;
 use super::files::read_optional;
 use super::hsts::Hsts;
 use super::listener::{Ask, Hello};
@@ -30,6 +31,8 @@ struct Common {
     /// Longest inactivity of a backend.
     #[arg(long, value_name = "SECONDS")]
     back_timeout: Option<u32>,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// What listeners of streams have besides.
@@ -230,6 +233,7 @@ macro_rules! message {
         $type {
             address: arguments.common.address.into(),
             public_address: arguments.common.public_address.map(Into::into),
+            access: arguments.common.access.message(),
             expect_proxy: arguments.connections.expect_proxy(),
             sticky_name: arguments.sticky_name.clone(),
             front_timeout: arguments.common.front_timeout,
@@ -305,6 +309,7 @@ impl Ask for UpdateTcp {
         Ok(RequestType::UpdateTcpListener(UpdateTcpListenerConfig {
             address: self.common.address.into(),
             public_address: self.common.public_address.map(Into::into),
+            access: self.common.access.message(),
             expect_proxy: self.connections.expect_proxy(),
             front_timeout: self.common.front_timeout,
             back_timeout: self.common.back_timeout,
@@ -320,6 +325,7 @@ impl Ask for UpdateUdp {
         Ok(RequestType::UpdateUdpListener(UpdateUdpListenerConfig {
             address: self.common.address.into(),
             public_address: self.common.public_address.map(Into::into),
+            access: self.common.access.message(),
             front_timeout: self.common.front_timeout,
             back_timeout: self.common.back_timeout,
             max_rx_datagram_size: self.max_rx_datagram_size,

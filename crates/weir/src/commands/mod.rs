@@ -15,6 +15,7 @@ pub(crate) mod top;
 pub(crate) mod verbs;
 pub(crate) mod worker;
 
+mod access;
 mod backend;
 mod certificate;
 mod cluster;
@@ -25,6 +26,7 @@ mod frontend;
 mod frontend_stream;
 mod health_check;
 mod hsts;
+mod list;
 mod listener;
 mod listener_add;
 mod listener_tls;

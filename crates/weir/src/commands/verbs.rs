@@ -7,8 +7,8 @@ use weir_client::proto::request::RequestType;
 use weir_client::proto::{DriftQuery, Status, SubscribeEvents};
 
 use super::{
-    backend, certificate, cluster, connection_limit, explain, frontend, listener, metrics, process,
-    session, state, tap, transactions, workers,
+    backend, certificate, cluster, connection_limit, explain, frontend, list, listener, metrics,
+    process, session, state, tap, transactions, workers,
 };
 use crate::console::{Console, Globals};
 use crate::failure::Failure;
@@ -58,6 +58,9 @@ pub(crate) enum Verb {
     /// Certificates of HTTPS listeners.
     #[command(subcommand)]
     Certificate(certificate::Verb),
+    /// Lists of addresses that listeners and frontends serve, or do not.
+    #[command(subcommand)]
+    List(list::Verb),
     /// Connections of one source address.
     #[command(subcommand)]
     ConnectionLimit(connection_limit::Verb),
@@ -97,6 +100,7 @@ impl Verb {
             Self::Frontend(verb) => verb.request(),
             Self::Listener(verb) => verb.request()?,
             Self::Certificate(verb) => verb.request()?,
+            Self::List(verb) => verb.request()?,
             Self::ConnectionLimit(verb) => verb.request(),
             Self::Apply(args) => args.request()?,
             Self::Diff(args) => args.request()?,
@@ -124,6 +128,7 @@ impl Verb {
                 let console = Console::open(globals);
                 args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
             }
+            Self::List(verb) => verb.run(Console::open(globals)?),
             Self::Session(session::Verb::Show(show)) => show.run(Console::open(globals)?),
             Self::Cluster(cluster::Verb::H2(verb)) => verb.run(Console::open(globals)?),
             _ => self.ask(globals),

@@ -7,6 +7,7 @@ mod clusters;
 mod epochs;
 mod events;
 mod frontends;
+mod lists;
 mod listeners;
 mod metrics;
 mod page;
@@ -78,6 +79,7 @@ fn add(page: &mut Page, content: &ContentType) {
         ContentType::WorkerMetrics(metrics) => metrics::of_worker(page, "worker", metrics),
         ContentType::AvailableMetrics(names) => metrics::names(page, names),
         ContentType::FrontendList(list) => frontends::list(page, list),
+        ContentType::AddressLists(found) => lists::list(page, found),
         ContentType::ListenersList(list) => listeners::list(page, list),
         ContentType::Clusters(clusters) => clusters::list(page, clusters),
         ContentType::ClusterHashes(hashes) => clusters::hashes(page, [("main", hashes)]),

@@ -79,6 +79,7 @@ impl Builder<'_> {
             required_auth: table.value("required_auth"),
             headers: table.tables("headers").iter().filter_map(|edit| self.edit(edit)).collect(),
             hsts: None,
+            access: self.access(table),
         })
     }
 

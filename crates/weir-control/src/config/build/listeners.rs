@@ -69,9 +69,11 @@ impl Builder<'_> {
     }
 
     fn listener_at(&mut self, address: SocketAddr, table: &Reader<'_>) -> Listener {
+        let access = self.access(table);
         let inherited = &self.inherited;
         Listener {
             address,
+            access,
             public_address: table.read("public_address"),
             front_timeout: table.read("front_timeout").unwrap_or(inherited.front_timeout),
             back_timeout: table.read("back_timeout").unwrap_or(inherited.back_timeout),

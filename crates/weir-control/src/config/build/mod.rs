@@ -4,6 +4,7 @@
 //! Must not know: TOML. Invariant: what it makes keeps the invariants of [`crate::state`], or the
 //! report is fatal.
 
+mod access;
 mod answers;
 mod certificates;
 mod clusters;
@@ -38,6 +39,9 @@ pub(super) fn build(file: &Reader<'_>, report: &mut Report) -> (MainSettings, St
     let main = settings::main(file, report);
     let settings = settings::worker(file, report);
     let mut builder = Builder::new(file, report);
+    for list in file.table_map("lists") {
+        builder.add_list(&list);
+    }
     for table in file.tables("listeners") {
         builder.add_listener(&table);
     }

@@ -23,6 +23,7 @@ impl Builder<'_> {
             max_rx_datagram_size: table.value("max_rx_datagram_size"),
             max_flows: table.value("max_flows"),
             active: self.inherited.active,
+            access: self.access(table),
             ..usual
         };
         let span = table.span_of("address");

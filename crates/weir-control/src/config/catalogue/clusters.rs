@@ -1,5 +1,6 @@
 //! Keys of clusters and of what is in them.
 
+use super::access::{ALLOW, DENY};
 use super::health::{ANY, BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET, TIMES};
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::udp::CLUSTER_UDP;
@@ -79,6 +80,8 @@ pub(in super::super) static FRONTEND: Section = Section {
         key("path", Kind::Text, Without::Other("any"), "Compared without the query."),
         text("path_type", Kind::Word(words::<PathType>), "PREFIX", "How `path` is compared."),
         key("method", Kind::Text, Without::Other("any"), "The method."),
+        ALLOW,
+        DENY,
         text("position", Kind::Word(words::<Position>), "TREE", "Section of the routing table."),
         optional("tags", Kind::TextMap, "What access-log records show."),
         text("redirect", Kind::Word(words::<Redirect>), "forward", REDIRECT),

@@ -3,6 +3,7 @@
 //!
 //! Must not know: how a file is read, and what its values lead to.
 
+mod access;
 mod clusters;
 mod health;
 mod listeners;

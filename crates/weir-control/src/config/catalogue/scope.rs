@@ -19,6 +19,8 @@ pub(in super::super) static LISTENER_SCOPE: Scope = Scope {
         "protocol",
         "public_address",
         "expect_proxy",
+        "allow",
+        "deny",
         "front_timeout",
         "back_timeout",
         "connect_timeout",

@@ -3,6 +3,7 @@
 use super::tls::TLS;
 use super::words::{AccessFormat, LineFormat, OnStart, words};
 use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Section, Without};
+use super::access::LIST;
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::metrics::Detail;
 
@@ -73,6 +74,7 @@ pub(in super::super) static FILE: Section = Section {
         optional("audit_logs_json_target", Kind::Text, AUDIT_JSON),
         optional("state", Kind::Table(&STATE), "Where the state is stored, and what it is for."),
         optional("tls", Kind::Table(&TLS), "What holds for TLS everywhere."),
+        optional("lists", Kind::TableMap(&LIST), "Lists of addresses, by a name of your choice."),
         optional("listeners", Kind::Tables(&LISTENER), "Addresses to accept connections on."),
         optional(
             "clusters",

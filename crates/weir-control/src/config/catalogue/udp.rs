@@ -11,6 +11,8 @@ pub(in super::super) const UDP_LISTENER: &[&str] = &[
     "address",
     "protocol",
     "public_address",
+    "allow",
+    "deny",
     "front_timeout",
     "back_timeout",
     "max_rx_datagram_size",

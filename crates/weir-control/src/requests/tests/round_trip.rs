@@ -1,5 +1,6 @@
 //! Any state is made again by its requests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -13,7 +14,7 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate, ClientAuth, Cluster,
+    Access, AddressList, Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate, ClientAuth, Cluster,
     EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity,
     Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyDatagrams,
     ProxyMode, Redirect, RedirectScheme, RetryLimits, State, TlsVersion, UdpAffinity, UdpListener,
@@ -282,6 +283,7 @@ fn udp_listener() -> impl Strategy<Value = UdpListener> {
                 active,
                 cluster: cluster.map(|id| format!("c{id}")),
                 tags: tags.unwrap_or_default(),
+                access: Access::default(),
             }
         },
     )
@@ -335,6 +337,7 @@ fn frontend() -> impl Strategy<Value = Frontend> {
                 rewrite_port,
                 required_auth: auth,
                 headers,
+                access: Access::default(),
             }
         },
     )
@@ -364,12 +367,35 @@ fn backend() -> impl Strategy<Value = Backend> {
     })
 }
 
+/// Lists with a few blocks, or none.
+fn lists() -> impl Strategy<Value = BTreeMap<String, AddressList>> {
+    let block = select(vec!["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::/0"]);
+    let block = block.prop_map(|text| text.parse().expect("a block"));
+    btree_map("[ab]", proptest::collection::btree_set(block, 0..4), 0..3)
+}
+
+/// Lets every object name what there is.
+fn restrict(state: &mut State, lists: BTreeMap<String, AddressList>) {
+    let mut names = lists.keys().cloned();
+    let access = Access { allow: names.next().into_iter().collect(), deny: names.collect() };
+    state.lists = lists;
+    state.listeners.values_mut().for_each(|listener| listener.access = access.clone());
+    state.udp.values_mut().for_each(|listener| listener.access = access.clone());
+    let frontends: Vec<_> = state.frontends.iter().cloned().collect();
+    let frontends = frontends.into_iter().map(|frontend| match state.is_tcp(frontend.address) {
+        true => frontend,
+        false => Frontend { access: access.clone(), ..frontend },
+    });
+    state.frontends = frontends.collect();
+}
+
 fn state() -> impl Strategy<Value = State> {
     let listeners = (vec(listener(), 0..4), vec(udp_listener(), 0..3));
     let clusters = vec(cluster(), 0..4);
     let (frontends, backends) = (vec(frontend(), 0..9), vec(backend(), 0..9));
-    (listeners, clusters, frontends, backends, vec(certificate(), 0..4)).prop_map(
-        |((listeners, udp), clusters, frontends, backends, certificates)| {
+    let rest = (vec(certificate(), 0..4), lists());
+    (listeners, clusters, frontends, backends, rest).prop_map(
+        |((listeners, udp), clusters, frontends, backends, (certificates, lists))| {
             let mut state = State {
                 listeners: listeners.into_iter().map(|l| (l.address, l)).collect(),
                 backends: backends.into_iter().collect(),
@@ -396,6 +422,7 @@ fn state() -> impl Strategy<Value = State> {
             let certificates = certificates.into_iter().filter(ends_tls);
             state.certificates = certificates.map(|c| (c.id(), c)).collect();
             state.udp = udp.into_iter().map(|l| (l.address, l)).collect();
+            restrict(&mut state, lists);
             state
         },
     )
