@@ -55,7 +55,8 @@ impl Supervisor {
         let (new, known): (Vec<usize>, Vec<usize>) =
             (0..changes.len()).partition(|at| changes[*at].kind() == ChangeKind::ChangeAdded);
         // No session knows its certificate.
-        let counted = |at: &usize| !matches!(objects[*at], Object::Certificate(_));
+        let counted =
+            |at: &usize| !matches!(objects[*at], Object::Certificate(_) | Object::List(_));
         let known: Vec<usize> = known.into_iter().filter(counted).collect();
         let asked: Vec<usize> = known.iter().copied().take(MOST_COUNTED).collect();
         for at in new.iter().chain(&asked) {

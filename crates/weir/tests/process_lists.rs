@@ -155,10 +155,8 @@ fn lists_survive_the_death_of_main_and_worker() {
 #[test]
 #[ignore = "it measures: run it with --release --nocapture"]
 fn one_entry_of_a_hundred_thousand_costs_what_one_costs() {
-    let proxy = Proxy::start(
-        Config::new(&CONTROLLED.replace("size = 100000", "size = 8000000")),
-        &[],
-    );
+    let proxy =
+        Proxy::start(Config::new(&CONTROLLED.replace("size = 100000", "size = 8000000")), &[]);
     let mut text = String::new();
     for number in 0..100_000_u32 {
         let _ = writeln!(text, "{}/32", std::net::Ipv4Addr::from(0x0a00_0000 | (number * 37)));

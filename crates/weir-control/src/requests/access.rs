@@ -53,7 +53,9 @@ pub(super) fn remove(state: &State, name: &str) -> Result<Vec<Order>, Refusal> {
     let listeners = listeners.chain(state.udp.values().map(|l| (l.address, &l.access)));
     let mut listeners = listeners.filter(|(_, access)| names(access));
     if let Some((address, _)) = listeners.next() {
-        return Err(format!("the listener on {address} names list `{name}`: change it first").into());
+        return Err(
+            format!("the listener on {address} names list `{name}`: change it first").into()
+        );
     }
     if let Some(frontend) = state.frontends.iter().find(|frontend| names(&frontend.access)) {
         let frontend = frontend_name(&frontend.id());

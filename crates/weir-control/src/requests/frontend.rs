@@ -11,8 +11,8 @@ use crate::change::frontend_name;
 use crate::check;
 use crate::order::Order;
 use crate::state::{
-    Access, EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect, RedirectScheme,
-    State,
+    Access, EditPosition, Frontend, FrontendId, HeaderEdit, PathRule, Position, Redirect,
+    RedirectScheme, State,
 };
 
 pub(super) fn add(

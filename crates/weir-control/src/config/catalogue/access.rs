@@ -9,7 +9,11 @@ pub(in super::super) static LIST: Section = Section {
     heading: "`[lists.<name>]`",
     keys: &[
         optional("addresses", Kind::Texts, "Blocks, as `192.0.2.0/24`, and addresses."),
-        optional("file", Kind::Text, "Path of a file with others, one a line; `#` begins a remark."),
+        optional(
+            "file",
+            Kind::Text,
+            "Path of a file with others, one a line; `#` begins a remark.",
+        ),
     ],
     later: &[],
 };

@@ -1,9 +1,9 @@
 //! Keys of the top level.
 
+use super::access::LIST;
 use super::tls::TLS;
 use super::words::{AccessFormat, LineFormat, OnStart, words};
 use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Section, Without};
-use super::access::LIST;
 use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, required, text};
 use crate::metrics::Detail;
 

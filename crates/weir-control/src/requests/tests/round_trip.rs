@@ -14,11 +14,11 @@ use crate::change::{diff, state_hash};
 use crate::check;
 use crate::fixtures::MADE;
 use crate::state::{
-    Access, AddressList, Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate, ClientAuth, Cluster,
-    EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit, HealthCheck, Hsts, Identity,
-    Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule, Position, Probe, ProxyDatagrams,
-    ProxyMode, Redirect, RedirectScheme, RetryLimits, State, TlsVersion, UdpAffinity, UdpListener,
-    UdpRules,
+    Access, AddressList, Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate,
+    ClientAuth, Cluster, EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit,
+    HealthCheck, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
+    Position, Probe, ProxyDatagrams, ProxyMode, Redirect, RedirectScheme, RetryLimits, State,
+    TlsVersion, UdpAffinity, UdpListener, UdpRules,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
