@@ -258,8 +258,8 @@ fn the_file_is_checked_under_both_names() {
 }
 
 #[test]
-fn the_dashboard_is_not_there_yet() {
-    let output = weir().args(["top", "--refresh-ms", "5"]).output().expect("started");
-    assert!(text(&output.stderr).contains("not in this version"), "{output:?}");
+fn the_dashboard_wants_a_terminal() {
+    let output = ask(Path::new("/nowhere"), "top --refresh-ms 500 --no-mouse");
+    assert!(text(&output.stderr).contains("terminal"), "{output:?}");
     assert_eq!(output.status.code(), Some(FAILED));
 }

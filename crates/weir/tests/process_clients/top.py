@@ -35,7 +35,7 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
         self.raw = b""
-        command = [program, "top", "--refresh", "1", "-c", config]
+        command = [program, "top", "--refresh-ms", "1000", "-c", config]
         environment = dict(os.environ, TERM="xterm-256color")
         self.process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
