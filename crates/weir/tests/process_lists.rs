@@ -77,7 +77,8 @@ fn a_frontend_answers_403_and_says_so_before() {
     let ask = || fetch_from(proxy.address, "second.example", "/");
     assert!(ask().starts_with("HTTP/1.1 503 "));
     good(&proxy, &["list", "add", "bad", "127.0.0.0/8"]);
-    assert!(ask().starts_with("HTTP/1.1 403 "));
+    let answer = ask();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(counted(&proxy, "http.requests.denied").contains('1'));
     let explained = good(&proxy, &["explain", "http://second.example/", "-a", &listener]);
     assert!(explained.contains("if the client is in bad, the answer is 403"), "{explained}");
@@ -148,7 +149,7 @@ fn lists_survive_the_death_of_main_and_worker() {
     assert_eq!(shown["lists"][0]["blocks"], serde_json::json!(["127.0.0.0/8"]));
     good(&installed.proxy, &["upgrade", "--worker", "0"]);
     assert_eq!(status(installed.proxy.address), "");
-    good(&installed.proxy, &["rollback", "1", "--yes"]);
+    good(&installed.proxy, &["rollback", "1"]);
     assert!(good(&installed.proxy, &["list", "show"]).lines().count() < 4);
 }
 

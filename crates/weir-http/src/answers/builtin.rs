@@ -6,13 +6,14 @@ use super::{Escape, Part, Template, Value, Variable};
 use crate::h1::reason_phrase;
 
 /// Statuses with a built-in answer and what it says. The first is given for those that have none.
-const ANSWERS: [(u16, &str); 19] = [
+const ANSWERS: [(u16, &str); 20] = [
     (500, "The proxy met an error of its own."),
     (301, ""),
     (302, ""),
     (308, ""),
     (400, "The request cannot be understood."),
     (401, "This needs credentials, and those given, if any, are not accepted."),
+    (403, "You may not have this."),
     (404, "Nothing is served here."),
     (408, "The request did not arrive in time."),
     (413, "The request is too large."),
