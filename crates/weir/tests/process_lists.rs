@@ -80,7 +80,7 @@ fn a_frontend_answers_403_and_says_so_before() {
     let answer = ask();
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(counted(&proxy, "http.requests.denied").contains('1'));
-    let explained = good(&proxy, &["explain", "http://second.example/", "-a", &listener]);
+    let explained = good(&proxy, &["explain", "GET", "http://second.example/", "-a", &listener]);
     assert!(explained.contains("if the client is in bad, the answer is 403"), "{explained}");
     let told = bad(&proxy, &["list", "delete", "bad"]);
     assert!(told.contains("second.example"), "{told}");
