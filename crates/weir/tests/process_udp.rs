@@ -18,7 +18,11 @@ use weir_testkit::process::{PATIENCE, eventually};
 
 /// A server that sends everything back, after its name.
 fn echo(name: &'static str) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    echo_at(name, "127.0.0.1:0".parse().expect("an address"))
+}
+
+fn echo_at(name: &'static str, at: SocketAddr) -> SocketAddr {
+    let socket = UdpSocket::bind(at).expect("bound");
     let address = socket.local_addr().expect("bound");
     std::thread::spawn(move || {
         let mut bytes = [0; 65_536];
@@ -122,7 +126,7 @@ fn names_are_resolved_through_the_proxy() {
     let zone = "local-zone: \"example.\" static\nlocal-data: \"www.example. A 192.0.2.7\"\n";
     let port = server.port();
     let config = Config::new(&format!(
-        "server:\ninterface: 127.0.0.1\nport: {port}\ndo-daemonize: no\nuse-syslog: no\n\
+        "server:\ninterface: 127.0.0.1\nport: {port}\ndo-tcp: no\ndo-daemonize: no\nuse-syslog: no\n\
          username: \"\"\nchroot: \"\"\npidfile: \"\"\n{zone}remote-control:\ncontrol-enable: no\n"
     ));
     let _unbound =
@@ -133,6 +137,20 @@ fn names_are_resolved_through_the_proxy() {
     let asked = ["@127.0.0.1", "-p", &port, "+short", "+notcp", "+tries=20", "+time=1"];
     let output = run(dig.args(asked).arg("www.example"));
     assert_eq!(text(&output.stdout).trim(), "192.0.2.7");
+}
+
+#[test]
+fn a_server_that_comes_late_is_found_by_who_asks_again() {
+    let (at, server) = (free(), free());
+    let proxy = Proxy::controlled();
+    serve(&proxy, at, server);
+    let asking = client();
+    for _ in 0..5 {
+        asking.send_to(b"?", at).expect("sent");
+        assert!(asking.recv_from(&mut [0; 16]).is_err(), "nobody is there");
+    }
+    echo_at("late ", server);
+    assert_eq!(ask(&asking, at, "?"), "late ?");
 }
 
 #[test]
