@@ -126,8 +126,9 @@ fn names_are_resolved_through_the_proxy() {
     let zone = "local-zone: \"example.\" static\nlocal-data: \"www.example. A 192.0.2.7\"\n";
     let port = server.port();
     let config = Config::new(&format!(
-        "server:\ninterface: 127.0.0.1\nport: {port}\ndo-tcp: no\ndo-daemonize: no\nuse-syslog: no\n\
-         username: \"\"\nchroot: \"\"\npidfile: \"\"\n{zone}remote-control:\ncontrol-enable: no\n"
+        "server:\ninterface: 127.0.0.1\nport: {port}\ndo-tcp: no\ndo-daemonize: no\n\
+         use-syslog: no\nusername: \"\"\nchroot: \"\"\npidfile: \"\"\n\
+         {zone}remote-control:\ncontrol-enable: no\n"
     ));
     let _unbound =
         weir_testkit::process::Process::spawn(unbound.arg("-d").arg("-c").arg(config.path()));
