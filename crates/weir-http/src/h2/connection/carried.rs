@@ -30,7 +30,7 @@ impl Connection {
     /// opens or serves none any more.
     pub fn can_part(&self) -> bool {
         let quiet = self.streams.is_empty() && self.pending.is_none() && self.block.is_none();
-        let lives = self.served == u32::MAX && !self.closed_by_peer;
+        let lives = self.served == u32::MAX && !self.warned && !self.closed_by_peer;
         quiet && lives && self.options.role == Role::Server
     }
 
@@ -104,6 +104,8 @@ mod tests {
         let text = String::from_utf8_lossy(&peer.text).into_owned();
         assert!(text.contains("x-kept: what both ends remember"), "{text}");
         peer.connection.write_head(3, b"", true, &mut Vec::new());
+        peer.connection.warn_of_end();
+        assert!(!peer.connection.can_part(), "its end is being announced");
         peer.connection.go_away(crate::h2::Code::NoError);
         assert!(!peer.connection.can_part(), "its end was announced");
     }
