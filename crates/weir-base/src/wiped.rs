@@ -31,6 +31,9 @@ impl Wiped {
 
     /// Takes away the first `n` bytes, or all. What is empty then holds no memory.
     pub fn skip(&mut self, n: usize) {
+        if n == 0 {
+            return;
+        }
         let left = self.0.len().saturating_sub(n);
         if left == 0 {
             *self = Self::default();

@@ -160,7 +160,8 @@ impl Worker {
         }
     }
 
-    fn resume(&mut self, who: Key, backend: Option<BackendKey>) {
+    /// Lets a session go on that waited for a connection.
+    pub(crate) fn resume(&mut self, who: Key, backend: Option<BackendKey>) {
         if let Some(session) = self.sessions.get_mut(who) {
             let alive = session.resume(backend, &mut self.cx);
             self.settle(who, alive);

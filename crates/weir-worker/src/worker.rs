@@ -423,10 +423,7 @@ impl Worker {
     /// Lets sessions try again that found no room for a connection to a backend.
     fn move_line(&mut self) {
         while let Some(key) = self.cx.next_in_line() {
-            if let Some(session) = self.sessions.get_mut(key) {
-                let alive = session.leave_line(&mut self.cx);
-                self.settle(key, alive);
-            }
+            self.resume(key, None);
         }
     }
 

@@ -61,13 +61,6 @@ impl Session {
         Step::Wait
     }
 
-    /// There may be room now. `false`: the connection is over.
-    #[must_use]
-    pub(crate) fn leave_line(&mut self, cx: &mut Context) -> bool {
-        let Some(active) = self.take_active() else { return self.drive(cx) };
-        self.engage(active, cx) != Step::Close && self.drive(cx)
-    }
-
     /// Chooses a backend and takes or makes a connection to it, or waits for it.
     fn connect(&mut self, active: &mut Active, cx: &mut Context) -> Result<(), BackFailure> {
         active.times.connect = cx.now;

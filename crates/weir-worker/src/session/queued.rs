@@ -28,11 +28,13 @@ impl Session {
         Ok(())
     }
 
-    /// Goes on: a connection to `backend` is free, or another choice is to be made. `false`: the
-    /// client's connection is over.
+    /// Goes on: a connection to `backend` is free, or another choice is to be made, or there may be
+    /// room for a connection. `false`: the client's connection is over.
     #[must_use]
     pub(crate) fn resume(&mut self, backend: Option<BackendKey>, cx: &mut Context) -> bool {
-        let waits = |active: &Active| active.waits_until.is_some();
+        let waits = |active: &Active| {
+            active.back.is_none() && (active.waits_until.is_some() || active.in_line.is_some())
+        };
         if !matches!(&self.stage, Stage::Exchange(active) if waits(active)) {
             return true;
         }
