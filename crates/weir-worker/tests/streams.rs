@@ -4,12 +4,12 @@
 mod harness;
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use harness::h2::Client;
 use harness::tls::{Authority, TlsPeer, listener_tls};
-use harness::{Backside, Peer, Proxy, limits, settings, state};
+use harness::{Backside, PATIENCE, Peer, Proxy, limits, settings, state};
 use weir_control::state::H2;
 use weir_http::h2::frame::{Kind, flag};
 
@@ -307,14 +307,21 @@ fn takers(priorities: [&str; 2]) -> Vec<usize> {
     let mut client = client(&proxy);
     client.send(Kind::Settings, 0, 0, &[&[0, 4][..], &(1_u32 << 20).to_be_bytes()].concat());
     let streams = priorities.map(|p| client.open("GET", "/", &[("priority", p)], true));
+    // All of both is with the kernel before a part is counted: neither waits for its backend.
+    let (done, written) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in streams {
-            let mut peer = backend.accept();
+            let (mut peer, done) = (backend.accept(), done.clone());
             scope.spawn(move || {
                 peer.head();
                 let head = "HTTP/1.1 200 OK\r\nContent-Length: 800000\r\n\r\n";
-                let _ = peer.stream.write_all(&[head.as_bytes(), &[b'x'; 800_000]].concat());
+                let whole = [head.as_bytes(), &[b'x'; 800_000]].concat();
+                peer.stream.write_all(&whole).expect("there is room");
+                done.send(()).expect("heard");
             });
+        }
+        for _ in streams {
+            written.recv_timeout(PATIENCE).expect("written");
         }
         let mut takes = |part: usize| {
             let mut bytes = [0; 2];
