@@ -29,6 +29,9 @@ use crate::tap::{Tap, Tapped};
 /// version while workers go on.
 pub const VERSION: u32 = 5;
 
+/// In place of the number of a question, which are from 1.
+pub const UNASKED: u64 = 0;
+
 /// How long a session ticket may be used: its key is kept for as long after the last ticket.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -172,9 +175,9 @@ pub enum ToMain {
         /// By listener.
         found: Vec<FoundCertificates>,
     },
-    /// Answer to [`Question::Metrics`], or a part of it.
+    /// Answer to [`Question::Metrics`], or a part of it; or what a worker has counted that retires.
     Measured {
-        /// Of the question.
+        /// Of the question, or [`UNASKED`].
         number: u64,
         /// What was measured.
         part: Box<Measured>,

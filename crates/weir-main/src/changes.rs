@@ -183,6 +183,7 @@ impl Supervisor {
 
     /// Tells subscribers of what a transaction did.
     pub(crate) fn tell_of_changes(&mut self, changes: &[PlannedChange]) {
+        self.forget_counts(changes);
         for change in changes {
             let Some(event) = event(change, changes) else { continue };
             self.count_change(event.kind(), change);

@@ -248,6 +248,7 @@ impl Supervisor {
 
     /// A worker has ended: it answers no question.
     pub(crate) fn note_speechless(&mut self, pid: i32) {
+        self.metrics.ledger.close(pid);
         let asked = |ask: &mut Ask| ask.waiting == BTreeSet::from([pid]);
         let over: Vec<_> = self.asks.extract_if(.., asked).collect();
         for ask in &mut self.asks {

@@ -72,10 +72,11 @@ impl<const BITS: u32> Histogram<BITS> {
         self.max
     }
 
-    /// The middle of every bucket that holds something, and how many values it holds; in order.
+    /// The middle of every bucket that holds something, and how many values it holds; in order. The
+    /// last one may be above the largest value.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
         let filled = self.buckets.iter().enumerate().filter(|(_, n)| **n > 0);
-        filled.map(|(bucket, n)| (middle_of::<BITS>(bucket).min(self.max), *n))
+        filled.map(|(bucket, n)| (middle_of::<BITS>(bucket), *n))
     }
 
     /// Adds everything that `other` has counted.

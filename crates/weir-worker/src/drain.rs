@@ -57,6 +57,9 @@ impl Worker {
             None => self.cx.observe.drain_ended(cut),
             Some(passed) => self.cx.observe.retirement_ended(passed, self.finished, cut),
         }
+        if self.passed.is_some() {
+            self.say_last_count();
+        }
         self.control.drained(cut, self.finished);
         self.cx.observe.finish();
         ExitCode::SUCCESS

@@ -19,7 +19,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Passed, PassedPipe, ToMain};
+use weir_control::channel::{Passed, PassedPipe, ToMain, UNASKED};
+use weir_control::metrics::Query;
 use weir_sys::TcpStream;
 
 use crate::accept::Waiting;
@@ -45,6 +46,8 @@ impl Worker {
             self.pass_waiting(waiting);
         }
         self.queue_all();
+        // What others are told of this slot goes on from there, while the rest finishes here.
+        self.begin_survey(UNASKED, Query::default());
     }
 
     /// Passes all flows of datagrams on, with what waits for their backends.

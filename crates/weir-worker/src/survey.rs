@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use weir_base::Key;
+use weir_control::channel::UNASKED;
 use weir_control::metrics::{Detail, Measured, OfCluster, Query, Sample};
 use weir_telemetry::{Gauge, Scope};
 
@@ -149,9 +150,21 @@ impl Worker {
 
     /// Says the next part of an answer.
     pub(crate) fn survey(&mut self) {
-        if !self.can_survey() {
-            return;
+        if self.can_survey() {
+            self.say_part();
         }
+    }
+
+    /// Says all that was counted, whether or not it can be sent at once: nothing is counted any
+    /// more.
+    pub(crate) fn say_last_count(&mut self) {
+        self.begin_survey(UNASKED, Query::default());
+        while !self.surveys.is_empty() {
+            self.say_part();
+        }
+    }
+
+    fn say_part(&mut self) {
         let Some(mut survey) = self.surveys.pop_front() else { return };
         let (clusters, more) = survey.advance(&mut self.cx.tables);
         let first = std::mem::take(&mut survey.fresh) && !survey.query.is_narrow();

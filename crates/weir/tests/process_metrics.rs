@@ -3,20 +3,29 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
+use process_support::installed::Installed;
 use process_support::tools::{python, run, script, text, tool};
 use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
 use serde_json::Value;
+use weir_client::proto::filtered_metrics::Inner;
 use weir_client::proto::request::RequestType;
 use weir_client::proto::response_content::ContentType;
-use weir_client::proto::{MetricDetail, SetMetricDetail};
+use weir_client::proto::{
+    AggregatedMetrics, ClusterMetrics, FilteredMetrics, MetricDetail, QueryMetricsOptions,
+    SetMetricDetail,
+};
 use weir_client::{Client, Options};
-use weir_testkit::process::{PATIENCE, Process, Signal, eventually};
+use weir_testkit::process::{PATIENCE, Process, Signal, eventually, send_signal};
 
 /// Two clusters: one with a backend that answers, one whose backend refuses connections.
 fn start(backend: &Backend, extra: &str) -> Proxy {
@@ -142,6 +151,124 @@ fn main_counts_what_is_changed_and_goes_on_after_an_upgrade() {
     good(&proxy, &["metrics", "clear"]);
     let main = get(&proxy, &[])["main"].clone();
     assert_eq!(count(&main, "config.cluster_added"), None, "{main}");
+}
+
+/// How much, by what it is of and its name.
+type Counts = BTreeMap<String, u64>;
+
+/// Takes down all that counts.
+fn note(counts: &mut Counts, of: &str, metrics: &BTreeMap<String, FilteredMetrics>) {
+    for (name, metric) in metrics {
+        let count = match &metric.inner {
+            Some(Inner::Count(count)) => u64::try_from(*count).expect("it is not negative"),
+            Some(Inner::Percentiles(times)) => times.samples,
+            _ => continue,
+        };
+        counts.insert(format!("{of} {name}"), count);
+    }
+}
+
+fn note_clusters(counts: &mut Counts, of: &str, clusters: &BTreeMap<String, ClusterMetrics>) {
+    for (id, cluster) in clusters {
+        note(counts, &format!("{of} {id}"), &cluster.cluster);
+        for backend in &cluster.backends {
+            note(counts, &format!("{of} {id} {}", backend.backend_id), &backend.metrics);
+        }
+    }
+}
+
+fn counts(all: &AggregatedMetrics) -> Counts {
+    let mut counts = Counts::new();
+    note(&mut counts, "all", &all.proxying);
+    note_clusters(&mut counts, "all", &all.clusters);
+    for (id, worker) in &all.workers {
+        note(&mut counts, id, &worker.proxy);
+        note_clusters(&mut counts, id, &worker.clusters);
+    }
+    counts
+}
+
+/// Asks again and again, all together and each by itself, until told to end; what went back.
+fn watch(proxy: &Proxy, over: Arc<AtomicBool>) -> JoinHandle<Vec<String>> {
+    let socket = proxy.config.in_directory("control.sock");
+    let options = Options { timeout: Some(PATIENCE), ..Options::default() };
+    let mut client = Client::connect(&socket, options).expect("connected");
+    let mut ask = move |workers| {
+        let query = QueryMetricsOptions { workers, ..QueryMetricsOptions::default() };
+        match client.request(RequestType::QueryMetrics(query)).expect("answered").content {
+            Some(ContentType::Metrics(all)) => counts(&all),
+            _ => panic!("another answer"),
+        }
+    };
+    std::thread::spawn(move || {
+        let (mut seen, mut wrong) = ([Counts::new(), Counts::new()], Vec::new());
+        while !over.load(Ordering::SeqCst) {
+            for workers in [false, true] {
+                let now = ask(workers);
+                let before = std::mem::replace(&mut seen[usize::from(workers)], now.clone());
+                for (name, before) in before {
+                    let count = now.get(&name).copied().unwrap_or_default();
+                    if count < before {
+                        wrong.push(format!("{name}: {count} after {before}"));
+                    }
+                }
+            }
+        }
+        wrong
+    })
+}
+
+#[test]
+fn no_count_goes_back_while_processes_are_replaced() {
+    let keys = "metrics = { address = \"127.0.0.1:9\", \
+                detail = \"backend\" }";
+    let installed = Installed::start_with(keys, 20);
+    let proxy = &installed.proxy;
+    let traffic = installed.traffic();
+    let over = Arc::<AtomicBool>::default();
+    let watching = watch(proxy, Arc::clone(&over));
+    traffic.goes_on(20);
+    for worker in ["0", "1"] {
+        good(proxy, &["upgrade", "--worker", worker]);
+        traffic.goes_on(20);
+    }
+    good(proxy, &["upgrade", "--main", "-t", "60000"]);
+    traffic.goes_on(20);
+    let requests = traffic.finish() as u64;
+    let asked = |words: &[&str]| {
+        let all = get(proxy, words);
+        let cluster = &all["clusters"]["first"];
+        let backend = &cluster["backends"][0]["metrics"];
+        let counts =
+            [&all["proxying"], &cluster["cluster"], backend].map(|of| count(of, "requests"));
+        (counts, samples(&all["proxying"], "request_time"))
+    };
+    eventually("nothing was lost", || asked(&[]) == ([Some(requests); 3], Some(requests)));
+    over.store(true, Ordering::SeqCst);
+    let wrong = watching.join().expect("it does not panic");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_was_told_of_a_worker_that_dies_stays() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let told = get(&proxy, &[]);
+    for pid in proxy.workers() {
+        send_signal(pid, Signal::KILL);
+    }
+    eventually("others serve", || {
+        get(&proxy, &[])["proxying"]["server.live"]["inner"]["GAUGE"] == 2
+    });
+    let all = get(&proxy, &[]);
+    for name in ["http.requests", "http.status.200", "http.503.errors"] {
+        assert_eq!(count(&all["proxying"], name), count(&told["proxying"], name), "{name}");
+    }
+    let times = |of: &Value| samples(&of["clusters"]["good"]["cluster"], "request_time");
+    assert_eq!((times(&all), times(&told)), (Some(5), Some(5)));
+    traffic(&proxy);
+    assert_eq!(count(&get(&proxy, &[])["proxying"], "http.requests"), Some(14));
 }
 
 #[test]

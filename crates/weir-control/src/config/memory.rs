@@ -22,6 +22,10 @@ const CERTIFICATE: usize = 4 << 10;
 /// all others only.
 pub const MOST_SCOPES: usize = 16 << 10;
 
+/// Bytes of what main keeps of one of them for one worker: what it has told, or what those before
+/// it in its slot had counted.
+pub const ACCOUNT: usize = 8 << 10;
+
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -68,6 +72,8 @@ pub struct Memory {
     pub certificates: usize,
     /// Metrics of the worker, its clusters and backends.
     pub metrics: usize,
+    /// What main keeps of the metrics of a worker, and of those before it.
+    pub accounts: usize,
     /// Of backend connections that carry streams.
     pub links: usize,
     /// Flows of datagrams.
@@ -102,6 +108,7 @@ impl Memory {
                 false => limits.sessions * sizes.udp_flow + sizes.udp_shared,
             },
             metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
+            accounts: 2 * scopes(checked) * ACCOUNT,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -125,9 +132,9 @@ impl Memory {
             + self.fixed
     }
 
-    /// Of all workers.
+    /// Of all workers, and of main for them.
     pub fn total(&self) -> usize {
-        self.per_worker() * usize::from(self.workers)
+        (self.per_worker() + self.accounts) * usize::from(self.workers)
     }
 }
 
@@ -166,6 +173,8 @@ impl std::fmt::Display for Memory {
             writeln!(f, "  {:>10}  {what}", human(bytes))?;
         }
         writeln!(f, "  {:>10}  together", human(self.per_worker()))?;
+        let accounts = human(self.accounts * usize::from(self.workers));
+        writeln!(f, "  {accounts:>10}  metrics of all workers, which main keeps")?;
         writeln!(f, "  {:>10}  in all, workers: {}", human(self.total()), self.workers)?;
         write!(f, "  {:>10}  of the kernel besides: pipes of a worker", human(self.pipes))
     }

@@ -3,6 +3,7 @@
 //! Must not know: where something is counted, and where it goes.
 
 mod answer;
+mod sum;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -147,7 +148,7 @@ impl Times {
             seen += n;
             seen >= rank
         });
-        reached.map_or(self.max, |(value, _)| *value)
+        reached.map_or(self.max, |(value, _)| *value.min(&self.max))
     }
 }
 

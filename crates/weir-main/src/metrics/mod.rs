@@ -2,6 +2,7 @@
 //!
 //! Must not know: what is counted.
 //!
+//! * `ledger`: what workers have counted that are gone.
 //! * `leases`: who wants workers to tell more apart, and for how long.
 //! * `statsd`: where metrics are sent to, if somewhere.
 //! * `verbs`: what main itself counts.
@@ -10,17 +11,19 @@
 //! main or image at once.
 
 mod leases;
+mod ledger;
 mod statsd;
 mod verbs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_base::Instant;
-use weir_control::channel::{Question, ToWorker};
+use weir_control::channel::{Question, ToWorker, UNASKED};
 use weir_control::metrics::{self, Detail, Measured, Query, Sample};
+use weir_control::packed::unpack;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
-    Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
+    ChangeKind, Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
     MetricsConfiguration, PlannedChange, QueryMetricsOptions, Response, SetMetricDetail,
     WorkerMetricDetailStatus,
 };
@@ -32,6 +35,7 @@ use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::worker_process::WorkerProcess;
 use leases::Leases;
+use ledger::{Found, Ledger};
 use statsd::Statsd;
 
 /// What main knows of metrics.
@@ -43,6 +47,8 @@ pub(crate) struct Metrics {
     statsd: Option<Statsd>,
     /// Changes so far, by the name of what they are: another image goes on counting.
     pub(crate) verbs: BTreeMap<String, u64>,
+    /// What workers have counted: the same.
+    pub(crate) ledger: Ledger,
 }
 
 /// Answers to a question about metrics.
@@ -51,22 +57,21 @@ pub(crate) struct Gathering {
     asker: Option<Asker>,
     query: Query,
     by_worker: bool,
-    /// By slot.
-    found: BTreeMap<u16, Measured>,
+    found: Found,
     /// Why a worker says nothing.
     refused: BTreeMap<u16, String>,
 }
 
 impl Gathering {
     fn new(asker: Option<Asker>, query: Query, by_worker: bool) -> Self {
-        Self { asker, query, by_worker, found: BTreeMap::new(), refused: BTreeMap::new() }
+        Self { asker, query, by_worker, found: Found::new(), refused: BTreeMap::new() }
     }
 }
 
 impl Metrics {
     /// Those of another image of main.
-    pub(crate) fn resume(verbs: BTreeMap<String, u64>) -> Self {
-        Self { verbs, ..Self::default() }
+    pub(crate) fn resume(verbs: BTreeMap<String, u64>, ledger: &[u8]) -> Self {
+        Self { verbs, ledger: unpack(ledger).unwrap_or_default(), ..Self::default() }
     }
 
     /// When something changes though nobody asks.
@@ -141,10 +146,8 @@ impl Supervisor {
     }
 
     /// Sends what workers have counted since the last time.
-    fn send_to_statsd(&mut self, found: BTreeMap<u16, Measured>) {
-        let by_process = found
-            .into_iter()
-            .filter_map(|(slot, measured)| self.pid_of(slot).map(|pid| ((pid, slot), measured)));
+    fn send_to_statsd(&mut self, found: Found) {
+        let by_process = found.into_iter().map(|(slot, heard)| ((heard.pid, slot), heard.measured));
         let (by_process, main) = (by_process.collect(), self.own_metrics());
         let clusters = &self.plan.state.clusters;
         let Some(statsd) = &mut self.metrics.statsd else { return };
@@ -159,6 +162,9 @@ impl Supervisor {
             return;
         }
         self.send_to_all(&ToWorker::Measure(detail));
+        if before.is_some_and(|before| detail < before) {
+            self.metrics.ledger.restrict(detail, self.asked);
+        }
         let Some(before) = before else { return };
         self.count_event(EventKind::MetricDetailChanged);
         let Some(control) = &mut self.control else { return };
@@ -192,6 +198,7 @@ impl Supervisor {
             Ok(MetricsConfiguration::Clear) => {
                 self.send_to_all(&ToWorker::ClearMetrics);
                 self.metrics.verbs.clear();
+                self.metrics.ledger.clear(self.asked);
                 "everything is counted from 0 again"
             }
             Err(_) => {
@@ -263,13 +270,41 @@ impl Supervisor {
 
     /// A worker has measured this, and maybe more.
     pub(crate) fn note_measured(&mut self, who: Speaker, number: u64, part: Measured, last: bool) {
+        let names_all = |gathering: &mut Gathering| gathering.query.names.is_empty();
+        let whole = number == UNASKED || self.gathering(number).is_some_and(names_all);
+        self.metrics.ledger.note(who, number, &part, whole);
+        if number == UNASKED {
+            return self.send_last_to_statsd(who, part);
+        }
         if let Some(gathering) = self.gathering(number) {
-            let of_worker = gathering.found.entry(who.slot).or_default();
-            of_worker.proxy.extend(part.proxy);
-            of_worker.clusters.extend(part.clusters);
+            let heard = gathering.found.entry(who.slot).or_default();
+            heard.pid = who.pid;
+            heard.complete = last;
+            heard.measured.proxy.extend(part.proxy);
+            heard.measured.clusters.extend(part.clusters);
         }
         if last {
             self.note_answer(who, number, |_| ());
+        }
+    }
+
+    /// What a worker has counted since it was asked the last time.
+    fn send_last_to_statsd(&mut self, who: Speaker, part: Measured) {
+        let clusters = &self.plan.state.clusters;
+        if let Some(statsd) = &mut self.metrics.statsd {
+            let by_process = [((who.pid, who.slot), part)].into();
+            statsd.send(&[], by_process, |id| clusters.contains_key(id));
+        }
+    }
+
+    /// Forgets what was counted for clusters and backends that are gone.
+    pub(crate) fn forget_counts(&mut self, changes: &[PlannedChange]) {
+        let is_gone = |change: &PlannedChange| {
+            change.kind() == ChangeKind::ChangeRemoved
+                && matches!(&*change.object, "cluster" | "backend")
+        };
+        if changes.iter().any(is_gone) {
+            self.metrics.ledger.prune(&self.plan.state);
         }
     }
 
@@ -301,6 +336,8 @@ impl Supervisor {
             0 => "here they are".to_owned(),
             late => format!("{late} workers have not answered in time, or not completely"),
         };
+        let (state, slots) = (&self.plan.state, self.plan.worker_count);
+        let found = self.metrics.ledger.complete(found, &query, state, slots);
         let found = found.into_iter().map(|(slot, measured)| (slot.to_string(), measured));
         let all = metrics::answer(&query, &self.own_metrics(), by_worker, found);
         self.answer(&asker, &Response::ok(message, ContentType::Metrics(all)));

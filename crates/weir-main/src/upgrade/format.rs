@@ -83,6 +83,9 @@ pub(super) struct Handover {
     /// Changes so far, by the name of what they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) verbs: BTreeMap<String, u64>,
+    /// What workers have counted, packed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
+    pub(super) ledger: Vec<u8>,
     /// Who looks at requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) taps: Vec<Tapping>,
@@ -122,6 +125,8 @@ impl Handover {
             findings: main.findings.all(),
             counts: main.counts.clone(),
             verbs: main.metrics.verbs.clone(),
+            // It does not fail; without it, counters begin anew.
+            ledger: pack(&main.metrics.ledger).map(|bytes| bytes.to_vec()).unwrap_or_default(),
             taps: main.taps.clone(),
             asked: main.asked,
         }

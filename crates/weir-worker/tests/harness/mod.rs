@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
-    AccessForm, Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, decode,
-    encode,
+    AccessForm, Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, UNASKED,
+    decode, encode,
 };
 use weir_control::last_words;
 use weir_control::order::{Object, Order};
@@ -259,8 +259,8 @@ impl Proxy {
         loop {
             if let Some(frame) = self.channel.recv().expect("the worker lives") {
                 match decode(&frame).expect("a message") {
-                    // Every one that retires says so.
-                    ToMain::FlowsPassed => continue,
+                    // Every one that retires says so, and what it has counted.
+                    ToMain::FlowsPassed | ToMain::Measured { number: UNASKED, .. } => continue,
                     message => return message,
                 }
             }

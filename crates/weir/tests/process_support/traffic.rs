@@ -53,13 +53,15 @@ impl Traffic {
         });
     }
 
-    /// No request has failed.
-    pub(crate) fn finish(self) {
+    /// No request has failed; how many there were.
+    pub(crate) fn finish(self) -> usize {
         self.goes_on(10);
         self.over.store(true, Ordering::SeqCst);
-        for client in self.clients {
+        let ended = |client: Client| {
             client.thread.join().expect("it does not panic").expect("every request is answered");
-        }
+            client.answered.load(Ordering::SeqCst)
+        };
+        self.clients.into_iter().map(ended).sum()
     }
 }
 

@@ -8,6 +8,7 @@ use weir_telemetry::{Fine, Scope, Time};
 use weir_route::{REGEX_MEMORY, Request, Rule, Table};
 
 use super::{EXAMPLE, SMALL, cluster_with, frontend_with, good, small_with};
+use crate::config::ACCOUNT;
 use crate::config::Sizes;
 use crate::config::summary::precedence;
 use crate::config::{ControlSettings, check};
@@ -221,6 +222,7 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     let (cluster, backend) = (Scope::BYTES, Scope::BYTES);
     assert_eq!(memory.metrics, Time::ALL.len() * Fine::BYTES + cluster + backend);
     let (metrics, logs) = (memory.metrics, 1 << 20);
+    let metrics = metrics + 2 * 2 * ACCOUNT;
     assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + logs + streams + metrics + 7));
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
 

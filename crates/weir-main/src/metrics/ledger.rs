@@ -1,0 +1,244 @@
+//! What workers have counted that are gone, and what the others have told last: so that nothing
+//! that a client sees of a slot goes back when a worker is replaced or dies.
+//!
+//! Must not know: what is counted, who asks. Gauges are not kept: they end with a worker.
+//!
+//! Invariants: what a process counted is told once, by itself, by what it told last, or as a part
+//! of what is gone; for each process and each slot there are at most [`MOST_SCOPES`] clusters and
+//! backends, and what finds no place is forgotten with its process.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde::{Deserialize, Serialize};
+use weir_control::config::MOST_SCOPES;
+use weir_control::metrics::{Detail, Measured, OfCluster, Query, Sample};
+use weir_control::packed::{pack, unpack};
+use weir_control::state::{BackendId, State};
+
+use crate::questions::Speaker;
+
+/// What workers say, by slot.
+pub(super) type Found = BTreeMap<u16, Heard>;
+
+/// What a worker has said.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) pid: i32,
+    pub(super) measured: Measured,
+    /// Nothing else follows.
+    pub(super) complete: bool,
+}
+
+/// The accounts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    /// By process, with its slot.
+    told: BTreeMap<i32, (u16, Account)>,
+    /// By slot.
+    departed: BTreeMap<u16, Account>,
+    /// Answers to this question and those before may have what is to be forgotten.
+    stale: u64,
+}
+
+/// A cluster, and a backend of it or nothing.
+type Scope = (String, String);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Account {
+    proxy: Vec<Sample>,
+    /// Samples, packed: there may be many.
+    scopes: BTreeMap<Scope, Vec<u8>>,
+}
+
+/// What becomes of a list of samples when another one comes.
+#[derive(Clone, Copy)]
+enum How {
+    /// It is replaced.
+    Replaced,
+    /// Its samples are, by name.
+    Updated,
+    /// The other one is added to it.
+    Added,
+}
+
+impl Ledger {
+    /// A worker has told this as an answer to a question, or of itself (0); `whole`: it has left
+    /// no names out.
+    pub(super) fn note(&mut self, who: Speaker, number: u64, part: &Measured, whole: bool) {
+        let (_, account) = self.told.entry(who.pid).or_insert((who.slot, Account::default()));
+        if number == 0 || number > self.stale {
+            account.take(part, if whole { How::Replaced } else { How::Updated });
+        }
+    }
+
+    /// A process has ended: what it had told is gone with it.
+    pub(crate) fn close(&mut self, pid: i32) {
+        if let Some((slot, account)) = self.told.remove(&pid) {
+            match self.departed.entry(slot) {
+                Entry::Vacant(place) => _ = place.insert(account),
+                Entry::Occupied(mut known) => {
+                    known.get_mut().take(&account.select(|_, _| true), How::Added);
+                }
+            }
+        }
+    }
+
+    /// Everything is counted from 0 again; `asked` is the number of the last question.
+    pub(super) fn clear(&mut self, asked: u64) {
+        self.stale = asked;
+        self.departed.clear();
+        self.told.values_mut().for_each(|(_, account)| *account = Account::default());
+    }
+
+    /// Only so much is told apart from now on.
+    pub(super) fn restrict(&mut self, detail: Detail, asked: u64) {
+        self.stale = asked;
+        self.retain(|_, backend| match detail {
+            Detail::Process | Detail::Frontend => false,
+            Detail::Cluster => backend.is_empty(),
+            Detail::Backend => true,
+        });
+    }
+
+    /// Forgets what is not in the state any more.
+    pub(super) fn prune(&mut self, state: &State) {
+        self.retain(|cluster, backend| exists(state, cluster, backend));
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
+        let told = self.told.values_mut().map(|(_, account)| account);
+        for account in told.chain(self.departed.values_mut()) {
+            account.scopes.retain(|(cluster, backend), _| is_kept(cluster, backend));
+        }
+    }
+
+    /// What workers have said, with what others of their slots had counted. Slots that there are
+    /// no more belong to the first.
+    pub(super) fn complete(
+        &self,
+        found: Found,
+        query: &Query,
+        state: &State,
+        slots: u16,
+    ) -> BTreeMap<u16, Measured> {
+        // Whoever has ended since is in an account.
+        let speaks = |heard: &Heard| heard.complete && self.told.contains_key(&heard.pid);
+        let found: Found = found.into_iter().filter(|(_, heard)| speaks(heard)).collect();
+        let told = self.told.iter();
+        let told = told.filter(|(pid, _)| found.values().all(|heard| heard.pid != **pid));
+        let accounts = told.map(|(_, (slot, account))| (*slot, account));
+        let accounts: Vec<_> =
+            accounts.chain(self.departed.iter().map(|(slot, account)| (*slot, account))).collect();
+        let mut all: BTreeMap<u16, Measured> =
+            found.into_iter().map(|(slot, heard)| (slot, heard.measured)).collect();
+        for (slot, account) in accounts {
+            let slot = if slot < slots { slot } else { 0 };
+            all.entry(slot).or_default().add(account.answer(query, state));
+        }
+        all
+    }
+}
+
+impl Account {
+    fn take(&mut self, part: &Measured, how: How) {
+        merge(&mut self.proxy, counted(&part.proxy), how);
+        for OfCluster { id, own, backends } in &part.clusters {
+            self.take_scope((id.clone(), String::new()), own, how);
+            for (backend, samples) in backends {
+                self.take_scope((id.clone(), backend.clone()), samples, how);
+            }
+        }
+    }
+
+    fn take_scope(&mut self, scope: Scope, samples: &[Sample], how: How) {
+        let mut known = match (how, self.scopes.get(&scope)) {
+            (_, None) if self.scopes.len() >= MOST_SCOPES => return,
+            (How::Replaced, _) | (_, None) => Vec::new(),
+            (How::Updated | How::Added, Some(packed)) => unpack(packed).unwrap_or_default(),
+        };
+        let samples = counted(samples);
+        if samples.is_empty() {
+            return;
+        }
+        merge(&mut known, samples, how);
+        if let Ok(packed) = pack(&known) {
+            self.scopes.insert(scope, packed.to_vec());
+        }
+    }
+
+    /// What a worker would answer.
+    fn answer(&self, query: &Query, state: &State) -> Measured {
+        let mut all = self.select(|cluster, backend| selects(query, state, cluster, backend));
+        if query.is_narrow() {
+            all.proxy.clear();
+        }
+        let narrow = |samples: &mut Vec<Sample>| samples.retain(|s| query.wants(&s.name));
+        narrow(&mut all.proxy);
+        for of in &mut all.clusters {
+            narrow(&mut of.own);
+            of.backends.iter_mut().for_each(|(_, samples)| narrow(samples));
+        }
+        all
+    }
+
+    /// The worker as a whole, and some of its clusters and backends.
+    fn select(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Measured {
+        let mut all = Measured { proxy: self.proxy.clone(), clusters: Vec::new() };
+        for ((cluster, backend), packed) in &self.scopes {
+            if !is_wanted(cluster, backend) {
+                continue;
+            }
+            if all.clusters.last().is_none_or(|of| of.id != *cluster) {
+                all.clusters.push(OfCluster { id: cluster.clone(), ..OfCluster::default() });
+            }
+            let Some(of) = all.clusters.last_mut() else { continue };
+            let samples = unpack(packed).unwrap_or_default();
+            match backend.as_str() {
+                "" => of.own = samples,
+                id => of.backends.push((id.to_owned(), samples)),
+            }
+        }
+        all
+    }
+}
+
+fn counted(samples: &[Sample]) -> Vec<Sample> {
+    samples.iter().filter(|sample| !sample.is_gauge()).cloned().collect()
+}
+
+/// No list is replaced by an empty one: that was not asked for.
+fn merge(known: &mut Vec<Sample>, samples: Vec<Sample>, how: How) {
+    match how {
+        How::Replaced if samples.is_empty() => {}
+        How::Replaced => *known = samples,
+        How::Updated => {
+            known.retain(|known| samples.iter().all(|sample| sample.name != known.name));
+            known.extend(samples);
+        }
+        How::Added => Sample::add_all(known, samples),
+    }
+}
+
+fn exists(state: &State, cluster: &str, backend: &str) -> bool {
+    let id = || BackendId { cluster: cluster.to_owned(), id: backend.to_owned() };
+    match backend {
+        "" => state.clusters.contains_key(cluster),
+        _ => state.backends.get(&id()).is_some(),
+    }
+}
+
+/// Whether a worker that has this cluster or backend would tell of it.
+fn selects(query: &Query, state: &State, cluster: &str, backend: &str) -> bool {
+    let is_asked_for = if !query.clusters.is_empty() {
+        query.clusters.iter().any(|id| id == cluster)
+    } else if !query.backends.is_empty() {
+        !backend.is_empty() && query.backends.iter().any(|id| exists(state, cluster, id))
+    } else {
+        !query.no_clusters
+    };
+    is_asked_for && exists(state, cluster, backend)
+}
+
+#[cfg(test)]
+mod tests;
