@@ -27,7 +27,7 @@ use crate::tap::{Tap, Tapped};
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// In place of the number of a question, which are from 1.
 pub const UNASKED: u64 = 0;

@@ -15,7 +15,7 @@ use weir_http::policy::{EditError, Edits, RewriteTemplate};
 use weir_route::{PathRule, Rule, RuleError};
 
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
-pub(crate) use access::{access, block, list};
+pub(crate) use access::{block, known_lists, list};
 pub(crate) use health::{affinity, health};
 pub(crate) use tcp::{
     LEAST_HELLO_BYTES, MOST_HELLO_BYTES, for_tcp, hello_bytes, protocols, proxied, sni,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use weir_base::Wiped;
 
 /// The form of all that is packed. It changes whenever a type does that is stored.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// Room that is made at first, in bytes: most objects need less.
 const USUAL: usize = 128;

@@ -88,6 +88,16 @@ events! {
     Debug + ConnectionsDenied: "a connection of {client} to {listener} was closed: `allow` and \
                                 `deny` keep it out"
 
+    /// Somebody connects who may not begin with the PROXY protocol header that is expected.
+    ConnectionUntrusted {
+        /// Who it is.
+        sender: SocketAddr,
+        /// Where it came.
+        listener: SocketAddr,
+    }
+    Debug + ConnectionsUntrusted: "a connection of {sender} to {listener} was closed: it is in no \
+                                   list of `proxy_from`"
+
     /// Every buffer is in use: sessions wait.
     BuffersExhausted {}
     Warn + BuffersExhausted: "all of max_buffers are in use: sessions wait for one; raise it if \

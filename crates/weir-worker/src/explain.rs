@@ -26,7 +26,9 @@ pub(crate) fn explain(
     explained.listener = Some(address.to_string());
     let accepts = if listener.settings.config.active { "accepts" } else { "does not accept" };
     explained.steps.push(format!("the listener on {address} {accepts} connections"));
-    explained.steps.extend(access(&listener.settings.config.access, "its connection is closed"));
+    let config = &listener.settings.config;
+    explained.steps.extend(sources(&config.proxy_from));
+    explained.steps.extend(access(&config.access, "its connection is closed"));
     explained.steps.extend(certificate(listener, request));
     let reasons = listener.routes.explain(request);
     explained.steps.extend(reasons.to_string().lines().map(str::to_owned));
@@ -46,6 +48,12 @@ pub(crate) fn explain(
     let encrypted = listener.settings.tls.is_some();
     outcome(&Site { tables, now, encrypted }, route, &mut explained);
     explained
+}
+
+/// Who may announce clients, if not everybody.
+fn sources(lists: &[String]) -> Option<String> {
+    let lists = (!lists.is_empty()).then(|| lists.join(", "))?;
+    Some(format!("if what connects is not in {lists}, its connection is closed"))
 }
 
 /// Who is served, if not everybody.

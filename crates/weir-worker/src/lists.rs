@@ -42,9 +42,19 @@ impl Lists {
         if access.is_open() {
             return true;
         }
-        let has = |name: &String| self.0.get(name).is_some_and(|(set, _)| set.contains(address));
-        let allowed = access.allow.is_empty() || access.allow.iter().any(has);
-        allowed && !access.deny.iter().any(has)
+        let allowed = access.allow.is_empty() || self.have(&access.allow, address);
+        allowed && !self.have(&access.deny, address)
+    }
+
+    /// Whether somebody's PROXY protocol header is believed.
+    pub(crate) fn trust(&self, sources: &[String], address: IpAddr) -> bool {
+        sources.is_empty() || self.have(sources, address)
+    }
+
+    /// Whether somebody is in one of these.
+    fn have(&self, names: &[String], address: IpAddr) -> bool {
+        let has = |name| self.0.get(name).is_some_and(|(set, _)| set.contains(address));
+        names.iter().any(has)
     }
 
     /// Changes a list; what that adds to the sum of hashes.
@@ -92,6 +102,11 @@ mod tests {
         assert!(!ask(&lists, &both, "10.1.0.1") && !ask(&lists, &both, "192.0.2.1"));
         assert!(ask(&lists, &only_deny, "192.0.2.1") && !ask(&lists, &only_deny, "2001:db8::1"));
         assert!(ask(&lists, &Access::default(), "10.1.0.1"));
+        let trust = |names: &[String], address: &str| {
+            lists.trust(names, address.parse().expect("an address"))
+        };
+        assert!(trust(&both.allow, "10.2.0.1") && !trust(&both.allow, "192.0.2.1"));
+        assert!(trust(&[], "192.0.2.1"), "none is named");
         lists.remove("in");
         assert!(!ask(&lists, &both, "10.2.0.1"), "nobody is in a list that is missing");
     }

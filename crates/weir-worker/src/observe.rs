@@ -440,6 +440,11 @@ impl Observe {
         self.tell(Event::ConnectionDenied { client, listener: settings.config.address });
     }
 
+    /// A connection of somebody whose PROXY protocol header would not be believed.
+    pub(crate) fn untrusted(&mut self, sender: SocketAddr, settings: &ListenerSettings) {
+        self.tell(Event::ConnectionUntrusted { sender, listener: settings.config.address });
+    }
+
     /// A request that the lists of a frontend keep out.
     pub(crate) fn denied_request(&mut self) {
         self.counters.add(Counter::RequestsDenied, 1);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -24,6 +25,7 @@ use crate::probe::Probes;
 use crate::session::{Born, Origin, Session, Stage};
 use crate::socket::Socket;
 use crate::survey::Survey;
+use crate::tables::ListenerSettings;
 use crate::token::Token;
 use crate::upstream::Wake;
 
@@ -355,12 +357,9 @@ impl Worker {
             _ => Stage::first(listener, &self.cx.tables),
         };
         let returns = waiting.past.is_some();
-        // Whoever announces others is served; who these are comes first of all.
         let new = waiting.past.as_ref().is_none_or(|past| past.id.is_none());
-        let known_now = new && !matches!(stage, Stage::Announced);
-        let admits = |access| self.cx.tables.lists.admit(access, waiting.client.ip());
-        if known_now && !admits(&settings.config.access) {
-            return self.cx.observe.denied(waiting.client, &settings);
+        if new && !self.lets_in(waiting.client, &stage, &settings) {
+            return;
         }
         let known = waiting.past.as_ref().is_some_and(|past| past.tls.is_some());
         let tls = settings.tls.as_ref().filter(|_| !known);
@@ -395,6 +394,24 @@ impl Worker {
             Some(Err(error)) => self.cx.observe.internal("watching a connection", &error),
             None => {}
         }
+    }
+
+    /// Whether lists let somebody in. Of those who announce others it is asked whether they may;
+    /// who these others are is told by their header.
+    fn lets_in(&mut self, peer: SocketAddr, stage: &Stage, settings: &ListenerSettings) -> bool {
+        let (config, lists) = (&settings.config, &self.cx.tables.lists);
+        if matches!(stage, Stage::Announced) {
+            let trusted = lists.trust(&config.proxy_from, peer.ip());
+            if !trusted {
+                self.cx.observe.untrusted(peer, settings);
+            }
+            return trusted;
+        }
+        let admitted = lists.admit(&config.access, peer.ip());
+        if !admitted {
+            self.cx.observe.denied(peer, settings);
+        }
+        admitted
     }
 
     /// Closes the least recently active sessions, one in a hundred, when that is configured.

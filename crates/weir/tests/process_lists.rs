@@ -9,6 +9,7 @@ use std::io::{Read, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
+use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
 use process_support::installed::Installed;
 use process_support::{CONTROLLED, Config, Proxy, connect, fetch_from};
@@ -110,6 +111,52 @@ fn the_client_that_a_proxy_announces_is_the_one_that_counts() {
 }
 
 #[test]
+fn only_who_is_listed_may_speak_for_others() {
+    let backend = Backend::start();
+    for (protocol, route, served) in [
+        ("http", "hostname = \"*\"", &b"HTTP/1.1 200 "[..]),
+        // What comes behind the header is no ClientHello.
+        ("https", "hostname = \"*\"", b"HTTP/1.1 400 "),
+        ("tcp", "tags = {}", b"HTTP/1.1 200 "),
+    ] {
+        let carries = if protocol == "tcp" { "tcp" } else { "http" };
+        let proxy = Proxy::start(
+            Config::new(&format!(
+                "command_socket = \"control.sock\"\nmax_connections = 100\n[[listeners]]\n\
+                 protocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\nexpect_proxy = true\n\
+                 proxy_from = [\"balancers\"]\n[lists.balancers]\naddresses = [\"10.0.0.0/8\"]\n\
+                 [clusters.first]\nprotocol = \"{carries}\"\n\
+                 frontends = [{{ address = \"127.0.0.1:0\", {route} }}]\n\
+                 backends = [{{ address = \"{}\" }}]\n",
+                backend.address
+            )),
+            &[],
+        );
+        let said = || {
+            let mut stream = connect(proxy.address);
+            let _ = stream.write_all(
+                b"PROXY TCP4 192.0.2.8 127.0.0.1 1 2\r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            );
+            let mut bytes = vec![0; served.len()];
+            stream.read_exact(&mut bytes).map(|()| bytes).unwrap_or_default()
+        };
+        assert_eq!(said(), b"", "{protocol}");
+        assert!(counted(&proxy, "connections.untrusted").contains('1'));
+        good(&proxy, &["list", "add", "balancers", "127.0.0.0/8"]);
+        assert_eq!(said(), served, "{protocol}");
+        let told = bad(&proxy, &["list", "delete", "balancers"]);
+        assert!(told.contains("names list `balancers`"), "{told}");
+        let listener = proxy.address.to_string();
+        let update = ["listener", protocol, "update", "-a", &listener];
+        let told = bad(&proxy, &[&update[..], &["--no-expect-proxy"]].concat());
+        assert!(told.contains("remove `proxy_from`"), "{told}");
+        good(&proxy, &[&update[..], &["--proxy-from-everybody"]].concat());
+        good(&proxy, &["list", "delete", "balancers"]);
+        assert_eq!(said(), served, "{protocol}");
+    }
+}
+
+#[test]
 fn datagrams_are_dropped_and_counted() {
     let backend = UdpSocket::bind("127.0.0.1:0").expect("bound");
     let address = backend.local_addr().expect("bound");
@@ -157,7 +204,7 @@ fn lists_survive_the_death_of_main_and_worker() {
 #[ignore = "it measures: run it with --release --nocapture"]
 fn one_entry_of_a_hundred_thousand_costs_what_one_costs() {
     let proxy =
-        Proxy::start(Config::new(&CONTROLLED.replace("size = 100000", "size = 8000000")), &[]);
+        Proxy::start(Config::new(&CONTROLLED.replace("_size = 100000", "_size = 8000000")), &[]);
     let mut text = String::new();
     for number in 0..100_000_u32 {
         let _ = writeln!(text, "{}/32", std::net::Ipv4Addr::from(0x0a00_0000 | (number * 37)));

@@ -3,7 +3,7 @@
 use weir_base::Cidr;
 
 use super::{Problem, id};
-use crate::state::{Access, MOST_BLOCKS, MOST_LISTS, State};
+use crate::state::{MOST_BLOCKS, MOST_LISTS, State};
 
 /// A block of a list.
 pub(crate) fn block(text: &str) -> Result<Cidr, Problem> {
@@ -25,8 +25,11 @@ pub(crate) fn list(state: &State, name: &str, more: usize) -> Result<(), Problem
 }
 
 /// Lists that are named must be there.
-pub(crate) fn access(state: &State, access: &Access) -> Result<(), Problem> {
-    match access.names().find(|name| !state.lists.contains_key(*name)) {
+pub(crate) fn known_lists<'a>(
+    state: &State,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Problem> {
+    match names.into_iter().find(|name| !state.lists.contains_key(*name)) {
         None => Ok(()),
         Some(name) => {
             let message = format!("there is no list `{name}`");

@@ -22,12 +22,18 @@ pub(crate) fn hello_bytes(bytes: u32) -> Result<u32, Problem> {
     )))
 }
 
-/// Where clients connect to is in the header that they begin with.
+/// Where clients connect to is in the header that they begin with; who may send one is no question
+/// where none is expected.
 pub(crate) fn proxied(listener: &Listener) -> Result<(), Problem> {
     if listener.expect_proxy && listener.public_address.is_some() {
         let message = "with `expect_proxy`, what clients connect to is in their PROXY protocol \
                        header: there is no `public_address` beside it";
         return Err(Problem::new(message).help("remove one of the two"));
+    }
+    if !listener.expect_proxy && !listener.proxy_from.is_empty() {
+        let message = "`proxy_from` says who may send PROXY protocol headers, which the listener \
+                       does not expect";
+        return Err(Problem::new(message).help("set `expect_proxy`, or remove `proxy_from`"));
     }
     Ok(())
 }

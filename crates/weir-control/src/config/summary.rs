@@ -75,7 +75,11 @@ fn write_listener(text: &mut String, listener: &Listener) -> fmt::Result {
         Carries::Http if listener.tls.is_some() => "https",
         Carries::Http => "http",
     };
-    let proxied = if listener.expect_proxy { "  (behind the PROXY protocol)" } else { "" };
+    let proxied = match &listener.proxy_from[..] {
+        _ if !listener.expect_proxy => String::new(),
+        [] => "  (behind the PROXY protocol)".to_owned(),
+        lists => format!("  (behind the PROXY protocol of {})", lists.join(", ")),
+    };
     writeln!(text, "{scheme}://{}{proxied}{inactive}", listener.address)
 }
 

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use weir_base::Cidr;
 use weir_proto::{
-    Access as Message, AddressList, AddressListQuery, AddressLists, ChangeAddressList,
+    Access as Message, AddressList, AddressListQuery, AddressLists, ChangeAddressList, ProxySources,
 };
 
 use super::Refusal;
@@ -49,10 +49,9 @@ pub(super) fn remove(state: &State, name: &str) -> Result<Vec<Order>, Refusal> {
         return Err(format!("there is no list `{name}`").into());
     }
     let names = |access: &Access| access.names().any(|other| other == name);
-    let listeners = state.listeners.values().map(|l| (l.address, &l.access));
-    let listeners = listeners.chain(state.udp.values().map(|l| (l.address, &l.access)));
-    let mut listeners = listeners.filter(|(_, access)| names(access));
-    if let Some((address, _)) = listeners.next() {
+    let listeners = state.listeners.values().map(|l| (l.address, l.lists().any(|n| n == name)));
+    let mut listeners = listeners.chain(state.udp.values().map(|l| (l.address, names(&l.access))));
+    if let Some((address, _)) = listeners.find(|(_, names)| *names) {
         return Err(
             format!("the listener on {address} names list `{name}`: change it first").into()
         );
@@ -95,7 +94,7 @@ pub fn address_lists(state: &State, query: &AddressListQuery) -> Result<AddressL
 pub(super) fn access(state: &State, message: Option<&Message>) -> Result<Access, Refusal> {
     let Some(Message { allow, deny }) = message else { return Ok(Access::default()) };
     let access = Access { allow: allow.clone(), deny: deny.clone() };
-    check::access(state, &access)?;
+    check::known_lists(state, access.names())?;
     Ok(access)
 }
 
@@ -109,6 +108,23 @@ pub(super) fn patch(
         *before = access(state, message)?;
     }
     Ok(())
+}
+
+/// The lists of a listener of who may begin with PROXY protocol headers, as a message changes them.
+pub(super) fn patch_sources(
+    state: &State,
+    message: Option<&ProxySources>,
+    before: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let Some(ProxySources { lists }) = message else { return Ok(()) };
+    check::known_lists(state, lists.iter().map(String::as_str))?;
+    before.clone_from(lists);
+    Ok(())
+}
+
+/// The same, as the protocol shows them.
+pub(super) fn shown_sources(lists: &[String]) -> Option<ProxySources> {
+    (!lists.is_empty()).then(|| ProxySources { lists: lists.to_vec() })
 }
 
 /// Who is served, as the protocol shows it.

@@ -41,6 +41,7 @@ macro_rules! common {
             send_x_real_ip: config.send_x_real_ip,
             forwarded_headers: config.forwarded_headers,
             access: config.access.clone(),
+            proxy_from: config.proxy_from.clone(),
             ..$type::default()
         }
     }};

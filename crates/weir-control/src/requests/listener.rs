@@ -57,7 +57,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
     check::id_field_name("sozu_id_header", id_header)?;
     let mut all = custom(config.http_answers.as_ref())?;
     all.extend(answers(&config.answers, None)?);
-    let listener = Listener {
+    let mut listener = Listener {
         public_address: config.public_address.map(|a| super::address(&a)).transpose()?,
         front_timeout: seconds("front_timeout", config.front_timeout)?,
         back_timeout: seconds("back_timeout", config.back_timeout)?,
@@ -75,6 +75,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         h2,
         ..Listener::new(address)
     };
+    access::patch_sources(state, config.proxy_from.as_ref(), &mut listener.proxy_from)?;
     check::proxied(&listener)?;
     Ok(listener)
 }
@@ -101,6 +102,7 @@ pub(super) fn patched(state: &State, patch: &Patch, kind: Kind) -> Result<Listen
         listener.public_address = Some(super::address(public)?);
     }
     listener.expect_proxy = patch.expect_proxy.unwrap_or(listener.expect_proxy);
+    access::patch_sources(state, patch.proxy_from.as_ref(), &mut listener.proxy_from)?;
     check::proxied(&listener)?;
     let timeouts = [
         ("front_timeout", patch.front_timeout, &mut listener.front_timeout),
@@ -259,6 +261,7 @@ pub(super) fn config(listener: &Listener) -> Config {
         elide_x_real_ip: Some(listener.elide_x_real_ip),
         send_x_real_ip: Some(listener.send_x_real_ip),
         access: access::shown(&listener.access),
+        proxy_from: access::shown_sources(&listener.proxy_from),
         ..Config::default()
     };
     with_h2(message, &listener.h2)

@@ -11,7 +11,7 @@ use crate::state::{Listener, State};
 pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
     let address = unknown(state, &config.address)?;
     no_interface(config.interface.as_ref())?;
-    let listener = Listener {
+    let mut listener = Listener {
         public_address: config.public_address.map(|a| super::address(&a)).transpose()?,
         expect_proxy: config.expect_proxy,
         front_timeout: seconds("front_timeout", config.front_timeout)?,
@@ -22,6 +22,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         active: false,
         ..Listener::of_tcp(address)
     };
+    access::patch_sources(state, config.proxy_from.as_ref(), &mut listener.proxy_from)?;
     let hello = (config.sni_preread_timeout, config.sni_preread_max_bytes);
     Ok(vec![Order::Listener(with_hello(listener, hello)?)])
 }
@@ -43,6 +44,7 @@ pub(super) fn update(state: &State, patch: &Patch) -> Result<Vec<Order>, Refusal
         }
     }
     access::patch(state, patch.access.as_ref(), &mut listener.access)?;
+    access::patch_sources(state, patch.proxy_from.as_ref(), &mut listener.proxy_from)?;
     let hello = (patch.sni_preread_timeout, patch.sni_preread_max_bytes);
     Ok(vec![Order::Listener(with_hello(listener, hello)?)])
 }
@@ -76,5 +78,6 @@ pub(super) fn config(listener: &Listener) -> Config {
         sni_preread_max_bytes: Some(listener.hello_bytes),
         interface: None,
         access: access::shown(&listener.access),
+        proxy_from: access::shown_sources(&listener.proxy_from),
     }
 }

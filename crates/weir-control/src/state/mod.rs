@@ -91,6 +91,8 @@ pub struct Listener {
     pub carries: Carries,
     /// Connections begin with a PROXY protocol header.
     pub expect_proxy: bool,
+    /// Lists of those who may begin with one; none: everybody. Only with `expect_proxy`.
+    pub proxy_from: Vec<String>,
     /// Most bytes of a ClientHello that connections of TCP are told apart by; `request_timeout` is
     /// the longest wait for it.
     pub hello_bytes: u32,
@@ -120,11 +122,17 @@ impl Listener {
             active: true,
             carries: Carries::Http,
             expect_proxy: false,
+            proxy_from: Vec::new(),
             hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::default(),
             access: Access::default(),
         }
+    }
+
+    /// All lists that it names.
+    pub fn lists(&self) -> impl Iterator<Item = &str> {
+        self.access.names().chain(self.proxy_from.iter().map(String::as_str))
     }
 }
 

@@ -130,6 +130,8 @@ names! {
         PerAddressLimit = "connections.rejected_per_cluster_ip",
         /// Connections closed because lists of addresses keep their client out.
         ConnectionsDenied = "connections.denied",
+        /// Connections closed because their sender may not begin with a PROXY protocol header.
+        ConnectionsUntrusted = "connections.untrusted",
         /// Requests answered 403 because lists of addresses keep their client out.
         RequestsDenied = "http.requests.denied",
         /// WebSocket pipes that ended.

@@ -449,6 +449,9 @@ fn what_the_flags_of_a_listener_say_is_in_the_request() {
     assert_eq!(https("--expect-proxy --no-expect-proxy").expect_proxy, Some(false));
     assert_eq!(https("--no-expect-proxy --expect-proxy").expect_proxy, Some(true));
     assert_eq!(https("--enable-http11").disable_http11, Some(false));
+    let sources = |flags: &str| https(flags).proxy_from.map(|sources| sources.lists);
+    assert_eq!((sources(""), sources("--proxy-from-everybody")), (None, Some(Vec::new())));
+    assert_eq!(sources("--proxy-from a,b"), Some(vec!["a".to_owned(), "b".to_owned()]));
     let alpn = |flags: &str| https(flags).alpn_protocols.map(|alpn| alpn.values);
     assert_eq!((alpn(""), alpn("--reset-alpn")), (None, Some(Vec::new())));
     assert_eq!(alpn("--alpn-protocols h2"), Some(vec!["h2".to_owned()]));

@@ -24,3 +24,22 @@ impl Access {
         said.then_some(proto::Access { allow, deny })
     }
 }
+
+/// Who may begin with PROXY protocol headers.
+#[derive(clap::Args)]
+pub(super) struct Sources {
+    /// Lists of addresses: the PROXY protocol is only taken from whoever is in one of them.
+    #[arg(long, value_delimiter = ',', value_name = "LIST,…")]
+    proxy_from: Vec<String>,
+    /// It is taken from everybody.
+    #[arg(long, conflicts_with = "proxy_from")]
+    proxy_from_everybody: bool,
+}
+
+impl Sources {
+    /// What was said.
+    pub(super) fn message(&self) -> Option<proto::ProxySources> {
+        let lists = self.proxy_from.clone();
+        (self.proxy_from_everybody || !lists.is_empty()).then_some(proto::ProxySources { lists })
+    }
+}

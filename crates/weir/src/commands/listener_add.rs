@@ -10,7 +10,7 @@ use weir_client::proto::{
     UdpListenerConfig,
 };
 
-use super::access::Access;
+use super::access::{Access, Sources};
 use super::files::read_optional;
 use super::listener::{Ask, Hello};
 use super::listener_tls::{ClientCertificates, DefaultCertificate};
@@ -41,6 +41,8 @@ pub(crate) struct AddHttp {
     /// Connections begin with the PROXY protocol.
     #[arg(long)]
     expect_proxy: bool,
+    #[command(flatten)]
+    sources: Sources,
     /// Name of the cookie for sticky sessions.
     #[arg(long, value_name = "NAME")]
     sticky_name: Option<String>,
@@ -89,6 +91,8 @@ pub(crate) struct AddTcp {
     /// Connections begin with the PROXY protocol.
     #[arg(long)]
     expect_proxy: bool,
+    #[command(flatten)]
+    sources: Sources,
     #[command(flatten)]
     hello: Hello,
 }
@@ -145,6 +149,7 @@ macro_rules! message {
             public_address: arguments.public_address.map(Into::into),
             access: arguments.access.message(),
             expect_proxy: arguments.expect_proxy,
+            proxy_from: arguments.sources.message(),
             sticky_name: sticky_name.to_owned(),
             front_timeout: arguments.front_timeout.unwrap_or(default.front_timeout),
             back_timeout: arguments.back_timeout.unwrap_or(default.back_timeout),
@@ -208,6 +213,7 @@ impl Ask for AddTcp {
             public_address: self.public_address.map(Into::into),
             access: self.access.message(),
             expect_proxy: self.expect_proxy,
+            proxy_from: self.sources.message(),
             sni_preread_timeout: self.hello.sni_preread_timeout,
             sni_preread_max_bytes: self.hello.sni_preread_max_bytes,
             ..TcpListenerConfig::default()

@@ -9,7 +9,7 @@ use weir_client::proto::{
     UpdateTcpListenerConfig, UpdateUdpListenerConfig,
 };
 
-use super::access::Access;
+use super::access::{Access, Sources};
 use super::files::read_optional;
 use super::hsts::Hsts;
 use super::listener::{Ask, Hello};
@@ -47,6 +47,8 @@ struct Connections {
     /// They do not.
     #[arg(long, overrides_with = "expect_proxy")]
     no_expect_proxy: bool,
+    #[command(flatten)]
+    sources: Sources,
 }
 
 /// A listener of HTTP.
@@ -235,6 +237,7 @@ macro_rules! message {
             public_address: arguments.common.public_address.map(Into::into),
             access: arguments.common.access.message(),
             expect_proxy: arguments.connections.expect_proxy(),
+            proxy_from: arguments.connections.sources.message(),
             sticky_name: arguments.sticky_name.clone(),
             front_timeout: arguments.common.front_timeout,
             back_timeout: arguments.common.back_timeout,
@@ -311,6 +314,7 @@ impl Ask for UpdateTcp {
             public_address: self.common.public_address.map(Into::into),
             access: self.common.access.message(),
             expect_proxy: self.connections.expect_proxy(),
+            proxy_from: self.connections.sources.message(),
             front_timeout: self.common.front_timeout,
             back_timeout: self.common.back_timeout,
             connect_timeout: self.connections.connect_timeout,

@@ -59,15 +59,16 @@ impl Builder<'_> {
 
     /// `allow` and `deny`
     pub(super) fn access(&mut self, table: &Reader<'_>) -> Access {
-        let mut names = |key| {
-            let mut names = Vec::new();
-            for (name, span) in table.texts(key) {
-                let access = Access { allow: vec![name.to_owned()], deny: Vec::new() };
-                self.accept(check::access(&self.state, &access), span);
-                names.push(name.to_owned());
-            }
-            names
-        };
-        Access { allow: names("allow"), deny: names("deny") }
+        Access { allow: self.lists(table, "allow"), deny: self.lists(table, "deny") }
+    }
+
+    /// The lists that a key names.
+    pub(super) fn lists(&mut self, table: &Reader<'_>, key: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, span) in table.texts(key) {
+            self.accept(check::known_lists(&self.state, [name]), span);
+            names.push(name.to_owned());
+        }
+        names
     }
 }

@@ -64,12 +64,13 @@ impl Builder<'_> {
         if protocol == Some(ListenerProtocol::Tcp) {
             carry_tcp(&mut listener, table);
         }
-        self.accept(check::proxied(&listener), table.span_of("public_address"));
+        let key = if table.has("public_address") { "public_address" } else { "proxy_from" };
+        self.accept(check::proxied(&listener), table.span_of(key));
         Some(listener)
     }
 
     fn listener_at(&mut self, address: SocketAddr, table: &Reader<'_>) -> Listener {
-        let access = self.access(table);
+        let (access, proxy_from) = (self.access(table), self.lists(table, "proxy_from"));
         let inherited = &self.inherited;
         Listener {
             address,
@@ -87,6 +88,7 @@ impl Builder<'_> {
             answers: self.answers(table),
             carries: Carries::Http,
             expect_proxy: table.value("expect_proxy"),
+            proxy_from,
             hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::new(h2(table)),

@@ -24,3 +24,9 @@ pub(super) const ALLOW: Key =
 /// Who is not.
 pub(super) const DENY: Key =
     optional("deny", Kind::Texts, "Names of lists: whoever is in one of them is not served.");
+/// Who may speak for others.
+pub(super) const PROXY_FROM: Key = optional(
+    "proxy_from",
+    Kind::Texts,
+    "With `expect_proxy`, names of lists: connections of whoever is in none of them are closed.",
+);

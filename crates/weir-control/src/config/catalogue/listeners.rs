@@ -1,6 +1,6 @@
 //! Keys of listeners.
 
-use super::access::{ALLOW, DENY};
+use super::access::{ALLOW, DENY, PROXY_FROM};
 use super::tls::{CHAIN, HSTS, KEY};
 use super::words::{ListenerProtocol, Version, words};
 use super::{Key, Kind, Section, Without};
@@ -47,6 +47,7 @@ pub(in super::super) static LISTENER: Section = Section {
         required("protocol", Kind::Word(words::<ListenerProtocol>), "What clients speak."),
         key("public_address", Kind::Address, Without::Other("`address`"), PUBLIC),
         flag("expect_proxy", false, EXPECT_PROXY),
+        PROXY_FROM,
         ALLOW,
         DENY,
         inherited("front_timeout", "Longest inactivity of a client; on `udp`, 30 without it."),

@@ -73,6 +73,19 @@ fn listeners_of_http_expect_the_proxy_protocol_too() {
 }
 
 #[test]
+fn who_may_send_proxy_headers_is_said_by_lists_that_are_there() {
+    let list = "[lists.balancers]\naddresses = [\"192.0.2.0/24\"]\n";
+    let with =
+        |keys: &str| small_with(list).replace("[[listeners]]", &format!("[[listeners]]\n{keys}"));
+    let source = with("expect_proxy = true\nproxy_from = [\"balancers\"]");
+    assert!(good(&source).state.listeners.values().all(|l| l.proxy_from == ["balancers"]));
+    let text = bad(&source.replace("true", "false"));
+    assert!(text.contains("headers, which the listener does not expect"), "{text}");
+    let text = bad(&source.replace("[\"balancers", "[\"others"));
+    assert!(text.contains("there is no list `others`"), "{text}");
+}
+
+#[test]
 fn flags_that_ask_for_nothing_are_no_mistakes() {
     good(&tcp_with("send_proxy", "sticky_session = false\nhttps_redirect = false\nsend_proxy"));
     good(&tcp_with("expect_proxy", "send_x_real_ip = false\nexpect_proxy"));

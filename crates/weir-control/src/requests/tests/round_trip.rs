@@ -379,7 +379,12 @@ fn restrict(state: &mut State, lists: BTreeMap<String, AddressList>) {
     let mut names = lists.keys().cloned();
     let access = Access { allow: names.next().into_iter().collect(), deny: names.collect() };
     state.lists = lists;
-    state.listeners.values_mut().for_each(|listener| listener.access = access.clone());
+    for listener in state.listeners.values_mut() {
+        listener.access = access.clone();
+        if listener.expect_proxy {
+            listener.proxy_from.clone_from(&access.deny);
+        }
+    }
     state.udp.values_mut().for_each(|listener| listener.access = access.clone());
     let frontends: Vec<_> = state.frontends.iter().cloned().collect();
     let frontends = frontends.into_iter().map(|frontend| match state.is_tcp(frontend.address) {
