@@ -21,6 +21,7 @@ use weir_control::channel::{Refusal, ToWorker};
 use weir_control::last_words::Work;
 use weir_control::state::{Frontend, PathRule};
 use weir_proto::{Event, EventKind};
+use weir_telemetry::Verb;
 
 use crate::supervise::Supervisor;
 use crate::worker_process::End;
@@ -160,6 +161,7 @@ impl Supervisor {
     /// A worker has ended against our will: tells everybody, and refuses what it has in common with
     /// others.
     pub(crate) fn note_crash(&mut self, slot: u16, end: &End, now: Instant) {
+        self.count_verb(end.words.panic.as_ref().map(|_| Verb::Panic));
         let mut event = Event { kind: EventKind::WorkerKilled.into(), ..Event::default() };
         let work = end.words.work.as_ref().filter(|_| end.crashed);
         if let Some(refusal) = work.and_then(|work| self.suspects.note(work, now)) {

@@ -281,6 +281,8 @@ impl Control {
             ToWorker::ClearMetrics => {
                 cx.observe.clear();
                 cx.tables.clear_scopes();
+                cx.multiplexes.clear_tallies();
+                cx.upstream.clear_tallies();
                 None
             }
             ToWorker::Findings(findings) => Some(Command::Findings(findings)),

@@ -403,6 +403,7 @@ impl Observe {
 
     /// Checks say something else of a backend now.
     pub(crate) fn checked(&mut self, finding: Finding, address: SocketAddr) {
+        self.count(if finding.healthy { Counter::CheckUp } else { Counter::CheckDown });
         let word = if finding.healthy { "healthy" } else { "unhealthy" };
         let BackendId { cluster, id } = &finding.backend;
         log::info!("checks say that backend `{id}` ({address}) of cluster `{cluster}` is {word}");

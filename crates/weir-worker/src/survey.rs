@@ -179,8 +179,10 @@ impl Worker {
     fn measured(&self, query: &Query) -> Vec<Sample> {
         let refused = self.cx.tables.places.refused;
         let counted = self.cx.observe.samples(refused);
+        let tallies = self.cx.multiplexes.tallies().clone().with(self.cx.upstream.tallies());
+        let frames = tallies.iter().map(|(name, count)| Sample::count(name, count));
         let gauges = self.gauges().map(|(gauge, value)| Sample::gauge(gauge.name(), value));
-        counted.chain(gauges).filter(|sample| query.wants(&sample.name)).collect()
+        counted.chain(frames).chain(gauges).filter(|sample| query.wants(&sample.name)).collect()
     }
 
     fn gauges(&self) -> impl Iterator<Item = (Gauge, u64)> {
@@ -196,6 +198,7 @@ impl Worker {
             (Gauge::AcceptQueue, self.gate.len() as u64),
             (Gauge::AcceptClosed, u64::from(!self.gate.is_open())),
             (Gauge::ActiveRequests, census.requests),
+            (Gauge::WebSocketRequests, census.web_sockets.iter().sum()),
             (Gauge::WebSockets, census.web_sockets[0]),
             (Gauge::SecureWebSockets, census.web_sockets[1]),
             (Gauge::TcpConnections, census.tcp),

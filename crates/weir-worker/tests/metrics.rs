@@ -4,12 +4,14 @@ mod harness;
 
 use std::time::Instant;
 
+use harness::h2::Client;
 use harness::metrics::{count, measure};
 use harness::tls::{Authority, TlsPeer, listener_tls};
 use harness::{Backside, PATIENCE, Proxy};
 use weir_control::channel::ToWorker;
 use weir_control::metrics::{Detail, Query, Sample, Value};
 use weir_control::state::{Cluster, ListenerTls};
+use weir_http::h2::frame::Kind;
 
 /// One request that is answered by a backend.
 fn exchange(proxy: &Proxy, backend: &Backside) {
@@ -116,6 +118,8 @@ fn handshakes_and_turns_of_the_loop_are_measured() {
     let counted = [
         ("tls.version.TLSv1_3", Some(2)),
         ("tls.version.TLSv1_2", None),
+        ("tls.cipher.TLS13_AES_256_GCM_SHA384", Some(2)),
+        ("tls.cipher.Unsupported", None),
         ("http.alpn.h2", Some(1)),
         ("http.alpn.http11", Some(1)),
         ("tls.handshake.failed.no_certificates_present", Some(1)),
@@ -130,4 +134,44 @@ fn handshakes_and_turns_of_the_loop_are_measured() {
     assert_eq!(times(&all, "accept_queue.wait_time"), 3);
     let (turns, waits) = (times(&all, "event_loop_time"), times(&all, "epoll_time"));
     assert!(turns > 3 && turns == waits, "{turns} {waits}");
+}
+
+#[test]
+fn frames_of_http2_are_counted_by_kind_and_code() {
+    let backend = Backside::new();
+    let mut proxy = Proxy::to(&[backend.address]);
+    let mut client = Client::over(proxy.connect());
+    let stream = client.get("/a");
+    let mut peer = backend.accept();
+    peer.head();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.answer(stream).body, b"abc");
+    let given_up = client.open("POST", "/b", &[], false);
+    client.send(Kind::RstStream, 0, given_up, &8_u32.to_be_bytes());
+    client.send(Kind::Ping, 0, 0, b"question");
+    client.send(Kind::Continuation, 0, given_up, b"");
+    let deadline = Instant::now() + PATIENCE;
+    let mut measured = || measure(&mut proxy, Query::default()).remove(0).proxy;
+    let mut all = measured();
+    while count(&all, "h2.goaway.sent.protocol_error").is_none() && Instant::now() < deadline {
+        all = measured();
+    }
+    let counted = [
+        ("h2.frames.rx.settings", 1),
+        ("h2.frames.rx.headers", 2),
+        ("h2.frames.rx.rst_stream", 1),
+        ("h2.frames.rx.ping", 1),
+        ("h2.rst_stream.received.cancel", 1),
+        ("h2.rst_stream.received.pre_response_start", 1),
+        ("h2.frames.tx.headers", 1),
+        ("h2.frames.tx.data", 1),
+        ("h2.frames.tx.ping_ack", 1),
+        ("h2.frames.tx.goaway", 1),
+        ("h2.goaway.sent.protocol_error", 1),
+    ];
+    for (name, wanted) in counted {
+        assert_eq!(count(&all, name), Some(wanted), "{name}");
+    }
+    // Ours, and the answer to theirs.
+    assert_eq!(count(&all, "h2.frames.tx.settings"), Some(2));
 }

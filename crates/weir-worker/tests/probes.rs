@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use harness::h2::Server;
+use harness::metrics::{count, measure};
 use harness::{Backside, PATIENCE, Peer, Proxy};
 use weir_control::channel::{Finding, Happening, ToMain, ToWorker};
+use weir_control::metrics::Query;
 use weir_control::state::{BackendId, Cluster, EjectionRules, HealthCheck, Probe, State};
 use weir_http::h2::frame::Kind;
 
@@ -124,6 +126,14 @@ fn statuses_that_are_wanted_are_good() {
     assert!(until_told(&mut proxy, &[&side], &["404 None"]).1);
     assert!(!until_told(&mut proxy, &[&side], &["200 OK"]).1);
     assert!(until_told(&mut proxy, &[&side], &["302 Found"]).1);
+    let all = measure(&mut proxy, Query::default()).remove(0).proxy;
+    for name in ["health_check.success", "health_check.failure"] {
+        assert!(count(&all, name) > Some(0), "{name}");
+    }
+    assert_eq!(
+        [count(&all, "health_check.up"), count(&all, "health_check.down")],
+        [Some(2), Some(1)]
+    );
 }
 
 #[test]

@@ -12,6 +12,9 @@ use process_support::{CONTROLLED, Config, Proxy, weir};
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use weir_testkit::process::{Process, Signal};
 
+/// The first second of 31 December 2090, UTC, since 1970.
+const END_OF_2090: i64 = 3818361600;
+
 /// A proxy, and an authority whose certificates are in files beside its configuration.
 struct Platform {
     proxy: Proxy,
@@ -118,17 +121,28 @@ fn certificates_come_and_go_while_the_proxy_runs() {
     for shown in [&*first[0], "a.example", "2090-12-31T00:00:00Z"] {
         assert!(table.contains(shown), "{table}");
     }
+    let first_end = || {
+        let main = platform.json(&["metrics", "get"])["main"].clone();
+        main["tls.cert.min_expires_at_seconds"]["inner"]["GAUGE"].as_i64()
+    };
+    assert_eq!(first_end(), Some(END_OF_2090));
+    let later = platform.make("later", "b.example", 2095);
+    platform.add(&later);
+    assert_eq!(first_end(), Some(END_OF_2090), "the first one counts");
+    platform.good(&["certificate", "remove", "-a", address, "--certificate", &later[0]]);
     let replace = ["certificate", "replace", "-a", address, "--new-certificate", &new[0]];
     let rest = ["--new-key", &new[1], "--new-certificate-chain", &platform.text_path("ca.pem")];
     platform.good(&[&replace[..], &rest, &["--old-certificate", &old[0]]].concat());
     let second = platform.fingerprints();
     assert_eq!((second.len(), second == first), (1, false));
+    assert_eq!(first_end(), Some(END_OF_2090 + 365 * 86_400));
     let everybody = platform.json(&["certificate", "list", "--workers"]);
     assert!(everybody["map"].as_object().is_some_and(|map| map.len() == 2), "{everybody}");
     platform.good(&["certificate", "remove", "-a", address, "-f", &first[0]]);
     assert_eq!(platform.fingerprints(), second, "an unknown one is tolerated");
     platform.good(&["certificate", "remove", "-a", address, "--certificate", &new[0]]);
     assert_eq!(platform.fingerprints(), Vec::<String>::new());
+    assert_eq!(first_end(), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use weir_http::h2;
 use weir_proto::filtered_metrics::Inner;
 use weir_proto::{
     AggregatedMetrics, AvailableMetrics, BackendMetrics, Bucket, ClusterMetrics, FilteredHistogram,
@@ -36,6 +37,7 @@ pub fn names() -> AvailableMetrics {
     let gauges = |of: &dyn Fn(&&Gauge) -> bool| {
         Gauge::ALL.iter().filter(of).map(|gauge| gauge.name().to_owned()).collect::<Vec<_>>()
     };
+    let frames = h2::TALLIED.iter().map(|name| (*name).to_owned()).collect();
     let verbs = Verb::ALL.iter().map(|verb| verb.name().to_owned()).collect();
     let sorted = |parts: Vec<Vec<String>>| {
         let mut names = parts.concat();
@@ -46,7 +48,7 @@ pub fn names() -> AvailableMetrics {
         (gauges(&|g| !OF_CLUSTER.contains(g)), gauges(&|g| OF_CLUSTER.contains(g)));
     let scoped = times(&Time::ALL[..Time::SCOPED]);
     AvailableMetrics {
-        proxy_metrics: sorted(vec![times(Time::ALL), counters(Counter::ALL), verbs, own]),
+        proxy_metrics: sorted(vec![times(Time::ALL), counters(Counter::ALL), frames, verbs, own]),
         cluster_metrics: sorted(vec![scoped, counters(SCOPED), of_clusters]),
     }
 }

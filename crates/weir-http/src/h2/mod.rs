@@ -5,6 +5,7 @@
 //! * [`stream`]: the life of one stream. [`flow`]: windows. [`floods`]: what may happen so often
 //!   and no more. [`Priority`]: which response comes first.
 //! * [`head`]: heads as text. [`Numbered`]: what belongs to open streams.
+//! * [`Tally`]: what happened how often.
 //! * [`Connection`]: all of it together.
 //!
 //! Must not know: sockets, buffers of the pool, routes, clocks.
@@ -20,9 +21,11 @@ mod numbered;
 mod priority;
 mod settings;
 pub mod stream;
+mod tally;
 
 pub use code::Code;
 pub use connection::{Carried, Connection, Event, Fault, Options, Role, Step};
 pub use numbered::Numbered;
 pub use priority::Priority;
 pub use settings::{Ours, Theirs};
+pub use tally::{NAMES as TALLIED, Tallies, Tally};

@@ -97,7 +97,7 @@ impl Supervisor {
         self.count_verb(verbs::of_change(kind, change, &self.plan.state));
     }
 
-    fn count_verb(&mut self, verb: Option<Verb>) {
+    pub(crate) fn count_verb(&mut self, verb: Option<Verb>) {
         if let Some(verb) = verb {
             *self.metrics.verbs.entry(verb.name().to_owned()).or_default() += 1;
         }
@@ -352,6 +352,9 @@ impl Supervisor {
             gauge(Gauge::Backends, state.backends.len()),
             gauge(Gauge::Frontends, state.frontends.len()),
         ];
+        let ends = state.certificates.values().map(|certificate| certificate.expires).min();
+        let ends = ends.and_then(|ends| u64::try_from(ends).ok());
+        samples.extend(ends.map(|ends| Sample::gauge(Gauge::FirstExpiry.name(), ends)));
         samples.extend(Verb::ALL.iter().filter_map(|verb| {
             let count = self.metrics.verbs.get(verb.name())?;
             Some(Sample::count(verb.name(), *count))

@@ -45,6 +45,26 @@ names! {
         TlsVersion12 = "tls.version.TLSv1_2",
         /// Handshakes with clients that agreed on TLS 1.3.
         TlsVersion13 = "tls.version.TLSv1_3",
+        /// Handshakes with clients that agreed on TLS13_AES_128_GCM_SHA256.
+        CipherTls13Aes128 = "tls.cipher.TLS13_AES_128_GCM_SHA256",
+        /// Handshakes with clients that agreed on TLS13_AES_256_GCM_SHA384.
+        CipherTls13Aes256 = "tls.cipher.TLS13_AES_256_GCM_SHA384",
+        /// Handshakes with clients that agreed on TLS13_CHACHA20_POLY1305_SHA256.
+        CipherTls13ChaCha20 = "tls.cipher.TLS13_CHACHA20_POLY1305_SHA256",
+        /// Handshakes with clients that agreed on TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.
+        CipherEcdsaAes128 = "tls.cipher.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        /// Handshakes with clients that agreed on TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384.
+        CipherEcdsaAes256 = "tls.cipher.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        /// Handshakes with clients that agreed on TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256.
+        CipherEcdsaChaCha20 = "tls.cipher.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        /// Handshakes with clients that agreed on TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256.
+        CipherRsaAes128 = "tls.cipher.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        /// Handshakes with clients that agreed on TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384.
+        CipherRsaAes256 = "tls.cipher.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        /// Handshakes with clients that agreed on TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256.
+        CipherRsaChaCha20 = "tls.cipher.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        /// Handshakes with clients that agreed on another cipher suite.
+        CipherOther = "tls.cipher.Unsupported",
         /// Handshakes in which the default certificate was shown.
         TlsDefaultCertificate = "tls.default_cert_used",
         /// Handshakes with clients that agreed on HTTP/2.
@@ -278,6 +298,17 @@ names! {
         /// Times a cluster had an available backend again.
         ClusterRecovered = "cluster.available_recovered",
 
+        /// Checks that a backend has passed.
+        CheckSuccess = "health_check.success",
+        /// Checks that a backend has failed.
+        CheckFailure = "health_check.failure",
+        /// Times that checks found a backend healthy again.
+        CheckUp = "health_check.up",
+        /// Times that checks found a backend unhealthy.
+        CheckDown = "health_check.down",
+        /// PROXY protocol headers of clients that cannot be read.
+        ProxyProtocolErrors = "proxy_protocol.errors",
+
         /// Times that a cluster or backend had no place of its own among the metrics.
         ScopesRefused = "metrics.scopes.refused",
         /// Datagrams for statsd that were not sent.
@@ -290,8 +321,10 @@ names! {
 }
 
 names! {
-    /// What changed in main, as [`Counter`]s of its own.
+    /// What happened in main, as [`Counter`]s of its own.
     Verb {
+        /// A worker died of a mistake in the program.
+        Panic = "panic",
         /// A cluster was added.
         ClusterAdded = "config.cluster_added",
         /// A cluster was removed.
@@ -392,6 +425,8 @@ names! {
         WebSockets = "protocol.ws",
         /// WebSocket pipes of clients with TLS.
         SecureWebSockets = "protocol.wss",
+        /// Both together.
+        WebSocketRequests = "websocket.active_requests",
         /// Sessions of HTTP without TLS.
         Http = "protocol.http",
         /// Sessions of HTTP with TLS.
@@ -414,6 +449,8 @@ names! {
         Waiting = "backend.queue.size",
         /// The configuration in use.
         Epoch = "configuration.epoch",
+        /// When the first certificate ends, in seconds since 1970.
+        FirstExpiry = "tls.cert.min_expires_at_seconds",
         /// Clusters of the configuration.
         Clusters = "configuration.clusters",
         /// Backends of the configuration.

@@ -188,7 +188,7 @@ impl Multiplex {
             bytes
         });
         let mut unsent = self.out.split_off(self.sent);
-        unsent.append(self.machine.control());
+        self.machine.send_control(&mut unsent);
         let (carried, received) = (self.machine.part(), received.unwrap_or_default());
         (self.socket, PassedStreams { carried, received, unsent })
     }
@@ -273,7 +273,7 @@ impl Multiplex {
 
     /// Sends what waits; true when nothing does any more.
     pub(crate) fn flush(&mut self, pool: &mut Buffers) -> io::Result<bool> {
-        self.out.append(self.machine.control());
+        self.machine.send_control(&mut self.out);
         self.socket.flush(pool)?;
         while self.sent < self.out.len() {
             let n = self.socket.write(&[IoSlice::new(&self.out[self.sent..])], pool)?;
@@ -308,6 +308,9 @@ impl Multiplex {
                     self.inbound = Some(buffer);
                 }
                 if let Err(fault) = result {
+                    if let Fault::Flood(what) = fault {
+                        self.machine.tally().flooded(what);
+                    }
                     self.machine.go_away(fault.code());
                     return Received::Broken(fault);
                 }

@@ -32,6 +32,8 @@ pub(crate) struct Multiplexes {
     carriers: Vec<Key>,
     /// Streams that have a session.
     streams: usize,
+    /// What happened how often, on all connections.
+    tallies: h2::Tallies,
 }
 
 impl Multiplexes {
@@ -42,6 +44,7 @@ impl Multiplexes {
             woken: Vec::new(),
             carriers: Vec::new(),
             streams: 0,
+            tallies: h2::Tallies::default(),
         }
     }
 
@@ -60,13 +63,29 @@ impl Multiplexes {
     /// A connection is over; its streams are told.
     pub(crate) fn remove(&mut self, key: Key, pool: &mut Buffers) -> Option<Multiplex> {
         let mut connection = self.list.remove(key)?;
+        if connection.is_busy() {
+            connection.machine.tally().ended_busy();
+        }
+        self.tallies.take(connection.machine.tally());
         self.woken.extend(connection.break_all(pool));
         Some(connection)
     }
 
     /// Gives a connection without streams away.
     pub(crate) fn take(&mut self, key: Key) -> Option<Multiplex> {
-        self.list.remove(key)
+        let mut connection = self.list.remove(key)?;
+        self.tallies.take(connection.machine.tally());
+        Some(connection)
+    }
+
+    /// What happened how often. What has come since something was sent on a connection follows.
+    pub(crate) fn tallies(&self) -> &h2::Tallies {
+        &self.tallies
+    }
+
+    /// Forgets it.
+    pub(crate) fn clear_tallies(&mut self) {
+        self.tallies = h2::Tallies::default();
     }
 
     /// Something is to be sent at the end of this turn.
@@ -136,6 +155,7 @@ impl Multiplexes {
                 Ok(false) => {}
                 Err(_) => self.carriers.push(connection.carrier()),
             }
+            self.tallies.take(connection.machine.tally());
         }
     }
 

@@ -41,6 +41,7 @@ impl Observe {
             "TLSv1.2" => Counter::TlsVersion12,
             _ => Counter::TlsVersion13,
         });
+        self.count(cipher(facts.cipher));
         self.count(match facts.alpn.as_deref() {
             Some(b"h2") => Counter::AlpnH2,
             _ => Counter::AlpnHttp11,
@@ -48,5 +49,20 @@ impl Observe {
         if facts.is_default {
             self.count(Counter::TlsDefaultCertificate);
         }
+    }
+}
+
+fn cipher(suite: &str) -> Counter {
+    match suite {
+        "TLS13_AES_128_GCM_SHA256" => Counter::CipherTls13Aes128,
+        "TLS13_AES_256_GCM_SHA384" => Counter::CipherTls13Aes256,
+        "TLS13_CHACHA20_POLY1305_SHA256" => Counter::CipherTls13ChaCha20,
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" => Counter::CipherEcdsaAes128,
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" => Counter::CipherEcdsaAes256,
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" => Counter::CipherEcdsaChaCha20,
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" => Counter::CipherRsaAes128,
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" => Counter::CipherRsaAes256,
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" => Counter::CipherRsaChaCha20,
+        _ => Counter::CipherOther,
     }
 }

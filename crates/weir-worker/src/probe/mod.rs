@@ -19,6 +19,7 @@ use std::time::Duration;
 use weir_balance::Tally;
 use weir_base::{Instant, Key, Slab};
 use weir_sys::Event;
+use weir_telemetry::Counter;
 
 use crate::context::Context;
 use crate::tables::ClusterSettings;
@@ -220,7 +221,14 @@ impl Probes {
         }
     }
 
-    fn conclude(&mut self, target: &Target, passed: bool, cx: &Context, judged: &mut Vec<Judged>) {
+    fn conclude(
+        &mut self,
+        target: &Target,
+        passed: bool,
+        cx: &mut Context,
+        judged: &mut Vec<Judged>,
+    ) {
+        cx.observe.count(if passed { Counter::CheckSuccess } else { Counter::CheckFailure });
         let (cluster, backend) = (target.0, &target.1);
         let Some(known) = cx.tables.clusters.get(cluster) else { return };
         let Some(check) = &known.settings.config.health else { return };

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use weir_control::state::{Carries, ProxyMode};
 use weir_l4::proxy::{self, Encoder, Header, Origin, Parsed, Transport};
+use weir_telemetry::Counter;
 
 use super::{Session, Stage, Step};
 use crate::context::Context;
@@ -87,6 +88,7 @@ impl Session {
             Parsed::NotEnough(_) if socket.is_closing() => return Step::Close,
             Parsed::NotEnough(_) => return Step::Wait,
             Parsed::Invalid(error) => {
+                cx.observe.count(Counter::ProxyProtocolErrors);
                 cx.observe.client_error(self.client, &error);
                 return Step::Close;
             }

@@ -10,7 +10,7 @@ use weir_base::{Instant, Key};
 use weir_http::h2::floods::Limits;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::hpack::Encoder;
-use weir_http::h2::{Code, Connection, Fault, Options, Ours, Role};
+use weir_http::h2::{Code, Connection, Fault, Options, Ours, Role, Tallies};
 use weir_sys::Event;
 
 use super::{Line, Made, Peer, Upstream};
@@ -195,6 +195,16 @@ impl Upstream {
         if changed && !std::mem::replace(queued, true) {
             self.ready.push(key);
         }
+    }
+
+    /// What happened how often on shared connections.
+    pub(crate) fn tallies(&self) -> &Tallies {
+        self.links.tallies()
+    }
+
+    /// Forgets it.
+    pub(crate) fn clear_tallies(&mut self) {
+        self.links.clear_tallies();
     }
 
     /// Some shared connection can be driven.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 
+use super::super::Tally;
 use super::super::floods::Floods;
 use super::{Connection, Encoder, Options, Ours, Role, Theirs, Window};
 
@@ -71,6 +72,7 @@ impl Connection {
             receive: window(carried.receive)?,
             credit: carried.credit,
             send: window(carried.send)?,
+            tally: Tally::default(),
             ..new
         })
     }

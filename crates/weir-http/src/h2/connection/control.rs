@@ -5,7 +5,7 @@ use weir_base::Instant;
 use super::super::floods::Flood;
 use super::super::frame::{self, Header, Kind, flag};
 use super::super::stream::{self, State};
-use super::super::{Code, Priority};
+use super::super::{Code, Priority, tally};
 use super::{Connection, Event, FAREWELL, Fault, Role};
 
 /// Smaller increments of a window are counted.
@@ -86,6 +86,8 @@ impl Connection {
         }
         let open = self.streams.len();
         let responded = self.streams.get(id).is_none_or(|stream| stream.responded);
+        let code = tally::code_at(payload, 0);
+        self.tally.was_reset(code, !responded);
         self.floods.count(Flood::Resets, open, now)?;
         if !responded {
             self.floods.count(Flood::AbusiveResets, open, now)?;
@@ -94,9 +96,7 @@ impl Connection {
             return Ok(Event::Nothing);
         }
         self.streams.remove(id);
-        let code = payload.first_chunk();
-        let code = code.map_or(Code::InternalError, |code| Code::of(u32::from_be_bytes(*code)));
-        Ok(Event::Reset { stream: id, code })
+        Ok(Event::Reset { stream: id, code: Code::of(code) })
     }
 
     /// The peer serves no streams beyond the one that it names: those are forgotten.
@@ -104,6 +104,7 @@ impl Connection {
         self.floods.count(Flood::Glitches, self.streams.len(), now)?;
         let last = payload.first_chunk::<4>().filter(|_| payload.len() >= 8);
         let last = u32::from_be_bytes(*last.ok_or_else(wrong_size)?) & 0x7fff_ffff;
+        self.tally.goes_away(tally::code_at(payload, 4));
         if self.options.role == Role::Client {
             self.closed_by_peer = true;
             self.streams.truncate(last);

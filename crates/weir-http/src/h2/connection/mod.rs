@@ -25,7 +25,7 @@ use super::frame::{HEADER, Header, Kind, MAX_PAYLOAD, PREFACE, flag};
 use super::head::{HeadLimits, Told};
 use super::hpack::{Decoder, Encoder};
 use super::stream::{self, Refusal, State};
-use super::{Code, Numbered, Ours, Priority, Theirs, flow};
+use super::{Code, Numbered, Ours, Priority, Tally, Theirs, flow};
 pub use carried::Carried;
 use flow::Window;
 use streams::Stream;
@@ -215,6 +215,7 @@ pub struct Connection {
     pending: Option<Pending>,
     block: Option<Block>,
     control: Vec<u8>,
+    tally: Tally,
 }
 
 /// The PING behind a warning: its answer comes behind all that was sent before the warning came.
@@ -236,6 +237,8 @@ impl Connection {
             }
         };
         ours.write(&mut control);
+        let mut tally = Tally::default();
+        tally.sent_control(&control[preface..]);
         let window = ours.connection_window.max(flow::INITIAL as u32);
         Self {
             theirs: Theirs::default(),
@@ -255,6 +258,7 @@ impl Connection {
             pending: None,
             block: None,
             control,
+            tally,
             options,
         }
     }
@@ -282,9 +286,14 @@ impl Connection {
         }
         self.in_order(&header)?;
         if header.kind == Kind::Data {
-            return self.data(&header, bytes, now);
+            let step = self.data(&header, bytes, now)?;
+            if step.consumed > 0 {
+                self.tally.received(Kind::Data);
+            }
+            return Ok(step);
         }
         let Some(payload) = bytes.get(HEADER..HEADER + header.len) else { return Ok(nothing(0)) };
+        self.tally.received(header.kind);
         let event = match header.kind {
             Kind::Headers => self.headers(&header, payload, now, text)?,
             Kind::Continuation => self.continuation(&header, payload, now, text)?,

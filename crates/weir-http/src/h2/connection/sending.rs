@@ -3,7 +3,7 @@
 use super::super::frame::{self, HEADER, Header, Kind, MAX_PAYLOAD, flag};
 use super::super::hpack::Encoder;
 use super::super::stream::{self, State};
-use super::super::{Code, Ours, Theirs};
+use super::super::{Code, Ours, Tally, Theirs};
 use super::streams::Stream;
 use super::{Connection, FAREWELL, Role};
 
@@ -11,6 +11,17 @@ use super::{Connection, FAREWELL, Role};
 const UNTOLD_STREAMS: u32 = 100;
 
 impl Connection {
+    /// Appends what waits to be sent before anything else.
+    pub fn send_control(&mut self, out: &mut Vec<u8>) {
+        self.tally.sent_control(&self.control);
+        out.append(&mut self.control);
+    }
+
+    /// What happened how often.
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
     /// What waits to be sent before anything else. The caller takes it out.
     pub fn control(&mut self) -> &mut Vec<u8> {
         &mut self.control
@@ -86,6 +97,7 @@ impl Connection {
                 flags |= flag::END_HEADERS;
             }
             frame::write(kind, flags, id, piece, out);
+            self.tally.sent(kind);
             (kind, flags) = (Kind::Continuation, 0);
         }
         if end {
@@ -106,6 +118,7 @@ impl Connection {
             // Within both windows: `len` was asked for.
             let _ = (stream.send.take(len), self.send.take(len));
             self.floods.sent_data();
+            self.tally.sent(Kind::Data);
         }
         if end {
             self.sent_end(id);
