@@ -9,6 +9,7 @@ use crate::ejection::Ejection;
 use crate::health::{Health, State};
 use crate::load::Load;
 use crate::queue::Share;
+use crate::tier::Seat;
 
 /// Names a backend of one [`crate::Group`]. Once the backend is removed and released, the key finds
 /// nothing: calls with it have no effect.
@@ -86,6 +87,10 @@ pub(crate) struct Backend {
     pub(crate) load: Load,
     /// Place in the weighted order, see [`crate::tier`].
     pub(crate) turn: u64,
+    /// Where it is among those that may be chosen.
+    pub(crate) seat: Option<Seat>,
+    /// Its date in the agenda: when its seat is to be looked at.
+    pub(crate) look_at: Instant,
     /// Hash of its address: its identity for the policies that go by a key, in every worker and
     /// whatever its id. Backends of one address are one backend to them.
     pub(crate) hash: u64,
@@ -99,7 +104,8 @@ impl Backend {
         let (health, load, ejection) = Default::default();
         let most = share.of(spec.max_connections);
         let (check, hash) = (Check::new(checked), address_hash(spec.address, 0));
-        Self { spec, health, check, ejection, load, turn, hash, removed: false, most }
+        let (seat, look_at, removed) = (None, Instant::FAR, false);
+        Self { spec, health, check, ejection, load, turn, seat, look_at, hash, removed, most }
     }
 
     /// No more connections may be in use.

@@ -87,7 +87,7 @@ impl Check {
         let passed = (now - rising).as_micros() * u128::from(WHOLE) / slow_start.as_micros();
         let least = WHOLE.div_ceil(10);
         let parts = u32::try_from(passed).unwrap_or(WHOLE).clamp(least, WHOLE);
-        (parts, now + slow_start / STEPS)
+        (parts, now + (slow_start / STEPS).max(Duration::from_micros(1)))
     }
 }
 

@@ -45,14 +45,14 @@ impl Ejection {
         (now < self.until).then_some(self.until)
     }
 
-    /// True when that ended an ejection.
+    /// True when that ends an ejection: the backend is to be forgiven.
     pub(crate) fn handle_good(&mut self, now: Instant) -> bool {
         // What was under way when it was ejected says nothing new.
         if self.held_until(now).is_some() {
             return false;
         }
         self.bad = 0;
-        std::mem::take(&mut self.times) > 0
+        self.is_ejected()
     }
 
     /// True when it is to be ejected, if the group can spare it.
@@ -70,7 +70,7 @@ impl Ejection {
         self.times = self.times.saturating_add(1);
     }
 
-    /// Nobody is ejected any more.
+    /// Nothing is held against it any more.
     pub(crate) fn forgive(&mut self) {
         *self = Self::default();
     }

@@ -8,11 +8,11 @@ use crate::backend::{Backend, BackendKey, Spec, View};
 use crate::check::Checked;
 use crate::ejection::EjectionRules;
 use crate::health::State;
+use crate::index::Index;
 use crate::maglev::Maglev;
 use crate::policy::{LoadBalancing, LoadMetric};
 use crate::queue::Share;
-use crate::sticky::StickyIndex;
-use crate::tier::Tier;
+use crate::tier::Tiers;
 
 /// The backends of one cluster.
 #[derive(Debug)]
@@ -21,12 +21,36 @@ pub struct Group {
     pub(crate) metric: LoadMetric,
     /// Removed ones stay until their last release.
     pub(crate) backends: Slab<Backend>,
-    pub(crate) sticky: StickyIndex,
-    pub(crate) tier: Tier,
+    ids: Index,
+    pub(crate) sticky: Index,
+    pub(crate) tiers: Tiers,
+    counts: Counts,
     /// Made when it is first needed; gone with every change of who belongs to the group.
     pub(crate) maglev: Option<Maglev>,
     pub(crate) rules: Rules,
     pub(crate) share: Share,
+}
+
+/// How many backends of a group there are that are not removed, and how many of them are so.
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    down: usize,
+    ejected: usize,
+}
+
+impl Counts {
+    fn add(&mut self, backend: &Backend) {
+        self.all += 1;
+        self.down += usize::from(backend.is_down());
+        self.ejected += usize::from(backend.ejection.is_ejected());
+    }
+
+    fn subtract(&mut self, backend: &Backend) {
+        self.all -= 1;
+        self.down -= usize::from(backend.is_down());
+        self.ejected -= usize::from(backend.ejection.is_ejected());
+    }
 }
 
 /// What holds for all backends of a group.
@@ -74,8 +98,10 @@ impl Group {
             policy,
             metric,
             backends: Slab::growing(Self::CAPACITY),
-            sticky: StickyIndex::default(),
-            tier: Tier::default(),
+            ids: Index::by(|spec| &spec.id),
+            sticky: Index::by(Spec::sticky_value),
+            tiers: Tiers::default(),
+            counts: Counts::default(),
             rules: Rules::default(),
             share: Share::default(),
             maglev: None,
@@ -87,13 +113,12 @@ impl Group {
         if std::mem::replace(&mut self.rules, rules) == rules {
             return;
         }
-        for backend in self.backends.values_mut() {
+        self.change_all(|backend| {
             backend.check.switch(rules.checked);
             if rules.ejection.is_none() {
                 backend.ejection.forgive();
             }
-        }
-        self.tier.expire();
+        });
     }
 
     /// Changes which part of what backends take is taken here.
@@ -108,7 +133,9 @@ impl Group {
     pub fn set_policy(&mut self, policy: LoadBalancing, metric: LoadMetric) {
         self.policy = policy;
         self.metric = metric;
-        self.membership_changed();
+        // Turns are in order only while the policy needs them.
+        self.change_all(|_| {});
+        self.maglev = None;
     }
 
     /// Adds a backend, or changes the one of the same id.
@@ -161,7 +188,8 @@ impl Group {
     /// [`Group::promise_kept`]. False when there is none, or when nobody may be sent there now.
     #[must_use]
     pub fn promise(&mut self, key: BackendKey, now: Instant) -> bool {
-        let fails_open = self.tier.fails_open();
+        self.settle(now);
+        let fails_open = self.tiers.best().is_some_and(|tier| tier.rank.fails_open());
         let Some(backend) = self.backends.get_mut(key.0) else { return false };
         let held = backend.held_until(now).is_some() && !fails_open;
         let free = !backend.removed && !held && !backend.is_full();
@@ -204,7 +232,7 @@ impl Group {
     pub fn handle_connect_begun(&mut self, key: BackendKey, now: Instant) {
         let Some(backend) = self.backends.get_mut(key.0) else { return };
         if backend.health.handle_attempt(now) {
-            self.tier.expire();
+            self.tiers.touch(key.0, backend);
         }
     }
 
@@ -220,7 +248,7 @@ impl Group {
         if backend.health.state() == State::Up {
             return None;
         }
-        self.change_health(key, |backend| backend.health.handle_success())
+        self.change(key, |backend| backend.health.handle_success())
     }
 
     /// The connection begun at `begun` could not be established. `random` chooses for how long the
@@ -232,7 +260,7 @@ impl Group {
         now: Instant,
         random: u64,
     ) -> Option<Transition> {
-        self.change_health(key, |backend| backend.health.handle_failure(begun, now, random))
+        self.change(key, |backend| backend.health.handle_failure(begun, now, random))
     }
 
     /// Checks say whether the backend of that id can serve.
@@ -242,7 +270,7 @@ impl Group {
         if backend.check.verdict() == verdict {
             return None;
         }
-        self.change_health(BackendKey(key), |backend| backend.check.handle(healthy, now))
+        self.change(BackendKey(key), |backend| backend.check.handle(healthy, now))
     }
 
     /// A request to the backend was answered well, or not: a server error, a connection that broke,
@@ -254,28 +282,27 @@ impl Group {
         now: Instant,
     ) -> Option<Transition> {
         let rules = self.rules.ejection?;
-        let backend = self.backends.get_mut(key.0)?;
+        let can_spare_one = self.can_spare_one(&rules);
+        let ejection = &mut self.backends.get_mut(key.0)?.ejection;
+        let was_ejected = ejection.is_ejected();
         if good {
-            if backend.ejection.handle_good(now) {
-                backend.check.rise(now);
-                // It counted as down until now.
-                let first = self.members().all(|(other, b)| other == key.0 || b.is_down());
-                self.tier.expire();
-                return Some(Transition::BackendUp { first });
-            }
+            return match ejection.handle_good(now) {
+                true => self.change(key, |backend| {
+                    backend.ejection.forgive();
+                    backend.check.rise(now);
+                }),
+                false => None,
+            };
+        }
+        if !ejection.handle_bad(&rules, now) || !(was_ejected || can_spare_one) {
             return None;
         }
-        let again = backend.ejection.is_ejected();
-        if !backend.ejection.handle_bad(&rules, now) || !(again || self.can_spare_one(&rules)) {
-            return None;
-        }
-        self.change_health(key, |backend| backend.ejection.eject(&rules, now))
+        self.change(key, |backend| backend.ejection.eject(&rules, now))
     }
 
     /// One more may be ejected.
     fn can_spare_one(&self, rules: &EjectionRules) -> bool {
-        let all = self.members().count();
-        let ejected = self.members().filter(|(_, backend)| backend.ejection.is_ejected()).count();
+        let Counts { all, ejected, .. } = self.counts;
         (ejected + 1) * 100 <= all * usize::from(rules.most_percent)
     }
 
@@ -291,8 +318,7 @@ impl Group {
 
     /// True when there are backends and all of them are down.
     pub fn is_out(&self) -> bool {
-        let mut backends = self.members().peekable();
-        backends.peek().is_some() && backends.all(|(_, backend)| backend.is_down())
+        self.counts.all > 0 && self.counts.down == self.counts.all
     }
 
     /// How many backends there are, removed ones with something in flight included.
@@ -310,10 +336,6 @@ impl Group {
         self.backends.iter().map(move |(key, backend)| backend.view(key, now))
     }
 
-    fn members(&self) -> impl Iterator<Item = (Key, &Backend)> {
-        self.backends.iter().filter(|(_, backend)| !backend.removed)
-    }
-
     /// The description of the backend of that id, unless it was removed.
     pub fn spec_of(&self, id: &str) -> Option<&Spec> {
         self.find(id).map(|(_, backend)| &backend.spec)
@@ -325,40 +347,57 @@ impl Group {
     }
 
     fn find(&self, id: &str) -> Option<(Key, &Backend)> {
-        self.members().find(|(_, backend)| *backend.spec.id == *id)
+        self.ids.matching(&self.backends, id.as_bytes()).next()
+    }
+
+    /// Gives those their seats whose seats have changed.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.tiers.settle(&mut self.backends, self.rules.slow_start, now);
     }
 
     fn insert(&mut self, spec: Spec) -> Result<(), GroupFull> {
-        let turn = self.tier.first_turn(spec.weight);
-        let key = self
-            .backends
-            .insert(Backend::new(spec, turn, self.rules.checked, self.share))
-            .map_err(|_| GroupFull)?;
-        self.sticky.insert(&self.backends, key);
-        self.membership_changed();
+        let turn = self.tiers.first_turn(spec.weight);
+        let backend = Backend::new(spec, turn, self.rules.checked, self.share);
+        let key = self.backends.insert(backend).map_err(|_| GroupFull)?;
+        self.joined(key);
         Ok(())
     }
 
     fn update(&mut self, key: Key, spec: Spec) {
-        self.sticky.remove(key);
+        self.left(key);
         if let Some(backend) = self.backends.get_mut(key) {
             backend.most = self.share.of(spec.max_connections);
             backend.spec = spec;
         }
-        self.sticky.insert(&self.backends, key);
-        self.membership_changed();
-    }
-
-    fn membership_changed(&mut self) {
-        self.tier.expire();
-        self.maglev = None;
+        self.joined(key);
     }
 
     fn retire(&mut self, key: Key) -> Option<Spec> {
-        self.sticky.remove(key);
-        self.membership_changed();
+        self.left(key);
+        self.tiers.remove(&mut self.backends, key);
         self.backends.get_mut(key)?.removed = true;
         self.release(key)
+    }
+
+    /// Finds and counts a backend.
+    fn joined(&mut self, key: Key) {
+        self.maglev = None;
+        self.ids.insert(&self.backends, key);
+        self.sticky.insert(&self.backends, key);
+        if let Some(backend) = self.backends.get_mut(key) {
+            self.counts.add(backend);
+            self.tiers.touch(key, backend);
+        }
+    }
+
+    /// Undoes [`Group::joined`], except for the seat.
+    fn left(&mut self, key: Key) {
+        self.maglev = None;
+        self.ids.remove(&self.backends, key);
+        self.sticky.remove(&self.backends, key);
+        if let Some(backend) = self.backends.get(key) {
+            self.counts.subtract(backend);
+        }
     }
 
     /// Forgets a removed backend once nothing is in flight.
@@ -371,24 +410,32 @@ impl Group {
     }
 
     /// Applies `change` and says what it meant for the backend and for the group.
-    fn change_health(
-        &mut self,
-        key: BackendKey,
-        change: impl FnOnce(&mut Backend),
-    ) -> Option<Transition> {
+    fn change(&mut self, key: BackendKey, change: impl FnOnce(&mut Backend)) -> Option<Transition> {
         let was_out = self.is_out();
-        let backend = self.backends.get_mut(key.0)?;
+        let backend = self.backends.get_mut(key.0).filter(|backend| !backend.removed)?;
         let before = backend.is_down();
+        self.counts.subtract(backend);
         change(backend);
-        let after = backend.is_down();
-        self.tier.expire();
-        if self.is_removed(key) {
-            return None;
-        }
-        match (before, after) {
+        self.counts.add(backend);
+        self.tiers.touch(key.0, backend);
+        match (before, backend.is_down()) {
             (false, true) => Some(Transition::BackendDown { last: self.is_out() }),
             (true, false) => Some(Transition::BackendUp { first: was_out }),
             (true, true) | (false, false) => None,
+        }
+    }
+
+    /// Applies `change` to all.
+    fn change_all(&mut self, change: impl Fn(&mut Backend)) {
+        self.counts = Counts::default();
+        let keys: Vec<Key> = self.backends.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(backend) = self.backends.get_mut(key) else { continue };
+            change(backend);
+            if !backend.removed {
+                self.counts.add(backend);
+                self.tiers.touch(key, backend);
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ mod draw;
 mod ejection;
 mod group;
 mod health;
+mod index;
 mod load;
 mod maglev;
 mod pick;
@@ -41,9 +42,9 @@ mod queue;
 pub mod rate;
 mod rendezvous;
 pub mod retry;
-mod sticky;
 mod tally;
 mod tier;
+mod tree;
 mod window;
 
 pub use backend::{BackendKey, Spec, View};

@@ -3,7 +3,8 @@
 //! Source: Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", 2016,
 //! §3.4.
 //! Must not know: health. A table is of those who belong to the group, so that keys stay where they
-//! are while a backend is away; its keys meanwhile go to the next in the table.
+//! are while a backend is away; its keys meanwhile go to the next in the table. So a change of
+//! health costs nothing here; only where nearly all are away are the rest looked through.
 //!
 //! Each backend has an order of its own in which it wants the places. Backends take turns, the
 //! heavy ones more often, and take the first place in their order that is free. If a backend
@@ -51,10 +52,9 @@ struct Claim {
 impl Maglev {
     /// The table of the best-ranked of the backends that are not removed, all of them healthy.
     pub(crate) fn new(backends: &Slab<Backend>) -> Self {
-        let rank = |backend: &Backend| Rank::of(backend, false, false);
         let members = || backends.iter().filter(|(_, backend)| !backend.removed);
-        let best = members().map(|(_, backend)| rank(backend)).min();
-        let chosen = members().filter(|(_, backend)| Some(rank(backend)) == best);
+        let best = members().map(|(_, backend)| Rank::at_best(backend)).min();
+        let chosen = members().filter(|(_, backend)| Some(Rank::at_best(backend)) == best);
         let mut chosen: Vec<_> = chosen.collect();
         chosen.sort_by_key(|(_, backend)| (backend.hash, &backend.spec.id));
         let size = if chosen.len() <= FEW { SMALL } else { LARGE };

@@ -3,14 +3,16 @@
 use std::cmp::Ordering;
 use std::net::SocketAddr;
 
-use weir_base::{Instant, Key};
+use weir_base::{Instant, Key, mix};
 
 use crate::backend::{Backend, BackendKey};
+use crate::check::WHOLE;
 use crate::draw::below;
 use crate::group::Group;
 use crate::maglev::Maglev;
 use crate::policy::LoadBalancing;
 use crate::rendezvous;
+use crate::tier::Tier;
 
 /// How often a policy is asked for one that is not full.
 const DRAWS: usize = 4;
@@ -50,16 +52,12 @@ impl Group {
         random: &mut impl FnMut() -> u64,
         tried: &[BackendKey],
     ) -> Option<Pick> {
-        self.settle_tier(now, tried);
-        let index = self.choose_free(now, random)?;
-        let key = self.tier.members.get(index)?.key;
-        let backend = self.backends.get_mut(key)?;
-        self.tier.take_turn(index, backend);
-        let pick = backend.pick(key, self.tier.fails_open(), Room::NowhereFree);
-        if !tried.is_empty() {
-            self.tier.expire();
-        }
-        Some(pick)
+        self.settle(now);
+        self.apart_from(tried, now, |group| {
+            let key = group.choose_free(now, random)?;
+            group.pass_on(key);
+            group.picked(key, Room::NowhereFree)
+        })
     }
 
     /// As [`Group::pick`], for a client that is known by `hash`: a policy that goes by a key sends
@@ -75,33 +73,55 @@ impl Group {
         if !matches!(self.policy, LoadBalancing::Rendezvous | LoadBalancing::Maglev) {
             return self.pick(now, random, tried);
         }
-        self.settle_tier(now, tried);
-        let in_table = match self.policy {
-            LoadBalancing::Maglev => self.find_in_table(now, hash, tried),
-            _ => None,
-        };
-        let members = &self.tier.members;
-        let key = in_table.or_else(|| rendezvous::choose(members, &self.backends, hash))?;
-        let pick = self.backends.get(key)?.pick(key, self.tier.fails_open(), Room::NotThere);
-        if !tried.is_empty() {
-            self.tier.expire();
-        }
-        Some(pick)
+        self.settle(now);
+        self.apart_from(tried, now, |group| {
+            let key = group.choose_by_hash(hash)?;
+            group.picked(key, Room::NotThere)
+        })
     }
 
-    fn settle_tier(&mut self, now: Instant, tried: &[BackendKey]) {
-        if !tried.is_empty() || !self.tier.is_current(now) {
-            self.tier.rebuild(&self.backends, self.rules.slow_start, now, tried);
+    /// Chooses while those that were tried are behind all others.
+    fn apart_from(
+        &mut self,
+        tried: &[BackendKey],
+        now: Instant,
+        choose: impl FnOnce(&mut Self) -> Option<Pick>,
+    ) -> Option<Pick> {
+        for key in tried {
+            self.tiers.set_aside(&mut self.backends, key.0);
         }
+        let pick = choose(self);
+        let slow_start = self.rules.slow_start;
+        for key in tried {
+            self.tiers.seat(&mut self.backends, key.0, slow_start, now);
+        }
+        pick
+    }
+
+    /// `full`: what it means when no connection is free.
+    fn picked(&self, key: Key, full: Room) -> Option<Pick> {
+        let fails_open = self.tiers.best()?.rank.fails_open();
+        Some(self.backends.get(key)?.pick(key, fails_open, full))
+    }
+
+    fn choose_by_hash(&mut self, hash: u64) -> Option<Key> {
+        let in_table = match self.policy {
+            LoadBalancing::Maglev => self.find_in_table(hash),
+            _ => None,
+        };
+        in_table.or_else(|| rendezvous::choose(self.tiers.best()?, &self.backends, hash))
     }
 
     /// The first backend in the order of the table that may be chosen.
-    fn find_in_table(&mut self, now: Instant, hash: u64, tried: &[BackendKey]) -> Option<Key> {
-        let (tier, backends) = (&self.tier, &self.backends);
+    fn find_in_table(&mut self, hash: u64) -> Option<Key> {
+        let (tier, backends) = (self.tiers.best()?, &self.backends);
         let table = self.maglev.get_or_insert_with(|| Maglev::new(backends));
-        table.candidates(hash).find(|key| {
-            backends.get(*key).is_some_and(|backend| tier.admits(*key, backend, now, tried))
-        })
+        let takes = |backend: &Backend| {
+            // Of a backend whose share grows, the keys come back one after the other.
+            let lot = below(mix(backend.hash ^ hash), WHOLE.into()) as u32;
+            tier.share_of(backend).is_some_and(|share| lot < share)
+        };
+        table.candidates(hash).find(|key| backends.get(*key).is_some_and(takes))
     }
 
     /// A backend that was chosen before, unless it was removed.
@@ -118,69 +138,67 @@ impl Group {
             .map(|(key, backend)| backend.pick(key, false, Room::NotThere))
     }
 
-    /// Index of a member of the tier with a connection free, if one has.
-    fn choose_free(&mut self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<usize> {
+    /// One of the best with a connection free, if one has.
+    fn choose_free(&mut self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<Key> {
         for _ in 0..DRAWS {
-            let index = self.choose(now, random)?;
-            if !self.is_full(index) {
-                return Some(index);
+            let key = self.choose(now, random)?;
+            if !self.is_full(key) {
+                return Some(key);
             }
-            self.pass_over(index);
+            if self.policy.goes_in_turn() {
+                self.pass_on(key);
+            }
         }
         // Few are free: whoever comes first from anywhere.
-        let count = self.tier.members.len();
-        let start = below(random(), count as u64) as usize;
-        let free = (start..count).chain(0..start).find(|index| !self.is_full(*index));
-        self.tier.expire();
-        free.or(Some(start))
+        let members = &self.tiers.best()?.members;
+        let start = below(random(), members.len() as u64) as usize;
+        let mut from_there = members[start..].iter().chain(&members[..start]);
+        from_there.find(|key| !self.is_full(**key)).or(members.get(start)).copied()
     }
 
-    /// A full one whose turn it is loses it.
-    fn pass_over(&mut self, index: usize) {
-        if self.tier.next_in_turn() == Some(index)
-            && let Some(member) = self.tier.members.get(index)
-            && let Some(backend) = self.backends.get_mut(member.key)
-        {
-            self.tier.take_turn(index, backend);
+    /// The next turn is another's.
+    fn pass_on(&mut self, key: Key) {
+        if let Some(backend) = self.backends.get_mut(key) {
+            self.tiers.take_turn(backend, self.policy.goes_in_turn());
         }
     }
 
-    fn is_full(&self, index: usize) -> bool {
-        let member = self.tier.members.get(index);
-        member.and_then(|member| self.backends.get(member.key)).is_none_or(Backend::is_full)
+    fn is_full(&self, key: Key) -> bool {
+        self.backends.get(key).is_none_or(Backend::is_full)
     }
 
-    /// Index of a member of the tier.
-    fn choose(&self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<usize> {
-        let members = &self.tier.members;
-        match self.policy {
+    /// One of the best-ranked.
+    fn choose(&self, now: Instant, random: &mut impl FnMut() -> u64) -> Option<Key> {
+        let tier = self.tiers.best()?;
+        let index = match self.policy {
             LoadBalancing::RoundRobin | LoadBalancing::Rendezvous | LoadBalancing::Maglev => {
-                self.tier.next_in_turn()
+                tier.tree.first()
             }
-            LoadBalancing::Random => {
-                let draw = below(random(), members.last()?.reach);
-                Some(members.partition_point(|member| member.reach <= draw))
+            LoadBalancing::Random => tier.tree.find(below(random(), tier.tree.sum().into()) as u32),
+            LoadBalancing::LeastLoaded => self.least_burdened(tier, 0..tier.members.len(), now)?,
+            LoadBalancing::PowerOfTwo => {
+                self.least_burdened(tier, two_of(tier.members.len(), random), now)?
             }
-            LoadBalancing::LeastLoaded => self.least_burdened(0..members.len(), now),
-            LoadBalancing::PowerOfTwo => self.least_burdened(two_of(members.len(), random), now),
-        }
+        };
+        tier.members.get(index).copied()
     }
 
     /// The first of the least burdened.
     fn least_burdened(
         &self,
+        tier: &Tier,
         indices: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> Option<usize> {
-        let burdens = indices.into_iter().filter_map(|i| Some((self.burden(i, now)?, i)));
+        let burden = |index| Some((self.burden(tier, index, now)?, index));
+        let burdens = indices.into_iter().filter_map(burden);
         burdens.min_by(|(a, _), (b, _)| a.compare(b)).map(|(_, index)| index)
     }
 
-    fn burden(&self, index: usize, now: Instant) -> Option<Burden> {
-        let member = self.tier.members.get(index)?;
-        let backend = self.backends.get(member.key)?;
+    fn burden(&self, tier: &Tier, index: usize, now: Instant) -> Option<Burden> {
+        let backend = self.backends.get(*tier.members.get(index)?)?;
         let load = backend.load.cost(self.metric, now);
-        Some(Burden { load, weight: member.weight, turn: backend.turn })
+        Some(Burden { load, weight: tier.tree.weight(index), turn: backend.turn })
     }
 }
 

@@ -23,6 +23,13 @@ pub enum LoadBalancing {
     Maglev,
 }
 
+impl LoadBalancing {
+    /// Whether backends are chosen in turn, for lack of a key too.
+    pub(crate) fn goes_in_turn(self) -> bool {
+        matches!(self, Self::RoundRobin | Self::Rendezvous | Self::Maglev)
+    }
+}
+
 /// What "load" counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoadMetric {

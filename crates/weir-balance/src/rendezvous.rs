@@ -12,16 +12,16 @@
 use weir_base::{Key, Slab, mix};
 
 use crate::backend::Backend;
-use crate::tier::Member;
+use crate::tier::Tier;
 
 /// The member with the best lot for `hash`.
-pub(crate) fn choose(members: &[Member], backends: &Slab<Backend>, hash: u64) -> Option<Key> {
+pub(crate) fn choose(tier: &Tier, backends: &Slab<Backend>, hash: u64) -> Option<Key> {
     let mut best = None;
-    for member in members {
-        let Some(backend) = backends.get(member.key) else { continue };
-        let lot = lot(mix(backend.hash ^ hash)) / f64::from(member.weight);
+    for (index, key) in tier.members.iter().enumerate() {
+        let Some(backend) = backends.get(*key) else { continue };
+        let lot = lot(mix(backend.hash ^ hash)) / f64::from(tier.tree.weight(index));
         if best.is_none_or(|(least, _)| lot < least) {
-            best = Some((lot, member.key));
+            best = Some((lot, *key));
         }
     }
     best.map(|(_, key)| key)

@@ -1,25 +1,27 @@
-//! Who may be chosen now: the best-ranked backends of a group, ready for every policy.
+//! Who may be chosen now: the backends of a group by rank, ready for every policy.
 //!
-//! Building it looks at every backend. It stays valid until the group's membership or a backend's
-//! health changes, or a wait ends, so that the usual pick costs no more in a large group: O(1) for
-//! the power of two, O(log n) for the weighted policies. Only the least loaded and rendezvous
-//! hashing look at everybody. With 10 000 backends (`tests/pick/speed.rs`, Xeon) the power of two
-//! takes 31 ns, Maglev 23 ns, at random 46 ns, in turn 59 ns, rendezvous 115 µs, the least loaded
-//! 188 µs; building it 130 to 390 µs.
+//! Each backend has a seat in the tier of its rank; the best tier that is not empty is chosen from.
+//! What changes of a backend, or changes by itself at a time (a wait that ends, a share that grows),
+//! is a date in the agenda, and its seat is looked at before the next pick. So a change costs what
+//! changed, O(log n), and the usual pick costs no more in a large group: O(1) for the power of two,
+//! O(log n) for the weighted policies. Only the least loaded and rendezvous hashing look at
+//! everybody. `bench/balance` measures it.
 //!
 //! The weighted order is that of deadlines: each backend holds a *turn* on a common clock, the
 //! earliest goes first and moves on by a stride that is inverse to its weight. So shares are exact
 //! over every full round, and the turns of a heavy backend lie between those of the light ones.
+//!
+//! Invariants: a backend that is not removed has a seat, or a date in the agenda; it has at most one
+//! of each.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
-
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use weir_base::{Instant, Key, Slab};
 
-use crate::backend::{Backend, BackendKey};
+use crate::backend::Backend;
 use crate::check::{Checked, WHOLE};
+use crate::tree::Tree;
 
 /// How far a backend of weight 1 moves on the clock per turn. At 100 000 picks a second the clock
 /// lasts for five years of a backend that is alone and of weight 1; others are slower.
@@ -46,81 +48,67 @@ enum Standing {
 }
 
 impl Rank {
-    const WORST: Self = Self { standing: Standing::Tried, weightless: true };
-
-    pub(crate) fn of(backend: &Backend, held: bool, tried: bool) -> Self {
-        let standing = match (tried, held, backend.spec.backup) {
-            (true, _, _) => Standing::Tried,
-            (false, true, _) => Standing::Held,
-            _ if backend.check.verdict() == Checked::Unproven => Standing::Unproven,
-            (false, false, true) => Standing::Backup,
-            (false, false, false) => Standing::Primary,
-        };
+    /// Of a backend that nothing speaks against.
+    pub(crate) fn at_best(backend: &Backend) -> Self {
+        let standing = if backend.spec.backup { Standing::Backup } else { Standing::Primary };
         Self { standing, weightless: backend.spec.weight == 0 }
+    }
+
+    fn of(backend: &Backend, held: bool) -> Self {
+        let best = Self::at_best(backend);
+        match (held, backend.check.verdict()) {
+            (true, _) => Self { standing: Standing::Held, ..best },
+            (false, Checked::Unproven) => Self { standing: Standing::Unproven, ..best },
+            (false, _) => best,
+        }
+    }
+
+    /// Of those that are chosen only because nobody else is there.
+    pub(crate) fn fails_open(self) -> bool {
+        self.standing >= Standing::Held
     }
 }
 
-/// A backend that may be chosen.
+/// Where a backend is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Member {
-    pub(crate) key: Key,
-    /// Its weight, 1 to 255, in parts of which [`WHOLE`] are one; all are of weight 1 when all are
-    /// of weight 0.
-    pub(crate) weight: u32,
-    /// Sum of the weights up to and including this one.
-    pub(crate) reach: u64,
+pub(crate) struct Seat {
+    rank: Rank,
+    /// Its place in the tier of that rank.
+    index: usize,
 }
 
-/// The backends that may be chosen until `until`.
+/// The backends of one rank. Weights are 1 to 255, in parts of which [`WHOLE`] are one; all are of
+/// weight 1 when all are of weight 0.
 #[derive(Debug)]
 pub(crate) struct Tier {
-    pub(crate) members: Vec<Member>,
-    /// Turn and index in `members`, the earliest on top; right as long as only the top is picked.
-    turns: BinaryHeap<Reverse<(u64, usize)>>,
-    rank: Rank,
-    until: Instant,
+    pub(crate) rank: Rank,
+    pub(crate) members: Vec<Key>,
+    /// Weights and turns of the members.
+    pub(crate) tree: Tree,
+}
+
+impl Tier {
+    /// How many parts of [`WHOLE`] of its share a member gets; `None`: it is not a member.
+    pub(crate) fn share_of(&self, backend: &Backend) -> Option<u32> {
+        let seat = backend.seat.filter(|seat| seat.rank == self.rank)?;
+        Some(self.tree.weight(seat.index) / u32::from(backend.spec.weight.max(1)))
+    }
+}
+
+/// The backends of a group that are not removed.
+#[derive(Debug, Default)]
+pub(crate) struct Tiers {
+    /// By rank, the best first; those that nobody is in any more stay.
+    tiers: Vec<Tier>,
+    agenda: BTreeSet<(Instant, Key)>,
     /// The turn of the last one picked: nobody's next turn lies before it.
     clock: u64,
 }
 
-impl Default for Tier {
-    fn default() -> Self {
-        Self {
-            members: Vec::new(),
-            turns: BinaryHeap::new(),
-            rank: Rank::WORST,
-            until: Instant::default(),
-            clock: 0,
-        }
-    }
-}
-
-impl Tier {
-    /// Forces the next pick to build it again.
-    pub(crate) fn expire(&mut self) {
-        self.until = Instant::default();
-    }
-
-    pub(crate) fn is_current(&self, now: Instant) -> bool {
-        now < self.until
-    }
-
-    /// True when the members are there only because nobody else is.
-    pub(crate) fn fails_open(&self) -> bool {
-        self.rank.standing >= Standing::Held
-    }
-
-    /// True if the backend behind `key` is one of the members.
-    pub(crate) fn admits(
-        &self,
-        key: Key,
-        backend: &Backend,
-        now: Instant,
-        tried: &[BackendKey],
-    ) -> bool {
-        let held = backend.held_until(now).is_some();
-        let tried = tried.contains(&BackendKey(key));
-        !backend.removed && Rank::of(backend, held, tried) == self.rank
+impl Tiers {
+    /// The best-ranked.
+    pub(crate) fn best(&self) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| !tier.members.is_empty())
     }
 
     /// First turn of a backend that joins now: in the middle of its stride.
@@ -128,68 +116,123 @@ impl Tier {
         self.clock + STRIDE / (2 * u64::from(weight.max(1)))
     }
 
-    /// Collects the best-ranked backends.
-    pub(crate) fn rebuild(
+    /// The seat of a backend is to be looked at before the next pick.
+    pub(crate) fn touch(&mut self, key: Key, backend: &mut Backend) {
+        self.schedule(key, backend, Instant::default());
+    }
+
+    /// Looks at the seats of all for whom it is time.
+    pub(crate) fn settle(
         &mut self,
-        backends: &Slab<Backend>,
+        backends: &mut Slab<Backend>,
         slow_start: Duration,
         now: Instant,
-        tried: &[BackendKey],
     ) {
-        self.members.clear();
-        self.rank = Rank::WORST;
-        self.until = Instant::FAR;
-        for (key, backend) in backends.iter().filter(|(_, backend)| !backend.removed) {
-            let held = backend.held_until(now);
-            let (share, holds) = backend.check.share(slow_start, now);
-            self.until = self.until.min(held.unwrap_or(Instant::FAR)).min(holds);
-            let tried = tried.contains(&BackendKey(key));
-            let weight = u32::from(backend.spec.weight.max(1)) * share;
-            self.admit(Rank::of(backend, held.is_some(), tried), key, weight);
+        while let Some((at, key)) = self.agenda.first().copied()
+            && at <= now
+        {
+            self.seat(backends, key, slow_start, now);
         }
-        self.add_up(backends);
     }
 
-    fn admit(&mut self, rank: Rank, key: Key, weight: u32) {
-        match rank.cmp(&self.rank) {
-            Ordering::Greater => return,
-            Ordering::Equal => {}
-            Ordering::Less => {
-                self.members.clear();
-                self.rank = rank;
+    /// Gives a backend the seat that it should have now.
+    pub(crate) fn seat(
+        &mut self,
+        backends: &mut Slab<Backend>,
+        key: Key,
+        slow_start: Duration,
+        now: Instant,
+    ) {
+        let Some(backend) = backends.get_mut(key).filter(|it| !it.removed) else { return };
+        let held = backend.held_until(now);
+        let (share, holds) = backend.check.share(slow_start, now);
+        self.schedule(key, backend, held.unwrap_or(Instant::FAR).min(holds));
+        let rank = Rank::of(backend, held.is_some());
+        let weight = u32::from(backend.spec.weight.max(1)) * share;
+        match backend.seat {
+            Some(seat) if seat.rank == rank => {
+                let turn = backend.turn;
+                self.tier(rank).tree.set(seat.index, weight, turn);
+            }
+            _ => {
+                self.unseat(backends, key);
+                self.join(backends, key, rank, weight);
             }
         }
-        self.members.push(Member { key, weight, reach: 0 });
     }
 
-    /// Fills in what the weighted policies search in.
-    fn add_up(&mut self, backends: &Slab<Backend>) {
-        let mut turns = std::mem::take(&mut self.turns).into_vec();
-        turns.clear();
-        let mut reach = 0;
-        for (index, member) in self.members.iter_mut().enumerate() {
-            reach += u64::from(member.weight);
-            member.reach = reach;
-            let turn = backends.get(member.key).map_or(0, |backend| backend.turn);
-            turns.push(Reverse((turn, index)));
+    /// Puts a backend behind all others: it has failed the request that is about to be sent again.
+    pub(crate) fn set_aside(&mut self, backends: &mut Slab<Backend>, key: Key) {
+        let Some(seat) = backends.get(key).and_then(|backend| backend.seat) else { return };
+        let weight = self.tier(seat.rank).tree.weight(seat.index);
+        self.unseat(backends, key);
+        self.join(backends, key, Rank { standing: Standing::Tried, ..seat.rank }, weight);
+    }
+
+    /// Takes a backend out.
+    pub(crate) fn remove(&mut self, backends: &mut Slab<Backend>, key: Key) {
+        self.unseat(backends, key);
+        if let Some(backend) = backends.get_mut(key) {
+            self.schedule(key, backend, Instant::FAR);
         }
-        self.turns = turns.into();
     }
 
-    /// Index of the member whose turn it is.
-    pub(crate) fn next_in_turn(&self) -> Option<usize> {
-        self.turns.peek().map(|Reverse((_, index))| *index)
-    }
-
-    /// Moves `backend`, the member at `index`, past its turn.
-    pub(crate) fn take_turn(&mut self, index: usize, backend: &mut Backend) {
+    /// Moves a backend past its turn. `in_turn`: whether the order of turns is used.
+    pub(crate) fn take_turn(&mut self, backend: &mut Backend, in_turn: bool) {
+        let Some(Seat { rank, index }) = backend.seat else { return };
         self.clock = self.clock.max(backend.turn);
-        let weight = u64::from(self.members[index].weight);
-        backend.turn = self.clock + STRIDE * u64::from(WHOLE) / weight;
-        if let Some(mut top) = self.turns.peek_mut()
-            && top.0.1 == index
-        {
-            top.0.0 = backend.turn;
+        let clock = self.clock;
+        let tree = &mut self.tier(rank).tree;
+        backend.turn = clock + STRIDE * u64::from(WHOLE) / u64::from(tree.weight(index).max(1));
+        if in_turn {
+            tree.set_turn(index, backend.turn);
         }
+    }
+
+    fn schedule(&mut self, key: Key, backend: &mut Backend, at: Instant) {
+        let before = std::mem::replace(&mut backend.look_at, at);
+        if before == at {
+            return;
+        }
+        if before != Instant::FAR {
+            self.agenda.remove(&(before, key));
+        }
+        if at != Instant::FAR {
+            self.agenda.insert((at, key));
+        }
+    }
+
+    fn join(&mut self, backends: &mut Slab<Backend>, key: Key, rank: Rank, weight: u32) {
+        let Some(backend) = backends.get_mut(key) else { return };
+        let tier = self.tier(rank);
+        let index = tier.members.len();
+        tier.members.push(key);
+        tier.tree.set(index, weight, backend.turn);
+        backend.seat = Some(Seat { rank, index });
+    }
+
+    /// The last of the tier takes the place.
+    fn unseat(&mut self, backends: &mut Slab<Backend>, key: Key) {
+        let Some(backend) = backends.get_mut(key) else { return };
+        let Some(Seat { rank, index }) = backend.seat.take() else { return };
+        let tier = self.tier(rank);
+        tier.members.swap_remove(index);
+        let last = tier.members.len();
+        if let Some(moved) = tier.members.get(index)
+            && let Some(moved) = backends.get_mut(*moved)
+        {
+            tier.tree.set(index, tier.tree.weight(last), moved.turn);
+            moved.seat = Some(Seat { rank, index });
+        }
+        tier.tree.clear(last);
+    }
+
+    fn tier(&mut self, rank: Rank) -> &mut Tier {
+        let at = self.tiers.partition_point(|tier| tier.rank < rank);
+        if self.tiers.get(at).is_none_or(|tier| tier.rank != rank) {
+            let (members, tree) = Default::default();
+            self.tiers.insert(at, Tier { rank, members, tree });
+        }
+        &mut self.tiers[at]
     }
 }

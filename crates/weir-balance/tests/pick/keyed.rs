@@ -1,8 +1,9 @@
 //! The policies that go by a key: who gets which keys, and which keys move.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use weir_balance::{BackendKey, Group, LoadBalancing, LoadMetric, Spec};
+use weir_balance::{BackendKey, Group, LoadBalancing, LoadMetric, Rules, Spec};
 use weir_base::stable_hash;
 
 use crate::{at, key, spec};
@@ -133,6 +134,32 @@ fn only_the_keys_of_a_backend_that_is_left_alone_go_elsewhere_and_they_come_back
         assert!(shares(&after).values().all(|share| *share < 400), "{policy:?}");
         group.handle_connect_success(failed, at(0), at(0));
         assert_eq!(picks(&mut group, 5_000), before, "{policy:?}");
+    }
+}
+
+#[test]
+fn who_has_passed_a_first_check_gets_its_keys_by_and_by() {
+    for policy in POLICIES {
+        let mut group = group(policy, &[100; 9]);
+        let slow_start = Duration::from_secs(60);
+        group.set_rules(Rules { checked: true, slow_start, ejection: None });
+        group.upsert(at_address(9, 100)).expect("room");
+        let mut share = |group: &mut Group, second| {
+            let mut to_it = 0;
+            for client in 0..10_000 {
+                let pick = group.pick_by_hash(at(second), hash(client), &mut || 0, &[]);
+                let picked = group.spec(pick.expect("a backend").key).expect("current");
+                to_it += usize::from(&*picked.id == "9");
+            }
+            to_it
+        };
+        assert_eq!(share(&mut group, 1), 0, "{policy:?}: it is unproven");
+        group.handle_check("9", true, at(1));
+        let shares = [2, 31, 62].map(|second| share(&mut group, second));
+        let [least, half, whole] = shares;
+        assert!((80..240).contains(&least), "{policy:?}: {shares:?}");
+        assert!((400..650).contains(&half), "{policy:?}: {shares:?}");
+        assert!((850..1_150).contains(&whole), "{policy:?}: {shares:?}");
     }
 }
 
