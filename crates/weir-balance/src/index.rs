@@ -36,10 +36,10 @@ impl Index {
     }
 
     /// Every backend with this text.
-    pub(crate) fn matching<'a, 't>(
+    pub(crate) fn matching<'a>(
         &'a self,
         backends: &'a Slab<Backend>,
-        text: &'t [u8],
+        text: &[u8],
     ) -> impl Iterator<Item = (Key, &'a Backend)> {
         self.keys[self.place(backends, text)..]
             .iter()

@@ -144,7 +144,7 @@ fn who_has_passed_a_first_check_gets_its_keys_by_and_by() {
         let slow_start = Duration::from_secs(60);
         group.set_rules(Rules { checked: true, slow_start, ejection: None });
         group.upsert(at_address(9, 100)).expect("room");
-        let mut share = |group: &mut Group, second| {
+        let share = |group: &mut Group, second| {
             let mut to_it = 0;
             for client in 0..10_000 {
                 let pick = group.pick_by_hash(at(second), hash(client), &mut || 0, &[]);

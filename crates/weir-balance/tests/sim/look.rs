@@ -3,15 +3,16 @@
 use weir_balance::{BackendKey, Checked, Group, Pick, State, View};
 use weir_base::Instant;
 
-/// How good a choice a backend is, from the worst reason against it to the least.
-fn against(view: &View<'_>, tried: &[BackendKey]) -> [bool; 5] {
-    [
+/// How good a choice a backend is: the worst that speaks against it, and whether it has no weight.
+fn against(view: &View<'_>, tried: &[BackendKey]) -> (u8, bool) {
+    let reasons = [
         tried.contains(&view.key),
         view.checked == Checked::Unhealthy || view.held_until.is_some(),
         view.checked == Checked::Unproven,
         view.spec.backup,
-        view.spec.weight == 0,
-    ]
+    ];
+    let worst = reasons.iter().position(|reason| *reason).unwrap_or(reasons.len());
+    ((reasons.len() - worst) as u8, view.spec.weight == 0)
 }
 
 /// Nobody is sent to a backend when there is a better one, and everybody is sent somewhere.
@@ -22,7 +23,7 @@ pub(crate) fn at_pick(group: &Group, now: Instant, pick: &Pick, tried: &[Backend
     if let Some(better) = views().find(|view| against(view, tried) < chosen) {
         panic!("at {now:?} {picked:?} was chosen, not {better:?}");
     }
-    assert_eq!(pick.fail_open, chosen[0] || chosen[1]);
+    assert_eq!(pick.fail_open, chosen.0 >= 3);
 }
 
 /// What a group says of all is what it says of each.

@@ -3,13 +3,14 @@
 //! send them again, let them wait, and hear what one of them has checked.
 //!
 //! What must hold at every moment is asserted where it happens: [`look`] of what is chosen,
-//! [`worker`] of queues, budgets and breakers, [`world`] of backends that come back. Here, what must
+//! [`worker`] of queues, budgets and breakers, [`trouble`] of backends that come back. Here, what must
 //! hold of a whole run.
 //!
 //! `WEIR_SEED=7 cargo test -p weir-balance --test sim` runs the seed 7 alone.
 
 mod look;
 mod server;
+mod trouble;
 mod worker;
 mod world;
 
@@ -19,7 +20,7 @@ use world::{Account, World};
 fn seeds() -> Vec<u64> {
     match std::env::var("WEIR_SEED") {
         Ok(seed) => vec![seed.parse().expect("WEIR_SEED is a number")],
-        Err(_) => vec![1],
+        Err(_) => vec![1, 2],
     }
 }
 
@@ -31,15 +32,15 @@ fn run(policy: LoadBalancing, metric: LoadMetric) {
         world.run();
         world.look_at_rest();
         world.look_at_shares();
+        println!("{:?} {:?}", world.account, world.account.early_and_late());
         look_at_whole(&world.account, policy);
-        println!("{:?}", world.account);
     }
 }
 
 fn look_at_whole(account: &Account, policy: LoadBalancing) {
     let Account { requests, served, failed, refused, overrun, .. } = *account;
     assert_eq!(requests, served + failed + refused + overrun, "each has one end");
-    assert!(served * 100 > requests * 90, "{served} of {requests} were served");
+    assert!(served * 100 > requests * 60, "{served} of {requests} were served");
     // The run is worth something.
     for (what, count, least) in [
         ("requests", requests, 30_000),

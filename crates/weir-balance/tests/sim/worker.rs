@@ -15,7 +15,7 @@ pub(crate) const EJECTION: EjectionRules =
     EjectionRules { consecutive: 5, base: Duration::from_secs(30), most_percent: 50 };
 const BUDGET: Limits = Limits { percent: 20, at_least: 10 };
 const BREAKER: Settings = Settings {
-    percent: 50,
+    percent: 80,
     at_least: 20,
     wait: Duration::from_secs(2),
     longest_wait: Duration::from_secs(30),
