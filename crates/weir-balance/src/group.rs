@@ -123,9 +123,15 @@ impl Group {
 
     /// Changes which part of what backends take is taken here.
     pub fn set_share(&mut self, share: Share) {
-        self.share = share;
+        let another = std::mem::replace(&mut self.share, share).index != share.index;
         for backend in self.backends.values_mut() {
             backend.most = share.of(backend.spec.max_connections);
+            if another {
+                backend.turn = self.tiers.first_turn(&backend.spec, share.index);
+            }
+        }
+        if another {
+            self.change_all(|_| {});
         }
     }
 
@@ -356,7 +362,7 @@ impl Group {
     }
 
     fn insert(&mut self, spec: Spec) -> Result<(), GroupFull> {
-        let turn = self.tiers.first_turn(spec.weight);
+        let turn = self.tiers.first_turn(&spec, self.share.index);
         let backend = Backend::new(spec, turn, self.rules.checked, self.share);
         let key = self.backends.insert(backend).map_err(|_| GroupFull)?;
         self.joined(key);

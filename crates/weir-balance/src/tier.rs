@@ -1,26 +1,26 @@
 //! Who may be chosen now: the backends of a group by rank, ready for every policy.
 //!
 //! Each backend has a seat in the tier of its rank; the best tier that is not empty is chosen from.
-//! What changes of a backend, or changes by itself at a time (a wait that ends, a share that grows),
-//! is a date in the agenda, and its seat is looked at before the next pick. So a change costs what
-//! changed, O(log n), and the usual pick costs no more in a large group: O(1) for the power of two,
-//! O(log n) for the weighted policies. Only the least loaded and rendezvous hashing look at
-//! everybody. `bench/balance` measures it.
+//! What changes, or will change by itself (a wait that ends, a share that grows), is a date in the
+//! agenda, and the seat is looked at before the next pick. So a change costs what changed,
+//! O(log n), and the usual pick costs no more in a large group: O(1) for the power of two, O(log n)
+//! for the weighted policies. Only the least loaded and rendezvous hashing look at everybody.
 //!
 //! The weighted order is that of deadlines: each backend holds a *turn* on a common clock, the
 //! earliest goes first and moves on by a stride that is inverse to its weight. So shares are exact
 //! over every full round, and the turns of a heavy backend lie between those of the light ones.
 //!
-//! Invariants: a backend that is not removed has a seat, or a date in the agenda; it has at most one
-//! of each.
+//! Invariants: a backend that is not removed has a seat, or a date in the agenda, and no more than
+//! one of each.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use weir_base::{Instant, Key, Slab};
+use weir_base::{Instant, Key, Slab, address_hash};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Spec};
 use crate::check::{Checked, WHOLE};
+use crate::draw::below;
 use crate::tree::Tree;
 
 /// How far a backend of weight 1 moves on the clock per turn. At 100 000 picks a second the clock
@@ -111,9 +111,12 @@ impl Tiers {
         self.tiers.iter().find(|tier| !tier.members.is_empty())
     }
 
-    /// First turn of a backend that joins now: in the middle of its stride.
-    pub(crate) fn first_turn(&self, weight: u8) -> u64 {
-        self.clock + STRIDE / (2 * u64::from(weight.max(1)))
+    /// First turn of a backend that joins now: in the middle of its stride. Other workers than the
+    /// first have an order of their own, so that they do not all begin with the same backends.
+    pub(crate) fn first_turn(&self, spec: &Spec, worker: u16) -> u64 {
+        let stride = STRIDE / u64::from(spec.weight.max(1));
+        let own_order = || below(address_hash(spec.address, worker.into()), stride);
+        self.clock + if worker == 0 { stride / 2 } else { own_order() }
     }
 
     /// The seat of a backend is to be looked at before the next pick.

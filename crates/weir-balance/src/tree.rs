@@ -153,8 +153,8 @@ mod tests {
                 let there = || list.iter().enumerate().filter_map(|(i, it)| Some((i, (*it)?)));
                 let first = there().min_by_key(|(place, (_, turn))| (*turn, *place));
                 prop_assert_eq!(tree.first(), first.map_or(0, |(place, _)| place));
-                let spread: Vec<_> =
-                    there().flat_map(|(place, (weight, _))| (0..weight).map(move |_| place)).collect();
+                let times = |(place, (weight, _))| (0..weight).map(move |_| place);
+                let spread: Vec<_> = there().flat_map(times).collect();
                 prop_assert_eq!(tree.sum() as usize, spread.len());
                 let found: Vec<_> = (0..tree.sum()).map(|number| tree.find(number)).collect();
                 prop_assert_eq!(found, spread);

@@ -3,8 +3,8 @@
 //! send them again, let them wait, and hear what one of them has checked.
 //!
 //! What must hold at every moment is asserted where it happens: [`look`] of what is chosen,
-//! [`worker`] of queues, budgets and breakers, [`trouble`] of backends that come back. Here, what must
-//! hold of a whole run.
+//! [`worker`] of queues, budgets and breakers, [`trouble`] of backends that come back. Here, what
+//! must hold of a whole run.
 //!
 //! `WEIR_SEED=7 cargo test -p weir-balance --test sim` runs the seed 7 alone.
 
