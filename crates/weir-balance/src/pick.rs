@@ -172,7 +172,7 @@ impl Group {
         let tier = self.tiers.best()?;
         let index = match self.policy {
             LoadBalancing::RoundRobin | LoadBalancing::Rendezvous | LoadBalancing::Maglev => {
-                tier.tree.first()
+                return tier.next_in_turn(&self.backends);
             }
             LoadBalancing::Random => tier.tree.find(below(random(), tier.tree.sum().into()) as u32),
             LoadBalancing::LeastLoaded => self.least_burdened(tier, 0..tier.members.len(), now)?,

@@ -88,11 +88,22 @@ pub(crate) struct Tier {
 }
 
 impl Tier {
+    /// The member whose turn it is.
+    pub(crate) fn next_in_turn(&self, backends: &Slab<Backend>) -> Option<Key> {
+        backends.first_from(self.tree.first() as usize).map(|(key, _)| key)
+    }
+
     /// How many parts of [`WHOLE`] of its share a member gets; `None`: it is not a member.
     pub(crate) fn share_of(&self, backend: &Backend) -> Option<u32> {
         let seat = backend.seat.filter(|seat| seat.rank == self.rank)?;
         Some(self.tree.weight(seat.index) / u32::from(backend.spec.weight.max(1)))
     }
+}
+
+/// The number of a backend in a tree. The order of equal turns follows it, so that it does not
+/// change when somebody leaves a tier and comes back.
+fn who(key: Key) -> u32 {
+    key.index() as u32
 }
 
 /// The backends of a group that are not removed.
@@ -155,7 +166,7 @@ impl Tiers {
         match backend.seat {
             Some(seat) if seat.rank == rank => {
                 let turn = backend.turn;
-                self.tier(rank).tree.set(seat.index, weight, turn);
+                self.tier(rank).tree.set(seat.index, who(key), weight, turn);
             }
             _ => {
                 self.unseat(backends, key);
@@ -210,7 +221,7 @@ impl Tiers {
         let tier = self.tier(rank);
         let index = tier.members.len();
         tier.members.push(key);
-        tier.tree.set(index, weight, backend.turn);
+        tier.tree.set(index, who(key), weight, backend.turn);
         backend.seat = Some(Seat { rank, index });
     }
 
@@ -221,10 +232,10 @@ impl Tiers {
         let tier = self.tier(rank);
         tier.members.swap_remove(index);
         let last = tier.members.len();
-        if let Some(moved) = tier.members.get(index)
-            && let Some(moved) = backends.get_mut(*moved)
+        if let Some(key) = tier.members.get(index).copied()
+            && let Some(moved) = backends.get_mut(key)
         {
-            tier.tree.set(index, tier.tree.weight(last), moved.turn);
+            tier.tree.set(index, who(key), tier.tree.weight(last), moved.turn);
             moved.seat = Some(Seat { rank, index });
         }
         tier.tree.clear(last);

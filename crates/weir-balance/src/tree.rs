@@ -1,26 +1,26 @@
-//! A binary tree over places that are numbered from 0: who has the earliest turn, and whose part of
-//! the sum of all weights a number lies in.
+//! A binary tree over places: who of those in them has the earliest turn, and in whose part of the
+//! sum of all weights a number lies.
 //!
 //! Must not know: what is in the places. Changing one costs a path to the root; nothing else is
 //! looked at. Invariant: a node has the sum and the earliest turn of the two below it; of equal
-//! turns the lower number is earlier.
+//! turns the one of the lower number is earlier, wherever it is.
 
 /// What is known of a place, or of all places below a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     /// The earliest turn.
     turn: u64,
-    /// The place of that turn.
-    first: u32,
+    /// Whose turn that is.
+    who: u32,
     /// Sum of the weights.
     sum: u32,
 }
 
 impl Node {
-    const EMPTY: Self = Self { turn: u64::MAX, first: 0, sum: 0 };
+    const EMPTY: Self = Self { turn: u64::MAX, who: u32::MAX, sum: 0 };
 
     fn of(left: Self, right: Self) -> Self {
-        let earlier = if right.turn < left.turn { right } else { left };
+        let earlier = if (right.turn, right.who) < (left.turn, left.who) { right } else { left };
         Self { sum: left.sum + right.sum, ..earlier }
     }
 }
@@ -46,9 +46,9 @@ impl Tree {
         self.nodes.get(1).copied().unwrap_or(Node::EMPTY)
     }
 
-    /// The place whose turn is the earliest; 0 when all are empty.
-    pub(crate) fn first(&self) -> usize {
-        self.root().first as usize
+    /// Who has the earliest turn; `u32::MAX` when all places are empty.
+    pub(crate) fn first(&self) -> u32 {
+        self.root().who
     }
 
     /// The weight at a place.
@@ -75,12 +75,12 @@ impl Tree {
         node - self.places()
     }
 
-    /// Fills a place. Sums must fit 32 bits.
-    pub(crate) fn set(&mut self, place: usize, weight: u32, turn: u64) {
+    /// Puts somebody in a place. Sums must fit 32 bits.
+    pub(crate) fn set(&mut self, place: usize, who: u32, weight: u32, turn: u64) {
         while place >= self.places() {
             self.grow();
         }
-        self.put(place, Node { turn, first: place as u32, sum: weight });
+        self.put(place, Node { turn, who, sum: weight });
     }
 
     /// Changes the turn at a place that was set.
@@ -125,7 +125,7 @@ mod tests {
     fn an_empty_tree_has_nothing() {
         let mut tree = Tree::default();
         tree.clear(3);
-        assert_eq!((tree.first(), tree.sum(), tree.weight(7)), (0, 0, 0));
+        assert_eq!((tree.first(), tree.sum(), tree.weight(7)), (u32::MAX, 0, 0));
     }
 
     proptest! {
@@ -147,12 +147,12 @@ mod tests {
                     }
                     (_, there) => {
                         *there = Some((weight, turn));
-                        tree.set(place, weight, turn);
+                        tree.set(place, 40 - place as u32, weight, turn);
                     }
                 }
                 let there = || list.iter().enumerate().filter_map(|(i, it)| Some((i, (*it)?)));
-                let first = there().min_by_key(|(place, (_, turn))| (*turn, *place));
-                prop_assert_eq!(tree.first(), first.map_or(0, |(place, _)| place));
+                let first = there().map(|(place, (_, turn))| (turn, 40 - place as u32)).min();
+                prop_assert_eq!(tree.first(), first.map_or(u32::MAX, |(_, who)| who));
                 let times = |(place, (weight, _))| (0..weight).map(move |_| place);
                 let spread: Vec<_> = there().flat_map(times).collect();
                 prop_assert_eq!(tree.sum() as usize, spread.len());

@@ -3,7 +3,6 @@
 mod distribution;
 mod keyed;
 mod model;
-mod speed;
 mod sticky;
 
 use weir_balance::{BackendKey, Group, LoadBalancing, LoadMetric, Spec};

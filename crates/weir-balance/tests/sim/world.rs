@@ -523,7 +523,8 @@ impl World {
                 let (share, fair) = (*share as f64, picks * weight / whole);
                 chi_square += (share - fair).powi(2) / fair;
                 let off = match self.policy {
-                    LoadBalancing::RoundRobin => 2.0,
+                    // Each may be one before its turn or behind it.
+                    LoadBalancing::RoundRobin => 1.0 + weight / whole * SERVERS as f64,
                     LoadBalancing::LeastLoaded => fair * 0.1,
                     LoadBalancing::PowerOfTwo => fair * 0.75,
                     _ => fair,
