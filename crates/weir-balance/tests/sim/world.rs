@@ -486,8 +486,9 @@ impl World {
         let back = |worker: &Worker| {
             worker.group.iter(now).all(|view| view.is_available() && view.held_until.is_none())
         };
-        let whole =
-            |seen: &Seen| seen.served && seen.risen.is_none_or(|since| now > since + SLOW_START);
+        let whole = |seen: &Seen| {
+            seen.served && seen.risen.is_none_or(|since| now > since + 2 * SLOW_START)
+        };
         let mut seen = self.servers.iter().flat_map(|server| &server.seen);
         if self.workers.iter().all(back) && seen.all(whole) {
             self.end = now + PEACE;
