@@ -18,7 +18,8 @@
 //!
 //! Beside it, for whoever has a use for them:
 //!
-//! * [`rate`]: a token bucket.
+//! * [`rate`]: a token bucket. A [`limiter`] has one for each of many keys; those who hold the same
+//!   limit tell a [`ledger`] what they take of it, and divide the rate.
 //! * [`retry`]: a budget for requests that are sent once more.
 //! * [`breaker`]: a circuit breaker: whom nobody asks while too many of the answers are failures.
 //!
@@ -34,6 +35,8 @@ mod ejection;
 mod group;
 mod health;
 mod index;
+pub mod ledger;
+pub mod limiter;
 mod load;
 mod maglev;
 mod pick;

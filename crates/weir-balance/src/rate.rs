@@ -4,7 +4,8 @@
 //!
 //! A [`Rate`] is shared, a [`Bucket`] is the state of one of those it is for: two words, plain
 //! data. A bucket counts in parts of a token so small that nothing is rounded: whatever the
-//! pattern of takes, in any time `t` at most `burst + t / per × tokens` are taken.
+//! pattern of takes, in any time `t` at most `burst + t / per × tokens` are taken. It may fill with
+//! a [part](Rate::part) of the speed, when others fill with the rest.
 //!
 //! Invariant: a bucket never holds more than the burst; it does not run backwards if time does.
 
@@ -20,7 +21,12 @@ pub struct Rate {
     /// 1 to [`LONGEST`] microseconds; the parts that one token has.
     per: u64,
     burst: NonZeroU32,
+    /// Of [`WHOLE`].
+    part: u16,
 }
+
+/// All of a rate, in the parts that it can be divided into.
+pub const WHOLE: u16 = 1 << 15;
 
 /// An hour, in microseconds: with it a full bucket of any size fits 64 bits.
 const LONGEST: u64 = 3_600_000_000;
@@ -38,7 +44,13 @@ impl Rate {
     /// So many tokens in so long, from a microsecond to an hour, and so many at once.
     pub fn new(tokens: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
         let per = u64::try_from(per.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST);
-        Self { tokens, per, burst }
+        Self { tokens, per, burst, part: WHOLE }
+    }
+
+    /// The same burst, and only so many of [`WHOLE`] of the speed; at least one.
+    #[must_use]
+    pub fn part(self, part: u16) -> Self {
+        Self { part: part.clamp(1, WHOLE), ..self }
     }
 
     /// So many tokens in a second and as many at once.
@@ -51,9 +63,27 @@ impl Rate {
         u64::from(self.burst.get()) * self.per
     }
 
-    /// Parts that come in a microsecond.
-    fn speed(&self) -> u64 {
-        self.tokens.get().into()
+    /// Tokens that come in so long, rounded down.
+    pub fn tokens_in(&self, time: Duration) -> u64 {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.parts_in(micros) / self.per
+    }
+
+    /// Parts of tokens that come in so many microseconds.
+    fn parts_in(&self, micros: u64) -> u64 {
+        let parts = u128::from(micros) * self.speed() / u128::from(WHOLE);
+        u64::try_from(parts).unwrap_or(u64::MAX)
+    }
+
+    /// Parts of tokens that come in a microsecond, times [`WHOLE`].
+    fn speed(&self) -> u128 {
+        u128::from(self.tokens.get()) * u128::from(self.part)
+    }
+
+    /// How long so many parts of tokens take to come.
+    fn time_for(&self, parts: u64) -> Duration {
+        let micros = (u128::from(parts) * u128::from(WHOLE)).div_ceil(self.speed());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 }
 
@@ -79,7 +109,7 @@ impl Bucket {
                 Ok(())
             }
             _ if count > rate.burst.get() => Err(Empty::Forever),
-            missing => Err(Empty::For(Duration::from_micros(missing.div_ceil(rate.speed())))),
+            missing => Err(Empty::For(rate.time_for(missing))),
         }
     }
 
@@ -97,8 +127,7 @@ impl Bucket {
 
     fn fill(&mut self, rate: &Rate, now: Instant) {
         let elapsed = now.as_micros().saturating_sub(self.at.as_micros());
-        let more = elapsed.saturating_mul(rate.speed());
-        self.parts = self.parts.saturating_add(more).min(rate.full());
+        self.parts = self.parts.saturating_add(rate.parts_in(elapsed)).min(rate.full());
         self.at = self.at.max(now);
     }
 
@@ -156,6 +185,19 @@ mod tests {
         let millis = (0..36_000_000).step_by(997);
         let passed = millis.filter(|millis| bucket.take(&rate, 1, at(*millis)).is_ok()).count();
         assert_eq!(passed, 70);
+    }
+
+    #[test]
+    fn two_parts_make_up_the_whole() {
+        let rate = rate(10, Duration::from_secs(1), 1);
+        let parts = [rate.part(WHOLE / 4), rate.part(WHOLE - WHOLE / 4)];
+        let passed = parts.map(|part| {
+            let mut bucket = Bucket::new(&part, at(0));
+            (0..10_000).filter(|millis| bucket.take(&part, 1, at(*millis)).is_ok()).count()
+        });
+        assert_eq!(passed, [25, 75]);
+        assert_eq!(rate.part(WHOLE / 4).tokens_in(Duration::from_secs(2)), 5);
+        assert_eq!(rate.part(0).tokens_in(Duration::from_secs(3600)), 1, "never nothing");
     }
 
     #[test]

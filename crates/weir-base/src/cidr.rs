@@ -161,6 +161,14 @@ impl CidrSet {
     pub fn bytes(&self) -> usize {
         self.v4.bytes() + self.v6.bytes()
     }
+
+    /// Bytes that a set holds for a block, at most; a set may hold a little besides.
+    pub fn bytes_of(block: &Cidr) -> usize {
+        match block.address {
+            IpAddr::V4(_) => Trie::<u32>::MEMBER_BYTES,
+            IpAddr::V6(_) => Trie::<u128>::MEMBER_BYTES,
+        }
+    }
 }
 
 impl FromIterator<Cidr> for CidrSet {

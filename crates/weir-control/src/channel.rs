@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use weir_balance::ledger::{Held, Sum};
 use weir_base::{Endpoint, Limits};
 
 use weir_http::h2;
@@ -87,6 +88,8 @@ pub enum ToWorker {
     ClearMetrics,
     /// So many workers serve, and share what is for all of them.
     Workers(u16),
+    /// What all of them have of limits that some have told of.
+    Sums(Vec<Sum>),
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// What checks say of backends.
@@ -211,6 +214,8 @@ pub enum ToMain {
     Happened(Happening),
     /// Requests have ended that somebody looks at.
     Tapped(Tapped),
+    /// What it has of limits that are for all workers together.
+    Held(Vec<Held>),
     /// A connection for another worker: one descriptor is attached.
     Passed(Passed),
     /// The same of a flow of datagrams, with its socket.

@@ -5,6 +5,7 @@
 
 mod access;
 mod health;
+mod rates;
 mod tcp;
 mod tls;
 mod udp;
@@ -17,6 +18,7 @@ use weir_route::{PathRule, Rule, RuleError};
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
 pub(crate) use access::{block, known_lists, list};
 pub(crate) use health::{affinity, health};
+pub(crate) use rates::{WrittenRate, rate_limit, rate_limits};
 pub(crate) use tcp::{
     LEAST_HELLO_BYTES, MOST_HELLO_BYTES, for_tcp, hello_bytes, protocols, proxied, sni,
 };

@@ -40,6 +40,10 @@ impl Supervisor {
             let Some(message) = worker.and_then(|worker| worker.receive(epoll, now)) else {
                 return;
             };
+            if let ToMain::Held(held) = &message {
+                self.note_held(pid, held, now);
+                continue;
+            }
             match seat {
                 Seat::In(slot) => self.hear(slot, message, now),
                 Seat::Next(slot) => self.hear_successor(slot, message, now),
@@ -106,7 +110,8 @@ impl Supervisor {
             ToMain::SessionsClosed { number, closed } => {
                 self.note_sessions_closed(who, number, closed);
             }
-            ToMain::Applied { .. }
+            ToMain::Held(_)
+            | ToMain::Applied { .. }
             | ToMain::Prepared { .. }
             | ToMain::Refused { .. }
             | ToMain::Passed(_)
@@ -126,6 +131,7 @@ impl Supervisor {
         let Some(worker) = worker else { return };
         let Some(end) = worker.end() else { return };
         let lifetime = worker.lifetime(now);
+        self.forget_held(pid);
         match seat {
             Seat::In(slot) => self.worker_ended(slot, &end, lifetime, now),
             Seat::Next(slot) => self.successor_ended(slot, &end),

@@ -9,7 +9,7 @@
 //! * `control`: the control socket; `serve`, `changes`, `questions`: what its clients ask.
 //! * `transact`: changes on every worker or none; `dry_run`: what they would do; `history`: where
 //!   they are stored.
-//! * `findings`: what health checks found.
+//! * `findings`: what health checks found; `shares`: what workers have of limits for all of them.
 //! * `metrics`: how finely workers count, and what is told of it.
 //! * `tickets`: the keys of session tickets.
 //! * `home`: where workers are found; `orphans`: those that another main has left.
@@ -38,6 +38,7 @@ mod questions;
 mod replace;
 mod serve;
 mod sessions;
+mod shares;
 mod slot;
 mod sockets;
 mod start;

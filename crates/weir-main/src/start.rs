@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::orphans::{self, Adoption};
 use crate::questions::COMPARE_PERIOD;
+use crate::shares::Shares;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::supervise::{Stage, Supervisor};
@@ -88,6 +89,7 @@ pub fn run(
         history,
         tickets,
         findings,
+        shares: Shares::new(),
         control,
         counts: BTreeMap::new(),
         taps: Vec::new(),

@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::orphans::Orphan;
 use crate::questions::Ask;
+use crate::shares::Shares;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::succession::Leaving;
@@ -63,6 +64,7 @@ pub(crate) struct Supervisor {
     pub(crate) history: History,
     pub(crate) tickets: Tickets,
     pub(crate) findings: Findings,
+    pub(crate) shares: Shares,
     pub(crate) control: Option<ControlSocket>,
     /// Requests received, by kind.
     pub(crate) counts: BTreeMap<String, i32>,
@@ -223,7 +225,8 @@ impl Supervisor {
 
     /// When something is due that is from time to time, and not while the image is replaced.
     fn periodic(&self) -> Instant {
-        self.compare_at.min(self.tickets.next).min(self.findings.next).min(self.metrics.deadline())
+        let told = self.findings.next.min(self.shares.next);
+        self.compare_at.min(self.tickets.next).min(told).min(self.metrics.deadline())
     }
 
     /// Does everything that is due.
@@ -235,6 +238,7 @@ impl Supervisor {
             self.compare_workers(now);
             self.attend_tickets(now);
             self.attend_findings(now);
+            self.attend_shares(now);
             self.attend_metrics(now);
         }
         self.attend_upgrade(now);

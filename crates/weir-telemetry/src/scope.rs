@@ -21,6 +21,7 @@ pub const SCOPED: &[Counter] = &[
     Counter::RequestErrors,
     Counter::PerAddressLimit,
     Counter::RequestsDenied,
+    Counter::RateLimited,
     Counter::Status1xx,
     Counter::Status3xx,
     Counter::Status4xx,

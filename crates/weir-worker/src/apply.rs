@@ -30,6 +30,7 @@ use tls::Stores;
 
 use crate::lists::ListUpdate;
 use crate::measure::Scopes;
+use crate::rates::Limit;
 use crate::session::protocol_token;
 use crate::tables::{Cluster, ClusterSettings, Listener, ListenerSettings, Route, Special, Tables};
 use crate::udp::listener::UdpSettings;
@@ -189,7 +190,8 @@ fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSe
     let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls, config.http2)).transpose();
     let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let hash = object_hash("cluster", &config);
-    Ok(ClusterSettings { config, hash, answers, tls })
+    let rates = Limit::all(&config.id, &config.rate_limits);
+    Ok(ClusterSettings { config, hash, answers, tls, rates })
 }
 
 fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {
@@ -236,6 +238,10 @@ fn special(frontend: &Frontend, captures: CaptureCounts) -> Result<Special, Stri
         rewrite_path: rewrite(&frontend.rewrite_path)?,
         redirect_template: template.map_err(|error| format!("redirect template: {error}"))?,
         hsts: frontend.hsts.map(|hsts| hsts.enabled.then(|| tls::hsts(&hsts))),
+        rates: match &frontend.rate_limits[..] {
+            [] => Vec::new(),
+            limits => Limit::all(&frontend.id(), limits),
+        },
     })
 }
 
@@ -364,9 +370,10 @@ fn empty_listener(tables: &mut Tables, address: SocketAddr, changes: &mut Change
     routes.into_iter().for_each(|route| release_route(tables, Some(route)));
 }
 
-fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut Changes) {
+fn commit_cluster(tables: &mut Tables, mut settings: ClusterSettings, changes: &mut Changes) {
     let key = cluster_slot(tables, &settings.config.id);
     tables.add(settings.hash);
+    tables.rates.hold(&mut settings.rates);
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
     cluster.group.set_policy(settings.config.load_balancing, settings.config.load_metric);
     cluster.group.set_rules(Rules {
@@ -386,6 +393,7 @@ fn commit_cluster(tables: &mut Tables, settings: ClusterSettings, changes: &mut 
         cluster.retries = None;
     }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
+    tables.rates.let_go(&before.rates);
     if std::mem::replace(&mut cluster.defined, true) {
         tables.subtract(before.hash);
     }
@@ -407,6 +415,7 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
             hash: 0,
             answers: AnswerSet::default(),
             tls: None,
+            rates: Vec::new(),
         }),
         retries: None,
         breaker: None,
@@ -449,6 +458,9 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
     let listed = compiled.rule().position != Position::Tree;
     let listed = listed.then(|| compiled.rule().clone());
     let choosy = route.is_choosy();
+    if let Some(special) = &mut route.special {
+        tables.rates.hold(&mut special.rates);
+    }
     let replaced = listener.routes.put(compiled, Rc::new(route));
     if let Ok(None) = &replaced {
         listener.choosy += usize::from(choosy);
@@ -466,6 +478,7 @@ fn commit_route(tables: &mut Tables, (compiled, mut route): (Compiled, Route)) {
 fn release_route(tables: &mut Tables, route: Option<Rc<Route>>) {
     let Some(route) = route else { return };
     tables.subtract(route.hash);
+    tables.rates.let_go(route.rates());
     if let Some(key) = route.cluster {
         release_cluster(tables, key);
     }
@@ -486,6 +499,7 @@ fn drop_if_unused(tables: &mut Tables, key: Key) {
         let id = cluster.settings.config.id.clone();
         if let Some(mut cluster) = tables.clusters.remove(key) {
             cluster.scopes.clear(&mut tables.places);
+            tables.rates.let_go(&cluster.settings.rates);
         }
         tables.by_id.remove(&id);
     }

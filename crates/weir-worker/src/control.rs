@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use weir_balance::Share;
+use weir_balance::ledger::Held;
 use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
@@ -269,6 +270,10 @@ impl Control {
                 cx.stir_all();
                 None
             }
+            ToWorker::Sums(sums) => {
+                cx.tables.share(&sums);
+                None
+            }
             ToWorker::Ask { number, question } => self.answer(number, question, cx),
             ToWorker::LogFilter(filter) => {
                 cx.observe.set_filter(&filter);
@@ -414,6 +419,13 @@ impl Control {
     /// Requests that somebody looks at.
     pub(crate) fn tapped(&mut self, tapped: Tapped) {
         self.say(&ToMain::Tapped(tapped));
+        self.readable = true;
+    }
+
+    /// What this worker has of limits for all.
+    pub(crate) fn held(&mut self, held: Vec<Held>) {
+        self.say(&ToMain::Held(held));
+        // The turn looks whether all of it was sent.
         self.readable = true;
     }
 

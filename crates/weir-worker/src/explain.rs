@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use weir_base::Instant;
 use weir_control::change::frontend_name;
 use weir_control::channel::Explained;
-use weir_control::state::{Access, Redirect};
+use weir_control::state::{Access, Affinity, RateLimit, Redirect};
 use weir_route::Request;
 
 use crate::tables::{Cluster, Listener, Route, Tables};
@@ -44,7 +44,13 @@ pub(crate) fn explain(
     };
     let route = found.value();
     explained.frontend = Some(frontend_name(&route.frontend.id()));
-    explained.steps.extend(access(&route.frontend.access, "the answer is 403"));
+    let raw = listener.settings.config.is_tcp();
+    let otherwise = if raw { "its connection is closed" } else { "the answer is 403" };
+    explained.steps.extend(access(&route.frontend.access, otherwise));
+    explained.steps.extend(rates("the frontend", &route.frontend.rate_limits));
+    let cluster = route.cluster.and_then(|key| tables.clusters.get(key));
+    let of_cluster = cluster.map_or(&[][..], |cluster| &cluster.settings.config.rate_limits);
+    explained.steps.extend(rates("the cluster", of_cluster));
     let encrypted = listener.settings.tls.is_some();
     outcome(&Site { tables, now, encrypted }, route, &mut explained);
     explained
@@ -65,6 +71,20 @@ fn access(access: &Access, otherwise: &str) -> Option<String> {
         (allow, deny) => format!("not in {}, or in {}", allow.join(", "), deny.join(", ")),
     };
     Some(format!("if the client is {client}, {otherwise}"))
+}
+
+/// How many are served in a while.
+fn rates(who: &str, limits: &[RateLimit]) -> impl Iterator<Item = String> {
+    limits.iter().map(move |limit| {
+        let whose = match &limit.by {
+            None => String::new(),
+            Some(Affinity::SourceIp) => " of each client address".to_owned(),
+            Some(Affinity::Field(name)) => format!(" of each value of {name}"),
+            Some(Affinity::Cookie(name)) => format!(" of each value of the cookie {name}"),
+        };
+        let RateLimit { requests, seconds, burst, .. } = limit;
+        format!("{who} serves {requests} in {seconds} s{whose}, at once {burst}; others get 429")
+    })
 }
 
 /// What a request meets.

@@ -34,6 +34,7 @@ mod per_address;
 mod pipes;
 mod probe;
 mod queued;
+mod rates;
 mod session;
 mod socket;
 mod survey;

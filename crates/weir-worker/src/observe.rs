@@ -451,6 +451,11 @@ impl Observe {
         self.counters.add(Counter::RequestsDenied, 1);
     }
 
+    /// A request too many in a while.
+    pub(crate) fn rate_limited(&mut self) {
+        self.counters.add(Counter::RateLimited, 1);
+    }
+
     pub(crate) fn per_address_limit(&mut self) {
         self.counters.add(Counter::PerAddressLimit, 1);
     }

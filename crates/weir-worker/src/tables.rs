@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use weir_balance::breaker::Breaker;
+use weir_balance::ledger::Sum;
 use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Queue, Share, Spec};
 use weir_base::{Key, Limits, Slab};
@@ -28,6 +29,7 @@ use weir_tls::{
 use crate::buffers::{BODY_ROOM, LEAST_FOR_TLS};
 use crate::lists::Lists;
 use crate::measure::{Places, Scopes};
+use crate::rates::{Limit, Rates};
 use crate::udp::listener::UdpListeners;
 use crate::upstream::BackendTls;
 
@@ -51,6 +53,8 @@ pub(crate) struct Tables {
     pub(crate) by_id: Map<String, Key>,
     /// Lists of addresses.
     pub(crate) lists: Lists,
+    /// What is left of limits of requests.
+    pub(crate) rates: Rates,
     /// Sum of the hashes of all that is served, as main has it.
     pub(crate) hash: u64,
     /// Why no TLS can be spoken, if it cannot.
@@ -129,6 +133,8 @@ pub(crate) struct Special {
     pub(crate) redirect_template: Option<Template>,
     /// Instead of the listener's policy, which may be to say nothing.
     pub(crate) hsts: Option<Option<Hsts>>,
+    /// How many requests are served in a while.
+    pub(crate) rates: Vec<Limit>,
 }
 
 impl Route {
@@ -139,6 +145,11 @@ impl Route {
 
     pub(crate) fn request_edits(&self) -> &Edits {
         self.special.as_ref().map_or(&NO_EDITS, |special| &special.request_edits)
+    }
+
+    /// How many requests are served in a while.
+    pub(crate) fn rates(&self) -> &[Limit] {
+        self.special.as_ref().map_or(&[], |special| &special.rates)
     }
 
     pub(crate) fn response_edits(&self) -> &Edits {
@@ -173,6 +184,8 @@ pub(crate) struct ClusterSettings {
     pub(crate) hash: u64,
     pub(crate) answers: AnswerSet,
     pub(crate) tls: Option<BackendTls>,
+    /// How many requests are served in a while.
+    pub(crate) rates: Vec<Limit>,
 }
 
 impl Tables {
@@ -185,6 +198,7 @@ impl Tables {
             clusters: Slab::new(MAX_CLUSTERS),
             by_id: Map::default(),
             lists: Lists::default(),
+            rates: Rates::new(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
             places: Places::default(),
@@ -230,6 +244,13 @@ impl Tables {
     pub(crate) fn set_share(&mut self, share: Share) {
         self.share = share;
         self.clusters.values_mut().for_each(|cluster| cluster.group.set_share(share));
+    }
+
+    /// What all workers together have of limits.
+    pub(crate) fn share(&mut self, sums: &[Sum]) {
+        for sum in sums {
+            self.rates.share(sum, self.share.count);
+        }
     }
 
     /// Adds a certificate to a listener, or replaces it.

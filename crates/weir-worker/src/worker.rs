@@ -126,6 +126,7 @@ impl Worker {
             self.survey();
             self.run_errand();
             self.tell_taps();
+            self.tell_held();
             self.send_collected();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
@@ -154,6 +155,7 @@ impl Worker {
             self.gate.deadline(&self.cx),
             self.next_sweep,
             self.cx.udp.deadline(),
+            self.cx.tables.rates.deadline(),
             self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.unwrap_or(Instant::FAR),
@@ -258,6 +260,15 @@ impl Worker {
         let Some(Ok(key)) = opened else { return };
         self.cx.multiplexes.adopt(stream.id, key);
         self.queue(key);
+    }
+
+    /// Tells main what is taken of limits that all workers share.
+    fn tell_held(&mut self) {
+        let tables = &mut self.cx.tables;
+        let held = tables.rates.report(tables.share.count, self.cx.now);
+        if !held.is_empty() {
+            self.control.held(held);
+        }
     }
 
     /// Sends what streams have written in this turn.

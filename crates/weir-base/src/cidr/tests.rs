@@ -96,6 +96,9 @@ proptest! {
         probes in prop::collection::vec(0..4200_u32, 50),
     ) {
         let set: CidrSet = blocks.iter().copied().collect();
+        let most: usize = blocks.iter().map(CidrSet::bytes_of).sum();
+        // A vector begins with room for four.
+        prop_assert!(set.bytes() <= most + 256, "{} of {most}", set.bytes());
         for probe in probes {
             let holds = |address: IpAddr| blocks.iter().any(|block| match (block.address, address) {
                 (IpAddr::V4(ip), IpAddr::V4(probe)) => {

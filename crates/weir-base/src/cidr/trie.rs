@@ -77,6 +77,9 @@ impl<T> Default for Trie<T> {
 }
 
 impl<T: Bits> Trie<T> {
+    /// Memory for each member, at most: two nodes, in a vector that may have just grown.
+    pub(super) const MEMBER_BYTES: usize = 4 * size_of::<Node<T>>();
+
     pub(super) fn is_empty(&self) -> bool {
         self.root == NONE
     }

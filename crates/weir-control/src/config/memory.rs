@@ -4,11 +4,13 @@
 //! expressions; `docs/configuration.md` has the formula. Not in it: what else routes are made of,
 //! which is as large as the file makes it, and socket buffers, which are the kernel's.
 
-use weir_base::Limits;
+use weir_balance::limiter::Limiter;
+use weir_base::{CidrSet, Limits};
 use weir_route::{REGEX_MEMORY, Rule};
 use weir_telemetry::{Fine, Scope, Time};
 
 use super::Checked;
+use crate::state::RateLimit;
 
 /// Bytes of a connection with TLS beside its session: keys, and what an idle one has allocated.
 const TLS_CONNECTION: usize = 12 << 10;
@@ -78,6 +80,10 @@ pub struct Memory {
     pub links: usize,
     /// Flows of datagrams.
     pub datagrams: usize,
+    /// Lists of addresses, as they are in the file.
+    pub lists: usize,
+    /// What is left of limits of requests.
+    pub rates: usize,
     /// The program itself.
     pub fixed: usize,
     /// Pipes, whose bytes are the kernel's: not in the sums.
@@ -107,6 +113,8 @@ impl Memory {
                 true => 0,
                 false => limits.sessions * sizes.udp_flow + sizes.udp_shared,
             },
+            lists: checked.state.lists.values().flatten().map(CidrSet::bytes_of).sum(),
+            rates: rates(checked),
             metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
             accounts: 2 * scopes(checked) * ACCOUNT,
             fixed: sizes.fixed,
@@ -128,6 +136,8 @@ impl Memory {
             + self.tls
             + self.certificates
             + self.datagrams
+            + self.lists
+            + self.rates
             + self.metrics
             + self.fixed
     }
@@ -139,11 +149,13 @@ impl Memory {
 }
 
 /// Lines that are left out where there is nothing.
-const OPTIONAL: [&str; 4] = [
+const OPTIONAL: [&str; 6] = [
     "HTTP/2 of backend connections",
     "TLS of client connections",
     "certificates",
     "flows of datagrams",
+    "lists of addresses",
+    "limits of requests",
 ];
 
 impl std::fmt::Display for Memory {
@@ -164,6 +176,8 @@ impl std::fmt::Display for Memory {
             (self.tls, "TLS of client connections"),
             (self.certificates, "certificates"),
             (self.datagrams, "flows of datagrams"),
+            (self.lists, "lists of addresses"),
+            (self.rates, "limits of requests"),
             (self.metrics, "metrics"),
             (self.fixed, "the program"),
         ] {
@@ -186,6 +200,13 @@ fn ends_tls(checked: &Checked) -> bool {
 
 fn asks_http2(checked: &Checked) -> bool {
     checked.state.clusters.values().any(|cluster| cluster.http2)
+}
+
+fn rates(checked: &Checked) -> usize {
+    let of_clusters = checked.state.clusters.values().flat_map(|cluster| &cluster.rate_limits);
+    let of_frontends = checked.state.frontends.iter().flat_map(|frontend| &frontend.rate_limits);
+    let bytes = |limit: &RateLimit| Limiter::bytes(limit.by.is_some());
+    of_clusters.chain(of_frontends).map(bytes).sum()
 }
 
 fn scopes(checked: &Checked) -> usize {

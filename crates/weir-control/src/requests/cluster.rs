@@ -13,7 +13,7 @@ use super::health::{
     breaker, breaker_config, ejection, ejection_config, health_check, health_config, retries,
     retries_config,
 };
-use super::{Keys, Refusal, address, certificate, https, port, udp};
+use super::{Keys, Refusal, address, certificate, https, port, rates, udp};
 use crate::check;
 use crate::order::Order;
 use crate::state::{
@@ -64,6 +64,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         max_queued: config.max_queued,
         queue_timeout: config.queue_timeout.map(|seconds| Duration::from_secs(seconds.into())),
         no_access_log: config.access_log == Some(false),
+        rate_limits: rates::rate_limits(&config.rate_limits)?,
     };
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
@@ -282,6 +283,7 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         max_queued: cluster.max_queued,
         queue_timeout: cluster.queue_timeout.map(|timeout| timeout.as_secs() as u32),
         access_log: cluster.no_access_log.then_some(false),
+        rate_limits: rates::shown(&cluster.rate_limits),
         ..Config::default()
     }
 }

@@ -6,7 +6,7 @@ use weir_proto::{
 };
 use weir_route::Rule;
 
-use super::{Kind, Refusal, access, address, https, port};
+use super::{Kind, Refusal, access, address, https, port, rates};
 use crate::change::frontend_name;
 use crate::check;
 use crate::order::Order;
@@ -117,6 +117,7 @@ fn frontend(config: &RequestHttpFrontend) -> Result<Frontend, Refusal> {
         headers: config.headers.iter().map(edit).collect::<Result<_, _>>()?,
         hsts: config.hsts.as_ref().map(https::hsts).transpose()?,
         access: Access::default(),
+        rate_limits: rates::rate_limits(&config.rate_limits)?,
     })
 }
 
@@ -189,6 +190,7 @@ pub(super) fn config(frontend: &Frontend) -> RequestHttpFrontend {
         hsts: frontend.hsts.as_ref().map(https::hsts_config),
         header_predicates: Vec::new(),
         access: access::shown(&frontend.access),
+        rate_limits: rates::shown(&frontend.rate_limits),
     }
 }
 

@@ -12,6 +12,7 @@ mod health;
 mod https;
 mod listener;
 pub mod query;
+mod rates;
 mod tcp_frontend;
 mod tcp_listener;
 mod udp;

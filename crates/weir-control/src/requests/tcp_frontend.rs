@@ -3,7 +3,7 @@
 
 use weir_proto::RequestTcpFrontend as Config;
 
-use super::{Kind, Refusal, address};
+use super::{Kind, Refusal, access, address, rates};
 use crate::change::tcp_frontend_name;
 use crate::check;
 use crate::order::Order;
@@ -25,7 +25,13 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
     if let Some(cluster) = state.clusters.get(&config.cluster_id) {
         check::for_tcp(cluster)?;
     }
-    let make = |id| Frontend::new(id, &config.cluster_id, config.tags.clone());
+    let access = access::access(state, config.access.as_ref())?;
+    let rate_limits = rates::rate_limits(&config.rate_limits)?;
+    let make = |id| Frontend {
+        access: access.clone(),
+        rate_limits: rate_limits.clone(),
+        ..Frontend::new(id, &config.cluster_id, config.tags.clone())
+    };
     let frontends = ids.iter().cloned().map(make);
     let new = frontends.filter(|frontend| state.frontends.get(&frontend.id()) != Some(frontend));
     let orders: Vec<_> = new.map(|frontend| Order::Frontend(Box::new(frontend))).collect();
@@ -67,5 +73,7 @@ pub(super) fn config(frontend: &Frontend) -> Config {
         tags: frontend.tags.clone(),
         sni: Some(frontend.hostname.clone()).filter(|name| name != ANY_NAME),
         alpn: frontend.method.iter().cloned().collect(),
+        access: access::shown(&frontend.access),
+        rate_limits: rates::shown(&frontend.rate_limits),
     }
 }

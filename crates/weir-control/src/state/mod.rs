@@ -8,6 +8,7 @@
 mod access;
 mod h2;
 mod health;
+mod rates;
 mod tcp;
 mod tls;
 mod udp;
@@ -27,6 +28,7 @@ use crate::declared::{Declared, Named};
 pub use access::{Access, AddressList, BLOCKS_AT_ONCE, MOST_BLOCKS, MOST_LISTS};
 pub use h2::{H2, H2Key};
 pub use health::{HealthCheck, Probe};
+pub use rates::{LONGEST_RATE, MOST_RATE_LIMITS, RateLimit};
 pub use tcp::ANY_NAME;
 pub use tls::{
     BackendTls, Certificate, CertificateId, ClientAuth, Hsts, Identity, ListenerTls, TlsVersion,
@@ -206,6 +208,8 @@ pub struct Cluster {
     pub max_queued: Option<u32>,
     /// How long one waits; the listener's `connect_timeout` when absent.
     pub queue_timeout: Option<Duration>,
+    /// How many requests it is sent in a while.
+    pub rate_limits: Vec<RateLimit>,
 }
 
 /// What a matched frontend does instead of forwarding.
@@ -294,8 +298,10 @@ pub struct Frontend {
     pub headers: Vec<HeaderEdit>,
     /// Instead of the listener's policy.
     pub hsts: Option<Hsts>,
-    /// Whose requests are served; others get a 403.
+    /// Whose requests are served; others get a 403, those of TCP are closed.
     pub access: Access,
+    /// How many requests it has in a while.
+    pub rate_limits: Vec<RateLimit>,
 }
 
 /// The identity of a frontend.
@@ -348,6 +354,7 @@ impl Frontend {
             headers: Vec::new(),
             hsts: None,
             access: Access::default(),
+            rate_limits: Vec::new(),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::home::Home;
 use crate::metrics::Metrics;
 use crate::notify::Notify;
 use crate::questions::COMPARE_PERIOD;
+use crate::shares::Shares;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
 use crate::start::EVENTS;
@@ -155,6 +156,7 @@ impl Prepared {
             history,
             tickets: Tickets::resume(plan.tls.clone(), ticket_keys, now),
             findings: Findings::new(findings, &plan.state),
+            shares: Shares::new(),
             control: control.transpose()?,
             counts,
             taps: handover.taps,

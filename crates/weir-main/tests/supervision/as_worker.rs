@@ -96,6 +96,7 @@ impl Worker<'_> {
                 | ToWorker::Tap(_)
                 | ToWorker::Untap(_)
                 | ToWorker::Workers(_)
+                | ToWorker::Sums(_)
                 | ToWorker::ClearMetrics
                 | ToWorker::Passed(_)
                 | ToWorker::PassedFlow(_)

@@ -154,6 +154,9 @@ names! {
         ConnectionsUntrusted = "connections.untrusted",
         /// Requests answered 403 because lists of addresses keep their client out.
         RequestsDenied = "http.requests.denied",
+        /// Requests answered 429, and connections of TCP closed, because there were too many in a
+        /// while.
+        RateLimited = "requests.rate_limited",
         /// WebSocket pipes that ended.
         WebSockets = "websocket.upgrades",
 

@@ -69,9 +69,10 @@ impl Answer {
         Self { sentence, word: "address_denied", ..Self::plain(403) }
     }
 
-    /// To a client over a limit; `retry_after` in seconds, 0 for no field.
-    pub(super) fn too_many(retry_after: u32) -> Self {
-        Self { retry_after: Some(retry_after).filter(|s| *s > 0), ..Self::plain(429) }
+    /// To a client over a limit, with a word for the access log; `retry_after` in seconds, 0 for
+    /// no field.
+    pub(super) fn too_many(word: &'static str, retry_after: u32) -> Self {
+        Self { word, retry_after: Some(retry_after).filter(|s| *s > 0), ..Self::plain(429) }
     }
 }
 

@@ -240,7 +240,12 @@ impl Session {
 const AFFINITY_SEED: u64 = 0x7765_6972_0000_0001;
 
 /// What a client is known by where a policy goes by a key.
-fn affinity_hash(affinity: &Affinity, client: SocketAddr, active: &Active, fields: &Fields) -> u64 {
+pub(super) fn affinity_hash(
+    affinity: &Affinity,
+    client: SocketAddr,
+    active: &Active,
+    fields: &Fields,
+) -> u64 {
     let head = active.head_bytes();
     let told = match affinity {
         _ if active.raw => None,

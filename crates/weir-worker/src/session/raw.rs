@@ -13,7 +13,7 @@ use weir_l4::hello::{self, Peek};
 use weir_route::Request;
 
 use super::direction::Stop;
-use super::{Session, Stage, Step};
+use super::{Active, Session, Stage, Step};
 use crate::context::Context;
 use crate::socket::Read;
 use crate::tables::{Listener, Route};
@@ -142,20 +142,34 @@ impl Session {
         active.times.received = cx.now;
         active.become_raw();
         active.cluster = route.cluster;
-        active.route = Some(route);
-        if self.check_address_limit(&active, cx).is_some() {
-            active.message = "too_many_connections";
-            active.failed = true;
-            self.abandon(active, cx);
-            return Step::Close;
-        }
-        if cx.admit_request(&mut active).is_some() {
-            active.message = "cluster_open";
+        active.route = Some(Rc::clone(&route));
+        if let Some(word) = self.is_kept_out(&mut active, &route, cx) {
+            active.message = word;
             active.failed = true;
             self.abandon(active, cx);
             return Step::Close;
         }
         self.engage(active, cx)
+    }
+
+    /// Why a connection is not passed on, in a word for its record; the order is that of requests.
+    fn is_kept_out(
+        &mut self,
+        active: &mut Active,
+        route: &Route,
+        cx: &mut Context,
+    ) -> Option<&'static str> {
+        if !cx.tables.lists.admit(&route.frontend.access, self.client.ip()) {
+            cx.observe.denied(self.client, &self.settings);
+            return Some("address_denied");
+        }
+        if self.check_rates(active, route, cx).is_some() {
+            return Some("rate_limited");
+        }
+        if self.check_address_limit(active, cx).is_some() {
+            return Some("too_many_connections");
+        }
+        cx.admit_request(active).map(|_| "cluster_open")
     }
 
     /// The backend is connected: bytes pass both ways, behind what the backend is told.

@@ -86,6 +86,9 @@ impl Session {
             cx.tables.count(route.cluster, None, |scope| scope.add(Counter::RequestsDenied, 1));
             return Some(Answer::denied());
         }
+        if let Some(limited) = self.check_rates(active, route, cx) {
+            return Some(limited);
+        }
         let redirect = match frontend.redirect {
             Redirect::Forward => None,
             Redirect::Permanent => Some(301),

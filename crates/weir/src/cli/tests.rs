@@ -103,6 +103,7 @@ const LINES: &[(&str, &str)] = &[
     ("cluster list --domain a.org", "QueryClustersByDomain"),
     ("cluster remove -i a", "RemoveCluster"),
     ("cluster add -i a --load-balancing-policy random", "AddCluster"),
+    ("cluster add -i a --load-balancing-policy random --rate-limit 5/60,burst=2", "AddCluster"),
     (
         "cluster add --id a --sticky-session --https-redirect --send-proxy --expect-proxy \
          --load-balancing-policy round_robin --http2 --https-redirect-port 8443 \
@@ -171,6 +172,10 @@ const LINES: &[(&str, &str)] = &[
     ("frontend tcp add -i a -a 127.0.0.1:1 --tags a=b", "AddTcpFrontend"),
     ("frontend tcp remove --id a --address 127.0.0.1:1", "RemoveTcpFrontend"),
     ("frontend tcp add -i a -a 127.0.0.1:1 --sni a.org --alpn h2,http/1.1", "AddTcpFrontend"),
+    (
+        "frontend tcp add -i a -a 127.0.0.1:1 --deny bad --rate-limit 5,by=source-ip",
+        "AddTcpFrontend",
+    ),
     ("frontend tcp remove -i a -a 127.0.0.1:1 --sni a.org --alpn h2", "RemoveTcpFrontend"),
     ("frontend udp add -i a -a 127.0.0.1:1 --tags a=b", "AddUdpFrontend"),
     ("frontend udp remove -i a -a 127.0.0.1:1", "RemoveUdpFrontend"),
@@ -329,6 +334,7 @@ fn lines_that_contradict_themselves_are_refused() {
         "listener https update -a 127.0.0.1:1 --reset-alpn --alpn-protocols h2",
         "listener tcp add -a localhost:1",
         "frontend tcp add -i a -a 127.0.0.1:1 --alpn",
+        "frontend tcp add -i a -a 127.0.0.1:1 --rate-limit a",
         "frontend udp add -i a -a 127.0.0.1:1 --sni a.org",
         "certificate remove -a 127.0.0.1:1",
         "certificate list --with-key",

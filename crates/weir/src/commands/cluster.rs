@@ -15,6 +15,7 @@ use super::certificate::Files;
 use super::files::read_optional;
 use super::health_check;
 use super::pairs::answers;
+use super::rates::Rates;
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -86,6 +87,8 @@ pub(crate) struct Add {
     /// An answer: `503=text` or `503=file://path`. May be given again.
     #[arg(long, value_name = "CODE=ANSWER")]
     answer: Vec<String>,
+    #[command(flatten)]
+    rates: Rates,
     #[command(flatten)]
     tls: BackendTls,
 }
@@ -205,6 +208,7 @@ impl Add {
             https_redirect_port: self.https_redirect_port,
             authorized_hashes: self.authorized_hash.clone(),
             www_authenticate: self.www_authenticate.clone(),
+            rate_limits: self.rates.messages(),
             tls: self.tls.message()?,
             ..Cluster::default()
         })

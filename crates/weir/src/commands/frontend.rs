@@ -11,9 +11,10 @@ use weir_client::proto::{
 };
 
 use super::access::Access;
-use super::frontend_stream::{Stream, StreamName, TcpName};
+use super::frontend_stream::{AddTcp, AddUdp, Stream, StreamName, TcpName};
 use super::hsts::Hsts;
 use super::pairs::{header, tags};
+use super::rates::Rates;
 
 /// What to do about frontends.
 #[derive(clap::Subcommand)]
@@ -26,10 +27,10 @@ pub(crate) enum Verb {
     Https(Http),
     /// Clusters of TCP listeners.
     #[command(subcommand)]
-    Tcp(Stream<TcpName>),
+    Tcp(Stream<AddTcp, TcpName>),
     /// Clusters of UDP listeners.
     #[command(subcommand)]
-    Udp(Stream<StreamName>),
+    Udp(Stream<AddUdp, StreamName>),
     /// Print frontends.
     List(List),
 }
@@ -124,6 +125,8 @@ pub(crate) struct AddHttp {
     hsts: Hsts,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -171,14 +174,10 @@ impl Verb {
             Self::Http(Http::Remove(rule)) => RequestType::RemoveHttpFrontend(rule.message()),
             Self::Https(Http::Add(add)) => RequestType::AddHttpsFrontend(add.message()),
             Self::Https(Http::Remove(rule)) => RequestType::RemoveHttpsFrontend(rule.message()),
-            Self::Tcp(Stream::Add { name, tags }) => {
-                RequestType::AddTcpFrontend(name.message(tags))
-            }
-            Self::Tcp(Stream::Remove(name)) => RequestType::RemoveTcpFrontend(name.message(&None)),
-            Self::Udp(Stream::Add { name, tags }) => {
-                RequestType::AddUdpFrontend(name.message(tags))
-            }
-            Self::Udp(Stream::Remove(name)) => RequestType::RemoveUdpFrontend(name.message(&None)),
+            Self::Tcp(Stream::Add(add)) => RequestType::AddTcpFrontend(add.message()),
+            Self::Tcp(Stream::Remove(name)) => RequestType::RemoveTcpFrontend(name.message()),
+            Self::Udp(Stream::Add(add)) => RequestType::AddUdpFrontend(add.message()),
+            Self::Udp(Stream::Remove(name)) => RequestType::RemoveUdpFrontend(name.message()),
             Self::List(list) => RequestType::ListFrontends(FrontendFilters {
                 http: list.http,
                 https: list.https,
@@ -236,6 +235,7 @@ impl AddHttp {
             headers: self.header.clone(),
             hsts: self.hsts.message(),
             access: self.access.message(),
+            rate_limits: self.rates.messages(),
             ..self.rule.message()
         }
     }

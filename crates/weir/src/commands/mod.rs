@@ -34,6 +34,7 @@ mod listener_update;
 mod metrics;
 mod pairs;
 mod process;
+mod rates;
 mod session;
 mod state;
 mod tap;

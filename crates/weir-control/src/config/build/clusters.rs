@@ -79,6 +79,7 @@ impl Builder<'_> {
             max_queued: table.read("max_queued"),
             queue_timeout: table.read("queue_timeout"),
             no_access_log: !table.value::<bool>("access_log"),
+            rate_limits: self.rate_limits(table),
         }
     }
 

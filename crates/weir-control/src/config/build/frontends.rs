@@ -80,6 +80,7 @@ impl Builder<'_> {
             headers: table.tables("headers").iter().filter_map(|edit| self.edit(edit)).collect(),
             hsts: None,
             access: self.access(table),
+            rate_limits: self.rate_limits(table),
         })
     }
 

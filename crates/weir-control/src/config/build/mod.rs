@@ -12,6 +12,7 @@ mod control;
 mod frontends;
 mod health;
 mod listeners;
+mod rates;
 mod settings;
 mod tcp;
 mod text;

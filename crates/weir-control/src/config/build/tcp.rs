@@ -76,6 +76,7 @@ impl Builder<'_> {
         let protocols = check::protocols(names.iter().map(|(name, _)| *name));
         let protocols = self.accept(protocols, table.span_of("alpn")).unwrap_or_default();
         let Some(server) = server else { return };
+        let (access, rate_limits) = (self.access(table), self.rate_limits(table));
         let span = table.span_of(if table.has("sni") { "sni" } else { "address" });
         for protocol in protocols {
             let id = FrontendId::new(address, &server, protocol);
@@ -84,7 +85,11 @@ impl Builder<'_> {
                 let diagnostic = Diagnostic::error(span.clone(), message).label("again");
                 self.report.push(diagnostic.other(first, "first"));
             }
-            let frontend = Frontend::new(id, &cluster.id, tags(table));
+            let frontend = Frontend {
+                access: access.clone(),
+                rate_limits: rate_limits.clone(),
+                ..Frontend::new(id, &cluster.id, tags(table))
+            };
             self.frontends.push((table.span.start, frontend));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::access::{ALLOW, DENY};
 use super::health::{ANY, BREAKER, EJECTION, HEALTH_CHECK, RETRY_BUDGET, TIMES};
+use super::rates::RATE_LIMITS;
 use super::tls::{CERTIFICATE, CHAIN, CLUSTER_TLS, HSTS, KEY};
 use super::udp::CLUSTER_UDP;
 use super::words::{ClusterProtocol, PathType, Version, words};
@@ -32,6 +33,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("www_authenticate", Kind::Text, "`WWW-Authenticate` of a 401."),
         key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
+        RATE_LIMITS,
         flag("http2", false, HTTP2),
         flag("send_proxy", false, SEND_PROXY),
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
@@ -82,6 +84,7 @@ pub(in super::super) static FRONTEND: Section = Section {
         key("method", Kind::Text, Without::Other("any"), "The method."),
         ALLOW,
         DENY,
+        RATE_LIMITS,
         text("position", Kind::Word(words::<Position>), "TREE", "Section of the routing table."),
         optional("tags", Kind::TextMap, "What access-log records show."),
         text("redirect", Kind::Word(words::<Redirect>), "forward", REDIRECT),

@@ -7,6 +7,7 @@ mod access;
 mod clusters;
 mod health;
 mod listeners;
+mod rates;
 mod scope;
 mod tls;
 mod top;

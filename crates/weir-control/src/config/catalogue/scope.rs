@@ -41,6 +41,7 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "load_balancing",
         "load_metric",
         "max_connections_per_ip",
+        "rate_limits",
         "send_proxy",
         "udp",
         "tls",
@@ -57,7 +58,7 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
 /// Of frontends.
 pub(in super::super) static FRONTEND_SCOPE: Scope = Scope {
     section: &FRONTEND,
-    tcp: &["address", "sni", "alpn", "tags"],
+    tcp: &["address", "sni", "alpn", "tags", "allow", "deny", "rate_limits"],
     only_tcp: &["sni", "alpn"],
 };
 

@@ -242,6 +242,13 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!(memory.regexes, 0);
     let text = with_regexes.to_string();
     assert!(text.contains("2304 KiB  regular expressions"), "{text}");
+    assert_eq!((memory.lists, memory.rates), (0, 0));
+    let limited = "[lists.bad]\naddresses = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n\
+                   [[clusters.b.rate_limits]]\nrequests = 5\nby_source_ip = true\n";
+    let limited = good(&(file.concat() + limited)).worst_case_memory(&sizes);
+    assert!((64..1024).contains(&limited.lists) && limited.rates > 200_000);
+    assert_eq!(limited.per_worker(), with_regexes.per_worker() + limited.lists + limited.rates);
+    assert!(limited.to_string().contains("limits of requests"), "{limited}");
     assert!(with_regexes.per_worker() > with_regexes.regexes + with_regexes.logs);
 }
 

@@ -1,6 +1,7 @@
 //! Any state is made again by its requests.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -17,8 +18,8 @@ use crate::state::{
     Access, AddressList, Affinity, Answers, Backend, BackendTls, BreakerSettings, Certificate,
     ClientAuth, Cluster, EditPosition, EjectionRules, Frontend, FrontendId, H2, HeaderEdit,
     HealthCheck, Hsts, Identity, Listener, ListenerTls, LoadBalancing, LoadMetric, PathRule,
-    Position, Probe, ProxyDatagrams, ProxyMode, Redirect, RedirectScheme, RetryLimits, State,
-    TlsVersion, UdpAffinity, UdpListener, UdpRules,
+    Position, Probe, ProxyDatagrams, ProxyMode, RateLimit, Redirect, RedirectScheme, RetryLimits,
+    State, TlsVersion, UdpAffinity, UdpListener, UdpRules,
 };
 use weir_tls::certificate::{
     ReadCertificate, read_authorities, read_certificate, read_revocations,
@@ -238,6 +239,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 }),
                 slow_start: Duration::from_secs(slow),
                 no_access_log: slow % 2 == 1,
+                rate_limits: rate_limits(id, slow as u32),
                 max_queued: (slow > 40).then_some(slow as u32),
                 queue_timeout: (slow > 40).then(|| Duration::from_secs(slow)),
                 http2: true,
@@ -256,6 +258,19 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             }
         },
     )
+}
+
+/// None, or one or two of different kinds.
+fn rate_limits(kind: u8, number: u32) -> Vec<RateLimit> {
+    let Some(requests) = NonZeroU32::new(number) else { return Vec::new() };
+    let by = match kind {
+        0 => Affinity::SourceIp,
+        1 => Affinity::Field("x-key".into()),
+        _ => Affinity::Cookie("key".into()),
+    };
+    let all = RateLimit { requests, seconds: 60, burst: NonZeroU32::MIN, by: None };
+    let each = RateLimit { by: Some(by), seconds: 1, ..all.clone() };
+    if number.is_multiple_of(2) { vec![all, each] } else { vec![each] }
 }
 
 fn udp_rules() -> impl Strategy<Value = UdpRules> {
@@ -338,6 +353,7 @@ fn frontend() -> impl Strategy<Value = Frontend> {
                 required_auth: auth,
                 headers,
                 access: Access::default(),
+                rate_limits: rate_limits(port as u8 % 3, u32::from(port) * u32::from(auth)),
             }
         },
     )
@@ -349,7 +365,8 @@ fn of_tcp(state: &State, frontend: Frontend) -> Option<Frontend> {
     let id = FrontendId::new(frontend.address, server, frontend.method.as_deref());
     let cluster = frontend.cluster?;
     let good = state.clusters.get(&cluster).is_none_or(|known| check::for_tcp(known).is_ok());
-    good.then(|| Frontend::new(id, &cluster, frontend.tags))
+    let Frontend { access, rate_limits, tags, .. } = frontend;
+    good.then(|| Frontend { access, rate_limits, ..Frontend::new(id, &cluster, tags) })
 }
 
 fn backend() -> impl Strategy<Value = Backend> {
@@ -387,11 +404,8 @@ fn restrict(state: &mut State, lists: BTreeMap<String, AddressList>) {
     }
     state.udp.values_mut().for_each(|listener| listener.access = access.clone());
     let frontends: Vec<_> = state.frontends.iter().cloned().collect();
-    let frontends = frontends.into_iter().map(|frontend| match state.is_tcp(frontend.address) {
-        true => frontend,
-        false => Frontend { access: access.clone(), ..frontend },
-    });
-    state.frontends = frontends.collect();
+    let restrict = |frontend| Frontend { access: access.clone(), ..frontend };
+    state.frontends = frontends.into_iter().map(restrict).collect();
 }
 
 fn state() -> impl Strategy<Value = State> {
