@@ -13,18 +13,22 @@ use serde::{Deserialize, Serialize};
 use weir_balance::ledger::{Held, Sum};
 use weir_base::{Endpoint, Limits};
 
-use weir_http::h2;
-use weir_l4::flows::Saved;
 use weir_telemetry::{AccessFormat, Template};
-use weir_tls::{Carried, Fingerprint, TicketKey};
+use weir_tls::{Fingerprint, TicketKey};
 
 use crate::metrics::{Detail, Measured, Query};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
 pub use crate::packed::{pack as encode, unpack as decode};
 use crate::sessions;
-use crate::state::{BackendId, ProxyDatagrams};
+use crate::state::BackendId;
 use crate::tap::{Tap, Tapped};
+pub use passed::{
+    Kind, Kinds, Passed, PassedBack, PassedClient, PassedFacts, PassedFlow, PassedPipe,
+    PassedServer, PassedStreams, PassedTls,
+};
+
+mod passed;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
@@ -109,6 +113,8 @@ pub enum ToWorker {
     Passed(Passed),
     /// The same of a flow of datagrams, with its socket.
     PassedFlow(Box<PassedFlow>),
+    /// The same of a connection to a backend that waits for a request.
+    PassedBack(Box<PassedBack>),
     /// Take datagrams of clients from now on, or leave them where they are: the worker whose place
     /// you take has flows that come first.
     TakeDatagrams(bool),
@@ -220,16 +226,18 @@ pub enum ToMain {
     Passed(Passed),
     /// The same of a flow of datagrams, with its socket.
     PassedFlow(Box<PassedFlow>),
+    /// The same of a connection to a backend that waits for a request.
+    PassedBack(Box<PassedBack>),
     /// No other flow follows.
     FlowsPassed,
     /// Answer to a ping.
     Pong(u64),
     /// Draining is over: nothing is left. The worker exits now.
     Drained {
-        /// Sessions that were cut because the deadline passed.
-        cut: usize,
-        /// Connections that have ended by themselves meanwhile.
-        finished: usize,
+        /// What was cut because the deadline passed.
+        cut: Kinds,
+        /// What has ended by itself meanwhile.
+        finished: Kinds,
     },
 }
 
@@ -247,173 +255,6 @@ impl Refusal {
     pub fn concerns(&self, client: IpAddr) -> bool {
         self.client.is_none_or(|refused| refused == client)
     }
-}
-
-/// A client connection as it passes from one worker to another: a byte pipe, or one between two
-/// requests, when what the client has sent waits in the kernel, but for records of TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passed {
-    /// The listener it came from.
-    pub listener: SocketAddr,
-    /// The other end.
-    pub client: SocketAddr,
-    /// Requests that it has brought so far; 0: it was accepted and nobody has looked at it.
-    pub requests: u64,
-    /// How long it has waited for the next one.
-    pub waited: Duration,
-    /// Its identity in logs; `None`: nothing of it was taken from the kernel.
-    pub id: Option<[u8; 26]>,
-    /// The PROXY protocol header that it began with.
-    pub announced: Option<Vec<u8>>,
-    /// The TLS that is spoken with the client.
-    pub tls: Option<Box<PassedClient>>,
-    /// It carries streams, of which none is open.
-    pub streams: Option<Box<PassedStreams>>,
-    /// It is a byte pipe: a second descriptor is attached, the connection to the backend.
-    pub pipe: Option<Box<PassedPipe>>,
-}
-
-impl Passed {
-    /// One of which nothing is known.
-    pub fn fresh(listener: SocketAddr, client: SocketAddr) -> Self {
-        Self {
-            listener,
-            client,
-            requests: 0,
-            waited: Duration::ZERO,
-            id: None,
-            announced: None,
-            tls: None,
-            streams: None,
-            pipe: None,
-        }
-    }
-}
-
-impl Passed {
-    /// Nothing of it is in our memory, beside its pipe.
-    pub fn is_bare(&self) -> bool {
-        let tls = self.tls.as_ref().is_none_or(|tls| tls.tls.is_bare());
-        tls && self.streams.as_ref().is_none_or(|streams| streams.received.is_empty())
-    }
-}
-
-/// The TLS of a connection, and the bytes of it that are in our memory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedTls {
-    /// Keys and numbers.
-    pub carried: Carried,
-    /// What was received and not opened: a part of a record, mostly.
-    pub received: Vec<u8>,
-    /// What was sealed and not sent.
-    pub sealed: Vec<u8>,
-}
-
-impl PassedTls {
-    /// It has no bytes.
-    pub fn is_bare(&self) -> bool {
-        self.received.is_empty() && self.sealed.is_empty() && !self.carried.has_plain()
-    }
-}
-
-/// The TLS that is spoken with a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedClient {
-    /// The connection itself.
-    pub tls: PassedTls,
-    /// What was agreed on.
-    pub facts: PassedFacts,
-}
-
-/// What there is of a connection of HTTP/2 without streams.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedStreams {
-    /// Settings, windows, the fields that it remembers.
-    pub carried: h2::Carried,
-    /// A part of a frame.
-    pub received: Vec<u8>,
-    /// Frames that were not sent.
-    pub unsent: Vec<u8>,
-}
-
-/// What a handshake with a client agreed on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedFacts {
-    /// The application protocol; empty: none.
-    pub alpn: Vec<u8>,
-    /// The name that the client asked for.
-    pub server_name: Option<String>,
-    /// What it was shown.
-    pub certificate: Option<Fingerprint>,
-    /// That was the listener's default certificate.
-    pub is_default: bool,
-    /// What the client showed, as `Client-Cert` tells it; empty: nothing.
-    pub certificate_field: Vec<u8>,
-    /// And the issuers.
-    pub chain_field: Vec<u8>,
-    /// Of what it showed, in hexadecimal.
-    pub fingerprint: String,
-}
-
-/// What there is of a byte pipe (101, or TCP) beside its two connections.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedPipe {
-    /// Of the request that it began with, as it came; empty: bytes of TCP.
-    pub head: Vec<u8>,
-    /// Identity of that request in logs.
-    pub id: [u8; 26],
-    /// Its cluster.
-    pub cluster: String,
-    /// The backend's id there.
-    pub backend: String,
-    /// Where it is.
-    pub address: SocketAddr,
-    /// Bytes for the backend that have not been sent.
-    pub to_back: Vec<u8>,
-    /// Bytes for the client that have not been sent.
-    pub to_front: Vec<u8>,
-    /// Bytes that came from the client so far.
-    pub bytes_in: u64,
-    /// Bytes that the client got so far.
-    pub bytes_out: u64,
-    /// How long ago it began.
-    pub age: Duration,
-    /// How long ago the backend had agreed.
-    pub agreed: Duration,
-    /// The TLS that is spoken with the backend.
-    pub tls: Option<Box<PassedTls>>,
-    /// How long ago bytes moved last at the client's side.
-    pub front_idle: Duration,
-    /// And at the backend's.
-    pub back_idle: Duration,
-}
-
-/// A flow of datagrams as it passes from one worker to another; its socket is attached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedFlow {
-    /// Whose datagrams, and how many so far.
-    pub saved: Saved,
-    /// Which of our addresses the client sends to, with its interface, where that is not the
-    /// listener's.
-    pub local: Option<(IpAddr, u32)>,
-    /// Its cluster.
-    pub cluster: String,
-    /// The backend's id there.
-    pub backend: String,
-    /// Where it is.
-    pub address: SocketAddr,
-    /// The backend has said something.
-    pub answered: bool,
-    /// Datagrams that are still to begin with a header.
-    pub proxy: Option<ProxyDatagrams>,
-    /// Datagrams for the backend that have not been sent.
-    pub waiting: Vec<Vec<u8>>,
-    /// Bytes that went to the backend.
-    pub bytes_in: u64,
-    /// Bytes that went to the client.
-    pub bytes_out: u64,
-    /// Datagrams of either side that did not.
-    pub dropped: u64,
 }
 
 /// A change of what a worker knows of backends.

@@ -18,9 +18,9 @@ use weir_base::Instant;
 use weir_control::channel::ToWorker;
 use weir_proto::Response;
 
+use crate::account::Account;
 use crate::control::Asker;
 use crate::slot::Slot;
-use crate::succession::Account;
 use crate::supervise::{Stage, Supervisor};
 use crate::{Plan, limits};
 

@@ -72,14 +72,14 @@ impl Supervisor {
                     worker.kill(what);
                 }
             }
-            ToMain::Drained { cut: 0, .. } => worker.has_drained(),
+            ToMain::Drained { cut, .. } if cut.total() == 0 => worker.has_drained(),
             ToMain::Drained { cut, .. } => self.note_cut(slot, cut),
             ToMain::Happened(Happening::Checked { finding, address }) => {
                 self.note_finding(slot, finding, address, now);
             }
             // It has nobody to pass anything to.
             ToMain::Passed(passed) => drop(worker.take_connection(&passed)),
-            ToMain::PassedFlow(_) => drop(worker.take_descriptor()),
+            ToMain::PassedFlow(_) | ToMain::PassedBack(_) => drop(worker.take_descriptor()),
             answer => {
                 let pid = worker.pid();
                 self.hear_answer(Speaker { slot, pid }, answer);
@@ -116,6 +116,7 @@ impl Supervisor {
             | ToMain::Refused { .. }
             | ToMain::Passed(_)
             | ToMain::PassedFlow(_)
+            | ToMain::PassedBack(_)
             | ToMain::FlowsPassed
             | ToMain::Pong(_)
             | ToMain::Drained { .. } => {}

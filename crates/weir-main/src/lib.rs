@@ -19,6 +19,7 @@
 //! Invariants: once it runs, main never waits for a worker; every worker that it leads has ended
 //! when [`run`] returns, unless main cannot go on and another one can find them.
 
+mod account;
 mod backoff;
 mod changes;
 mod control;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use log::{info, warn};
 use weir_base::Instant;
-use weir_control::channel::ToWorker;
+use weir_control::channel::{Kinds, ToWorker};
 use weir_log::Logs;
 use weir_sys::Signal;
 
@@ -85,9 +85,10 @@ impl Supervisor {
     }
 
     /// The worker of `slot` had no time for some sessions.
-    pub(crate) fn note_cut(&mut self, slot: u16, cut: usize) {
-        let sessions = if cut == 1 { "session" } else { "sessions" };
-        warn!("worker {slot} cut {cut} {sessions}: the time to finish was over");
+    pub(crate) fn note_cut(&mut self, slot: u16, cut: Kinds) {
+        let count = cut.total();
+        let sessions = if count == 1 { "session" } else { "sessions" };
+        warn!("worker {slot} cut {count} {sessions}{cut}: the time to finish was over");
         self.judge_cut();
     }
 

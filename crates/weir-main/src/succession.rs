@@ -13,17 +13,17 @@
 //! change of the state begins while a successor is not ready; one that finishes has until a
 //! deadline.
 
-use std::fmt;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use log::{error, info, warn};
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel::{Passed, PassedFlow, ToMain, ToWorker};
+use weir_control::channel::{Kind, Passed, PassedBack, PassedFlow, ToMain, ToWorker};
 use weir_proto::{EventKind, Response};
 use weir_sys::Epoll;
 
+use crate::account::Account;
 use crate::control::Asker;
 use crate::questions::Speaker;
 use crate::slot::Slot;
@@ -55,60 +55,6 @@ pub(crate) struct Leaving {
     until: Instant,
     tell_at: Instant,
     account: Account,
-}
-
-/// What became of the connections of a worker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Account {
-    /// Others got them: all.
-    passed: usize,
-    /// Those of them that are byte pipes.
-    #[serde(default)]
-    pipes: usize,
-    /// Those of them that are flows of datagrams.
-    #[serde(default)]
-    flows: usize,
-    /// Those of them that carry streams (HTTP/2).
-    #[serde(default)]
-    streams: usize,
-    /// Those of them, of any kind, whose clients are spoken TLS with.
-    #[serde(default)]
-    tls: usize,
-    /// They have ended in their own time.
-    finished: usize,
-    cut: usize,
-}
-
-impl Account {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.pipes += other.pipes;
-        self.flows += other.flows;
-        self.streams += other.streams;
-        self.tls += other.tls;
-        self.finished += other.finished;
-        self.cut += other.cut;
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed, pipes, flows, streams, tls, finished, cut } = *self;
-        write!(f, "connections: {passed} passed on")?;
-        let kinds = [
-            (passed - pipes - flows - streams, "idle"),
-            (pipes, "pipes"),
-            (flows, "UDP flows"),
-            (streams, "of HTTP/2"),
-            (tls, "with TLS"),
-        ];
-        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
-        let kinds: Vec<_> = kinds.map(|(count, kind)| format!("{count} {kind}")).collect();
-        if !kinds.is_empty() {
-            write!(f, " ({})", kinds.join(", "))?;
-        }
-        write!(f, ", {finished} ended, {cut} cut")
-    }
 }
 
 /// The same as it passes from one image of main to the next.
@@ -292,12 +238,12 @@ impl Supervisor {
         match message {
             ToMain::Passed(passed) => self.pass_on(index, passed),
             ToMain::PassedFlow(flow) => self.pass_flow_on(index, *flow),
+            ToMain::PassedBack(back) => self.pass_back_on(index, *back),
             ToMain::FlowsPassed => self.no_flow_follows(index),
             ToMain::Drained { cut, finished } => {
                 leaving.worker.has_drained();
-                leaving.account.finished += finished;
-                leaving.account.cut += cut;
-                if cut > 0 {
+                leaving.account.close(finished, cut);
+                if cut.total() > 0 {
                     self.note_cut(slot, cut);
                 }
             }
@@ -313,22 +259,28 @@ impl Supervisor {
     fn pass_on(&mut self, index: usize, passed: Passed) {
         let leaving = &mut self.leaving[index];
         let connection = leaving.worker.take_connection(&passed);
-        let (slot, turn) = (leaving.slot, leaving.account.passed);
-        let (is_pipe, streams) = (passed.pipe.is_some(), passed.streams.is_some());
-        let tls = passed.tls.is_some();
+        let (slot, turn) = (leaving.slot, leaving.account.given());
+        let (kind, tls) = (passed.kind(), passed.tls.is_some());
         match self.taker(slot, turn) {
             Some(taker) => {
-                taker.adopt_connection(passed, &connection);
-                let account = &mut self.leaving[index].account;
-                account.passed += 1;
-                account.pipes += usize::from(is_pipe);
-                account.streams += usize::from(streams);
-                account.tls += usize::from(tls);
+                taker.take_over(&ToWorker::Passed(passed), &connection);
+                self.leaving[index].account.give(kind, tls);
             }
             None => {
                 warn!("the connection of client {} is closed: no worker takes it", passed.client);
-                self.leaving[index].account.cut += 1;
+                self.leaving[index].account.lose(kind, tls);
             }
+        }
+    }
+
+    /// The same for a connection to a backend; without anybody to take it, it is closed.
+    fn pass_back_on(&mut self, index: usize, back: PassedBack) {
+        let leaving = &mut self.leaving[index];
+        let connection = leaving.worker.take_descriptor();
+        let (slot, turn) = (leaving.slot, leaving.account.backs());
+        if let Some((taker, connection)) = self.taker(slot, turn).zip(connection) {
+            taker.take_over(&ToWorker::PassedBack(Box::new(back)), &[connection]);
+            self.leaving[index].account.give_back();
         }
     }
 
@@ -347,14 +299,12 @@ impl Supervisor {
         let taker = taker.filter(|slot| slot.takes_orders()).and_then(|slot| slot.worker.as_mut());
         match taker.zip(socket) {
             Some((taker, socket)) => {
-                taker.adopt_flow(flow, socket);
-                let account = &mut self.leaving[index].account;
-                account.passed += 1;
-                account.flows += 1;
+                taker.take_over(&ToWorker::PassedFlow(Box::new(flow)), &[socket]);
+                self.leaving[index].account.give(Kind::Flow, false);
             }
             None => {
                 warn!("the flow of client {} is over: no worker takes it", flow.saved.client);
-                self.leaving[index].account.cut += 1;
+                self.leaving[index].account.lose(Kind::Flow, false);
             }
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Instant, Wiped};
-use weir_control::channel::{Passed, PassedFlow, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
 use weir_sys::{Channel, Child, Epoll, ExitReason};
@@ -286,14 +286,9 @@ impl WorkerProcess {
         }
     }
 
-    /// Gives it a connection that another one has passed on.
-    pub(crate) fn adopt_connection(&mut self, passed: Passed, connection: &[OwnedFd]) {
-        self.send_with(&ToWorker::Passed(passed), connection.iter().map(AsFd::as_fd));
-    }
-
-    /// The same of a flow of datagrams, with its socket.
-    pub(crate) fn adopt_flow(&mut self, flow: PassedFlow, socket: OwnedFd) {
-        self.send_with(&ToWorker::PassedFlow(Box::new(flow)), Some(socket.as_fd()));
+    /// Gives it what another one has passed on.
+    pub(crate) fn take_over(&mut self, passed: &ToWorker, descriptors: &[OwnedFd]) {
+        self.send_with(passed, descriptors.iter().map(AsFd::as_fd));
     }
 
     fn send_with<'a>(&mut self, message: &ToWorker, fd: impl IntoIterator<Item = BorrowedFd<'a>>) {

@@ -187,11 +187,11 @@ fn listener_settings(
 fn cluster_settings(config: state::Cluster, tables: &Tables) -> Result<ClusterSettings, String> {
     let answers =
         answer_set(&config.answers).map_err(|error| format!("cluster `{}`: {error}", config.id))?;
-    let tls = config.tls.as_deref().map(|tls| tls::back(tables, tls, config.http2)).transpose();
-    let tls = tls.map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let hash = object_hash("cluster", &config);
+    let tls = tls::back(tables, &config, hash)
+        .map_err(|error| format!("cluster `{}`: {error}", config.id))?;
     let rates = Limit::all(&config.id, &config.rate_limits);
-    Ok(ClusterSettings { config, hash, answers, tls, rates })
+    Ok(ClusterSettings { config, hash, answers, tls: tls.map(Rc::new), rates })
 }
 
 fn answer_set(answers: &state::Answers) -> Result<AnswerSet, String> {

@@ -9,7 +9,7 @@ use weir_balance::breaker::Refused;
 use weir_balance::retry::Budget;
 use weir_balance::{BackendKey, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::{Finding, Refusal, Settings};
+use weir_control::channel::{Finding, Kinds, Refusal, Settings};
 use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
@@ -75,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) drain_until: Option<Instant>,
     /// While draining: another worker takes connections that can be passed on.
     pub(crate) passing: bool,
+    /// What has ended since the drain began; before, it means nothing.
+    pub(crate) finished: Kinds,
     ready: Vec<Key>,
     /// Sessions that wait for buffers, and for how many.
     starved: VecDeque<(Key, usize)>,
@@ -125,6 +127,7 @@ impl Context {
             peeked: vec![0; MOST_PEEKED].into(),
             drain_until: None,
             passing: false,
+            finished: Kinds::default(),
             ready: Vec::with_capacity(limits.sessions),
             starved: VecDeque::with_capacity(limits.sessions),
             turnstile: Turnstile::default(),

@@ -8,7 +8,7 @@ use weir_balance::Share;
 use weir_balance::ledger::Held;
 use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
-    self, Finding, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
+    self, Finding, Kinds, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
 };
 use weir_control::metrics::{Measured, Query};
 use weir_control::order::{Object, Order};
@@ -295,6 +295,7 @@ impl Control {
             ToWorker::Retire { deadline } => Some(Command::Retire(deadline)),
             passed @ (ToWorker::Passed(_)
             | ToWorker::PassedFlow(_)
+            | ToWorker::PassedBack(_)
             | ToWorker::TakeDatagrams(_)) => self.take_over(passed, cx),
             ToWorker::Page => self.take_page(cx),
             ToWorker::Refuse(refusals) => {
@@ -467,7 +468,7 @@ impl Control {
     }
 
     /// The last word. It is waited for, since this process ends after it.
-    pub(crate) fn drained(&mut self, cut: usize, finished: usize) {
+    pub(crate) fn drained(&mut self, cut: Kinds, finished: Kinds) {
         self.say(&ToMain::Drained { cut, finished });
         let until = weir_sys::now() + LAST_WORD;
         while !self.is_told() && weir_sys::now() < until && self.channel.flush().is_ok() {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use weir_base::Key;
+use weir_control::channel::Kinds;
 
 use crate::worker::Worker;
 
@@ -24,7 +25,7 @@ impl Worker {
             return false;
         }
         self.control.hide();
-        self.finished = 0;
+        self.cx.finished = Kinds::default();
         self.cx.drain_until = Some(self.cx.now + deadline);
         self.cx.drain_datagrams();
         true
@@ -47,20 +48,21 @@ impl Worker {
 
     /// The drain is over: cuts what is left and says so.
     pub(crate) fn leave(mut self) -> ExitCode {
-        let (cut, finished) = (self.sessions.len() + self.cx.cut_flows(), self.finished);
+        let finished = std::mem::take(&mut self.cx.finished);
         let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.settle(key, false);
         }
-        self.finished = finished;
+        self.cx.cut_flows();
+        let cut = self.cx.finished;
         match self.passed {
-            None => self.cx.observe.drain_ended(cut),
-            Some(passed) => self.cx.observe.retirement_ended(passed, self.finished, cut),
+            None => self.cx.observe.drain_ended(cut.total()),
+            Some(passed) => {
+                self.cx.observe.retirement_ended(passed, finished.total(), cut.total());
+                self.say_last_count();
+            }
         }
-        if self.passed.is_some() {
-            self.say_last_count();
-        }
-        self.control.drained(cut, self.finished);
+        self.control.drained(cut, finished);
         self.cx.observe.finish();
         ExitCode::SUCCESS
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! old worker                      main                        another worker
 //!   ◀──────────────────── retire ─┤
+//!   ├─ each to a backend that waits for a request ──────▶ keeps it for the next
 //!   ├─ each that waits for a request, or is a pipe, with its descriptors ─▶ serves it
 //!   ├─ others finish, or become such a one
 //!   └─ drained
@@ -19,7 +20,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_control::channel::{Passed, PassedPipe, ToMain, UNASKED};
+use weir_control::channel::{Kind, Passed, PassedPipe, ToMain, UNASKED};
 use weir_control::metrics::Query;
 use weir_sys::TcpStream;
 
@@ -42,6 +43,8 @@ impl Worker {
         self.cx.observe.retirement_began(self.sessions.len() + self.cx.udp.len(), deadline);
         self.gate.leave_listeners(&mut self.cx);
         self.pass_flows();
+        // Before the clients, so that they are there when the first of them asks.
+        self.pass_backs();
         while let Some(waiting) = self.gate.next() {
             self.pass_waiting(waiting);
         }
@@ -56,9 +59,21 @@ impl Worker {
             let Some((flow, socket)) = self.cx.part_flow(id) else { continue };
             let message = ToMain::PassedFlow(Box::new(flow));
             let given = self.control.pass(&message, [socket.as_fd()]);
-            self.count_passed(given);
+            self.count_passed(given, Kind::Flow, false);
         }
         self.control.flows_passed();
+    }
+
+    /// Passes connections to backends on that wait for a request.
+    pub(crate) fn pass_backs(&mut self) {
+        while self.cx.passing
+            && let Some((back, stream)) = self.cx.part_back()
+        {
+            let message = ToMain::PassedBack(Box::new(back));
+            if !self.control.pass(&message, [stream.as_fd()]) {
+                return;
+            }
+        }
     }
 
     /// Passes a session on.
@@ -78,15 +93,17 @@ impl Worker {
     }
 
     fn give(&mut self, passed: Passed, streams: &[TcpStream]) {
+        let (kind, tls) = (passed.kind(), passed.tls.is_some());
         let given = self.control.pass(&ToMain::Passed(passed), streams.iter().map(AsFd::as_fd));
-        self.count_passed(given);
+        self.count_passed(given, kind, tls);
     }
 
-    fn count_passed(&mut self, given: bool) {
+    /// What could not be given has ended here.
+    fn count_passed(&mut self, given: bool, kind: Kind, tls: bool) {
         if let Some(count) = self.passed.as_mut().filter(|_| given) {
             *count += 1;
         } else {
-            self.finished += 1;
+            self.cx.finished.count(kind, tls);
         }
     }
 

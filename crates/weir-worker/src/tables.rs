@@ -183,7 +183,7 @@ pub(crate) struct ClusterSettings {
     /// [`object_hash`] of it.
     pub(crate) hash: u64,
     pub(crate) answers: AnswerSet,
-    pub(crate) tls: Option<BackendTls>,
+    pub(crate) tls: Option<Rc<BackendTls>>,
     /// How many requests are served in a while.
     pub(crate) rates: Vec<Limit>,
 }

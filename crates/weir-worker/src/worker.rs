@@ -55,8 +55,6 @@ pub(crate) struct Worker {
     signals: Option<Signals>,
     ready: Vec<Key>,
     next_sweep: Instant,
-    /// Connections that have ended since the drain began.
-    pub(crate) finished: usize,
     /// Connections that others have; `None`: nobody takes any.
     pub(crate) passed: Option<usize>,
     /// When slow handshakes may be cut again.
@@ -81,7 +79,6 @@ impl Worker {
             control,
             signals,
             next_sweep,
-            finished: 0,
             passed: None,
             next_crowd: Instant::default(),
             surveys: VecDeque::new(),
@@ -128,6 +125,7 @@ impl Worker {
             self.tell_taps();
             self.tell_held();
             self.send_collected();
+            self.pass_backs();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
                 return Ok(self.leave());
@@ -282,7 +280,9 @@ impl Worker {
     pub(crate) fn settle(&mut self, key: Key, alive: bool) {
         if !alive {
             if let Some(session) = self.sessions.remove(key) {
-                self.finished += usize::from(session.front.stream().is_none());
+                if session.front.stream().is_none() {
+                    self.cx.finished.count(session.kind(), session.tls.is_some());
+                }
                 session.close(&mut self.cx);
             }
             return;

@@ -11,6 +11,7 @@ use harness::{PATIENCE, Proxy};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use weir_control::channel::ToWorker;
 use weir_control::state::{BackendTls, Identity};
 
 /// A backend that serves `count` connections, each until the proxy closes it. The thread ends with
@@ -87,6 +88,28 @@ fn a_backend_is_verified_and_its_connection_reused() {
     }
     drop(proxy);
     assert_eq!(served.join().expect("served"), [3]);
+}
+
+#[test]
+fn a_connection_is_passed_on_and_used_by_those_who_want_the_same() {
+    let authority = Authority::new("ca");
+    let (address, served) = backend(&authority.issue(&["inside.example"]), None, 2);
+    let same = || proxy(address, authority.backend_tls("inside.example"));
+    let lenient = BackendTls { verify: false, ..*authority.backend_tls("inside.example") };
+    let mut worker = same();
+    assert!(worker.ask(ASK).ends_with("inside.example"));
+    for mut next in [same(), proxy(address, Box::new(lenient))] {
+        worker.say(&ToWorker::Retire { deadline: PATIENCE });
+        let (passed, descriptor) = worker.passed_back();
+        next.adopt_back(passed, &descriptor);
+        drop(descriptor);
+        assert_eq!(std::mem::replace(&mut worker, next).drained(), 0);
+        assert!(worker.ask(ASK).ends_with("inside.example"));
+    }
+    drop(worker);
+    let mut served = served.join().expect("served");
+    served.sort_unstable();
+    assert_eq!(served, [1, 2], "whoever does not verify is no heir of one who does");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::h2::Client;
+use harness::h2::{Client, Server};
 use harness::tls::{Authority, TlsPeer, listener_tls};
 use harness::{Backside, Peer, Proxy, frontend};
 use weir_control::change::object_hash;
@@ -67,11 +67,99 @@ fn a_connection_between_two_requests_is_passed_on_with_what_is_known_of_it() {
     let (passed, descriptors) = old.passed();
     assert_eq!((passed.listener, passed.requests, passed.pipe.is_some()), (old.address, 1, false));
     assert_eq!(Ok(passed.client), client.stream.local_addr().map_err(|e| e.to_string()));
-    assert_eq!(old.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    old.has_nothing_left();
     old.has_ended();
     new.adopt(passed, &descriptors);
     drop(descriptors);
     let _peer = exchange(&mut client, &backend, "/2", "two");
+}
+
+#[test]
+fn connections_to_backends_are_passed_on_first_and_used_again() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = other(old.address, &backend);
+    let mut clients = [old.connect(), old.connect()];
+    clients.iter_mut().for_each(|client| client.send(&get("/1")));
+    let mut peers = [backend.accept(), backend.accept()];
+    for peer in &mut peers {
+        peer.head();
+        answer(peer, "one");
+    }
+    clients.iter_mut().for_each(|client| drop(client.until("one")));
+    // One that is busy follows when it is not.
+    clients[0].send(&get("/2"));
+    while !peers[0].has_come() {
+        peers.swap(0, 1);
+    }
+    retire(&mut old);
+    pass_back(&mut old, &mut new);
+    let (second, descriptors) = old.passed();
+    new.adopt(second, &descriptors);
+    assert!(peers[0].head().starts_with("GET /2 "));
+    answer(&mut peers[0], "two");
+    clients[0].until("two");
+    let (first, descriptors) = old.passed();
+    new.adopt(first, &descriptors);
+    pass_back(&mut old, &mut new);
+    old.has_nothing_left();
+    old.has_ended();
+    new.hash();
+    clients.iter_mut().for_each(|client| client.send(&get("/3")));
+    for peer in &mut peers {
+        assert!(peer.head().starts_with("GET /3 "), "on the connections that were there");
+        answer(peer, "three");
+    }
+    clients.iter_mut().for_each(|client| drop(client.until("three")));
+    assert!(backend.is_quiet());
+}
+
+/// The next connection to a backend that one passes on goes to the other.
+fn pass_back(old: &mut Proxy, new: &mut Proxy) {
+    let (back, descriptor) = old.passed_back();
+    new.adopt_back(back, &descriptor);
+}
+
+#[test]
+fn connections_to_backends_that_nobody_would_use_are_closed() {
+    let (backend, elsewhere) = (Backside::new(), Backside::new());
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = Proxy::to(&[elsewhere.address]);
+    let mut client = old.connect();
+    let mut peer = exchange(&mut client, &backend, "/1", "one");
+    retire(&mut old);
+    pass_back(&mut old, &mut new);
+    assert_eq!(peer.rest(), "");
+    drop(old.passed());
+    assert_eq!(old.drained(), 0);
+}
+
+#[test]
+fn a_connection_of_http_2_to_a_backend_goes_on_in_worker_after_worker() {
+    let backend = Backside::new();
+    let proxy = |_| {
+        Proxy::changed(&[backend.address], |state, _| {
+            state.clusters.get_mut("app").expect("a cluster").http2 = true;
+        })
+    };
+    let [mut old, rest @ ..] = [0, 1, 2].map(proxy);
+    let mut server = None;
+    for (round, mut new) in rest.into_iter().map(Some).chain([None]).enumerate() {
+        let mut client = old.connect();
+        client.send(&get(&format!("/{round}")));
+        let server = server.get_or_insert_with(|| Server::over(backend.accept()));
+        let request = server.request();
+        assert_eq!(request.fields[":path"], format!("/{round}"));
+        server.answer(request.stream, "same");
+        client.until("same");
+        if let Some(mut new) = new.take() {
+            retire(&mut old);
+            pass_back(&mut old, &mut new);
+            drop(old.passed());
+            assert_eq!(std::mem::replace(&mut old, new).drained(), 0);
+        }
+    }
+    assert!(backend.is_quiet(), "one connection");
 }
 
 #[test]
@@ -90,6 +178,8 @@ fn a_request_that_has_begun_is_served_and_then_its_connection_passed_on() {
     let (first, _kept) = old.passed();
     assert_eq!(Ok(first.client), busy.stream.local_addr().map_err(|e| e.to_string()));
     client.send("st: example.org\r\n\r\n");
+    // The one that waited for a request was passed on.
+    let mut peer = backend.accept();
     peer.head();
     answer(&mut peer, "late");
     client.until("late");
@@ -113,7 +203,7 @@ fn a_pipe_is_passed_on_with_what_was_not_sent() {
     peer.until("up");
     retire(&mut old);
     let (mut passed, descriptors) = old.passed();
-    assert_eq!(old.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    old.has_nothing_left();
     old.has_ended();
     let pipe = passed.pipe.as_mut().expect("a pipe");
     assert_eq!((&*pipe.cluster, pipe.address), ("app", backend.address));
@@ -141,7 +231,7 @@ fn a_connection_without_streams_goes_on_with_the_fields_that_both_ends_remember(
         retire(&mut worker);
         let (passed, descriptors) = worker.passed();
         assert!(passed.streams.is_some());
-        assert_eq!(worker.hear(), ToMain::Drained { cut: 0, finished: 0 });
+        worker.has_nothing_left();
         worker.has_ended();
         next.adopt(passed, &descriptors);
         worker = next;
@@ -166,7 +256,7 @@ fn a_connection_without_streams_goes_on_with_the_fields_that_both_ends_remember(
     let mut next = other(address, &backend);
     retire(&mut worker);
     let (passed, descriptors) = worker.passed();
-    assert_eq!(worker.hear(), ToMain::Drained { cut: 0, finished: 0 });
+    worker.has_nothing_left();
     worker.has_ended();
     next.adopt(passed, &descriptors);
     client.stream.write_all(&[0, 0, 0, 0, 0, 9]).expect("sent");
@@ -200,7 +290,11 @@ fn streams_are_drained_by_the_old_one() {
     assert_eq!(streams.goaway(), 0, "NO_ERROR");
     answer(&mut peer, "in time");
     assert_eq!(streams.answer(stream).body, b"in time");
-    assert!(matches!(old.hear(), ToMain::Drained { cut: 0, finished: 1 }));
+    let ToMain::Drained { cut, finished } = old.hear_of_clients() else { panic!("not drained") };
+    assert_eq!(
+        (cut.to_string(), finished.to_string()),
+        ("".into(), " (1 of HTTP/2, 1 with TLS)".into())
+    );
     old.has_ended();
 }
 

@@ -12,7 +12,7 @@ use harness::{Backside, Peer, Proxy};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{ALL_CIPHER_SUITES, default_provider};
 use rustls::{ClientConfig, ServerConfig, ServerConnection, StreamOwned};
-use weir_control::channel::{ToMain, ToWorker};
+use weir_control::channel::ToWorker;
 use weir_control::state::{Certificate, State};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ impl Line {
         self.worker.say(&ToWorker::Retire { deadline: LONG });
         let (passed, descriptors) = self.worker.passed();
         assert!(passed.tls.is_some());
-        assert_eq!(self.worker.hear(), ToMain::Drained { cut: 0, finished: 0 });
+        self.worker.has_nothing_left();
         self.worker.has_ended();
         new.adopt(passed, &descriptors);
         self.worker = new;

@@ -100,6 +100,44 @@ fn connections_between_two_requests_go_on_at_the_successor() {
     clients.iter_mut().for_each(|client| exchange(client, "/again"));
 }
 
+/// Requests that are under way at once, each with a connection to the backend.
+fn exchange_at_once(installed: &Installed, clients: &mut [TcpStream]) {
+    installed.backend.hold();
+    clients.iter_mut().for_each(|client| send(client, "/held"));
+    installed.backend.until_waiting(clients.len());
+    installed.backend.let_go();
+    clients.iter_mut().for_each(|client| answer(client, "/held"));
+}
+
+#[test]
+fn connections_to_the_backend_go_on_at_the_successor() {
+    let installed = Installed::start();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(installed.proxy.address)).collect();
+    exchange_at_once(&installed, &mut clients);
+    for _ in 0..2 {
+        let text = replace_all(&installed);
+        assert_eq!(counted(&text, "to backends are kept"), 20, "{text}");
+        exchange_at_once(&installed, &mut clients);
+    }
+    assert_eq!(installed.backend.connections(), 20, "no other was made");
+}
+
+#[test]
+fn what_had_to_finish_is_told_by_kind() {
+    let installed = Installed::start();
+    let mut client = connect(installed.proxy.address);
+    let head = "GET /held HTTP/1.1\r\nHost: traffic.example\r\nConnection: close\r\n\r\n";
+    client.write_all(head.as_bytes()).expect("sent");
+    installed.backend.until_waiting(1);
+    let replacing = replacing_all(&installed);
+    eventually("the old one is seen to finish", || pids(&installed.proxy).len() == 3);
+    installed.backend.let_go();
+    client.read_to_string(&mut String::new()).expect("an answer, then the end");
+    drop(client);
+    let text = replacing.join().expect("no panic");
+    assert!(text.contains(", 1 ended (1 with a request), 0 cut"), "{text}");
+}
+
 #[test]
 fn connections_that_have_said_nothing_yet_go_on_too() {
     let installed = Installed::start();

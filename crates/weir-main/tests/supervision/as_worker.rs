@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::process::exit;
 
-use weir_control::channel::{ToMain, ToWorker, decode, encode};
+use weir_control::channel::{Kind, Kinds, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, Work};
 use weir_sys::{Channel, Epoll, SharedPage};
 
@@ -79,8 +79,11 @@ impl Worker<'_> {
             (ToWorker::Ping(_), "deaf") | (ToWorker::Drain { .. }, "stubborn") => {}
             (ToWorker::Ping(number), _) => self.say(&ToMain::Pong(*number)),
             (ToWorker::Drain { .. } | ToWorker::Retire { .. }, behaviour) => {
-                let cut = if behaviour == "cutting" { 2 } else { 0 };
-                self.say(&ToMain::Drained { cut, finished: 0 });
+                let (mut cut, finished) = (Kinds::default(), Kinds::default());
+                for _ in 0..if behaviour == "cutting" { 2 } else { 0 } {
+                    cut.count(Kind::Request, false);
+                }
+                self.say(&ToMain::Drained { cut, finished });
                 exit(0);
             }
             (ToWorker::Prepare { epoch, .. }, _) => self.say(&ToMain::Prepared { epoch: *epoch }),
@@ -100,6 +103,7 @@ impl Worker<'_> {
                 | ToWorker::ClearMetrics
                 | ToWorker::Passed(_)
                 | ToWorker::PassedFlow(_)
+                | ToWorker::PassedBack(_)
                 | ToWorker::TakeDatagrams(_),
                 _,
             ) => {}

@@ -89,15 +89,16 @@ fn names(identity: &state::Identity) -> Vec<String> {
 /// Each ticket costs its client a signature's worth of bytes and us an encryption.
 const MOST_TICKETS: usize = 16;
 
-/// TLS towards the backends of a cluster.
+/// TLS towards the backends of a cluster, which has this hash.
 ///
 /// # Errors
 /// A sentence about what cannot be carried out.
 pub(super) fn back(
     tables: &Tables,
-    tls: &state::BackendTls,
-    http2: bool,
-) -> Result<BackendTls, String> {
+    cluster: &state::Cluster,
+    hash: u64,
+) -> Result<Option<BackendTls>, String> {
+    let Some(tls) = &cluster.tls else { return Ok(None) };
     tables.tls_refusal.clone().map_or(Ok(()), Err)?;
     let system =
         if tls.verify && tls.authorities.is_empty() { system_authorities() } else { Vec::new() };
@@ -105,9 +106,10 @@ pub(super) fn back(
         authorities: if system.is_empty() { &tls.authorities } else { &system },
         verify: tls.verify,
         identity: tls.identity.as_ref().map(|identity| (&identity.chain[..], &identity.key)),
-        alpn: if http2 { &[HTTP2, HTTP1] } else { &[HTTP1] },
+        alpn: if cluster.http2 { &[HTTP2, HTTP1] } else { &[HTTP1] },
     })?;
-    Ok(BackendTls { config, server_name: tls.server_name.as_deref().map(Into::into) })
+    let server_name = tls.server_name.as_deref().map(Into::into);
+    Ok(Some(BackendTls { config, server_name, cluster: cluster.id.clone(), hash }))
 }
 
 /// A certificate, ready to be served, with its listener and hash.

@@ -25,6 +25,11 @@ impl Control {
                 cx.adopt_flow(*passed, socket);
                 None
             }
+            ToWorker::PassedBack(passed) => {
+                let stream = self.channel.take_fd()?.into();
+                cx.adopt_back(*passed, stream);
+                None
+            }
             ToWorker::TakeDatagrams(takes) => {
                 cx.take_datagrams(takes);
                 None

@@ -7,6 +7,7 @@ use std::time::Duration;
 use weir_balance::BackendKey;
 use weir_balance::breaker::Ticket;
 use weir_base::{Instant, Key};
+use weir_control::channel::Kind;
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
 use weir_http::message::{RequestHead, Version};
@@ -265,6 +266,11 @@ impl Times {
 }
 
 impl Active {
+    /// What its connection is to those who count.
+    pub(super) fn kind(&self) -> Kind {
+        if self.tunnel || self.raw { Kind::Pipe } else { Kind::Request }
+    }
+
     /// The value of the sticky cookie, when it has to be set.
     pub(super) fn sticky_value<'a>(&self, tables: &'a Tables) -> Option<&'a [u8]> {
         let cluster = tables.clusters.get(self.cluster.filter(|_| self.set_sticky)?)?;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weir_base::{Instant, Key};
-use weir_control::channel::PassedStreams;
+use weir_control::channel::{Kind, PassedStreams};
 use weir_control::state::H2;
 use weir_http::h2::floods::Limits;
 use weir_http::h2::frame::PREFACE;
@@ -192,6 +192,7 @@ impl Session {
             return Step::Close;
         };
         self.counted = connection.counted;
+        self.was = Kind::Streams;
         self.front = Front::Socket(connection.socket);
         self.start_linger(cx)
     }

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use weir_control::channel::Kind;
 use weir_http::h1::{RequestError, parse_request};
 use weir_http::message::{Framing, RequestHead, Version};
 
@@ -134,6 +135,7 @@ impl Session {
     pub(super) fn next_request(&mut self, buffer: Option<Buffer>, cx: &mut Context) -> Step {
         self.since = cx.now;
         self.active_at = cx.now;
+        self.was = Kind::Idle;
         match buffer {
             Some(mut buffer) if !buffer.unread.is_empty() => {
                 buffer.compact(0);
@@ -150,7 +152,10 @@ impl Session {
     /// Unlinks what a boxed exchange holds and leaves the stage to be set by the caller.
     pub(super) fn take_active(&mut self) -> Option<Box<Active>> {
         match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Exchange(active) => Some(active),
+            Stage::Exchange(active) => {
+                self.was = active.kind();
+                Some(active)
+            }
             other => {
                 self.stage = other;
                 None

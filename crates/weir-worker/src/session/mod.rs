@@ -46,6 +46,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_base::{Instant, Key};
+use weir_control::channel::Kind;
 use weir_http::policy::RequestId;
 use weir_sys::Event;
 
@@ -115,6 +116,8 @@ pub(crate) struct Session {
     pub(crate) listener: Key,
     pub(crate) settings: Rc<ListenerSettings>,
     pub(crate) stage: Stage,
+    /// What it was before the stage that it is in.
+    pub(crate) was: Kind,
     /// When the stage began; of `Idle` and `Head`, what their deadline counts from.
     pub(crate) since: Instant,
     /// When bytes last moved.
@@ -159,6 +162,7 @@ impl Session {
             listener,
             settings,
             stage,
+            was: Kind::Idle,
             since: now,
             active_at: now,
             requests: 0,
@@ -170,6 +174,15 @@ impl Session {
             reservation: Reservation::None,
             tls: None,
             announced: None,
+        }
+    }
+
+    /// What it is to those who count.
+    pub(crate) fn kind(&self) -> Kind {
+        match &self.stage {
+            Stage::Exchange(active) => active.kind(),
+            Stage::Multiplex { .. } => Kind::Streams,
+            _ => self.was,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::buffers::{PER_EXCHANGE, PER_TLS, Reservation};
 use crate::context::Context;
 use crate::front::Front;
 use crate::observe::Noted;
+use crate::upstream::Peer;
 
 impl Session {
     /// It waits for the client to begin, or is a pipe at rest, and can be passed on.
@@ -128,7 +129,9 @@ impl Session {
         }
         let back = (back, pipe.tls.take().map(|tls| *tls));
         let (upstream, pool) = (&mut cx.upstream, &mut cx.buffers);
-        let key = upstream.adopt(back, pipe.address, self.key, &cx.epoll, pool);
+        // It is never used for another exchange, so nobody asks what it is like.
+        let peer = Peer::clear(pipe.address, false);
+        let key = upstream.adopt(back, peer, Some(self.key), &cx.epoll, pool);
         let key = key.map_err(|_| "there is no place for the connection to its backend")?;
         let mut active = self.active_of(&pipe, head, cx);
         active.cluster = Some(cluster);

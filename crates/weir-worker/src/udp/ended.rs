@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use weir_base::Instant;
+use weir_control::channel::Kind;
 use weir_http::exchange::BackFailure;
 use weir_l4::flows::{Cause, Ended, Flow};
 use weir_telemetry::{Backend, Event};
@@ -38,6 +39,7 @@ impl Context {
             Cause::Idle if !link.answered => self.connect_succeeded(cluster, backend, begun),
             _ => {}
         }
+        self.finished.count(Kind::Flow, false);
         self.tell_of(&flow, cause);
         self.unbind(cluster, backend);
         if let Some(listener) = self.tables.udp.get_mut(flow.data.listener) {

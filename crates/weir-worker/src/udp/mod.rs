@@ -258,12 +258,10 @@ impl Context {
         self.settle_flows();
     }
 
-    /// Ends all flows; how many there were.
-    pub(crate) fn cut_flows(&mut self) -> usize {
-        let count = self.udp.len();
+    /// Ends all flows.
+    pub(crate) fn cut_flows(&mut self) {
         self.udp.close_those(|_| true);
         self.settle_flows();
-        count
     }
 }
 

@@ -5,7 +5,6 @@
 //! make their own.
 
 use std::io;
-use std::net::SocketAddr;
 
 use weir_base::{Instant, Key};
 use weir_sys::{Epoll, TcpStream};
@@ -74,16 +73,16 @@ impl Upstream {
         Ok(key)
     }
 
-    /// Goes on with a connection that another worker has made, for one exchange. What it holds of
-    /// TLS is of the session's reservation.
+    /// Goes on with a connection that another worker has made, for one exchange or, with no owner,
+    /// for the next that wants it. What it holds of TLS is of the session's reservation.
     ///
     /// # Errors
     /// Of `epoll_ctl(2)`; `QuotaExceeded` when there is no slot left and none is idle.
     pub(crate) fn adopt(
         &mut self,
         (stream, tls): Parted,
-        address: SocketAddr,
-        session: Key,
+        peer: Peer,
+        owner: Option<Key>,
         epoll: &Epoll,
         pool: &mut Buffers,
     ) -> io::Result<Key> {
@@ -92,9 +91,7 @@ impl Upstream {
             if let Some(tls) = tls {
                 socket.resume_tls(tls, pool)?;
             }
-            let line = Line::Single { socket, owner: Some(session) };
-            // It is never used for another exchange, so nobody asks what it is like.
-            let peer = Peer::clear(address, false);
+            let line = Line::Single { socket, owner };
             Ok::<_, io::Error>(Back { line, peer, expires: Instant::FAR, alarm: Alarm::silent() })
         });
         key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))

@@ -8,6 +8,7 @@
 
 mod idle;
 mod make;
+mod passage;
 mod peer;
 mod shared;
 

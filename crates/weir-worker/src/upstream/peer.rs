@@ -11,6 +11,10 @@ pub(crate) struct BackendTls {
     pub(crate) config: Arc<ClientConfig>,
     /// The name that certificates must have; `None`: the host of the request.
     pub(crate) server_name: Option<Rc<str>>,
+    /// The cluster, by which another worker finds the same.
+    pub(crate) cluster: String,
+    /// The hash of the cluster.
+    pub(crate) hash: u64,
 }
 
 /// A backend and how it is spoken with: connections are shared by those who want the same.
@@ -19,7 +23,7 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// It is asked for HTTP/2: in clear text without more ado, over TLS by ALPN.
     pub(crate) streams: bool,
-    tls: Option<(Arc<ClientConfig>, Rc<str>)>,
+    tls: Option<(Rc<BackendTls>, Rc<str>)>,
 }
 
 impl Peer {
@@ -29,9 +33,28 @@ impl Peer {
     }
 
     /// With TLS, on behalf of a client that asked for `host`, port included.
-    pub(crate) fn tls(address: SocketAddr, streams: bool, tls: &BackendTls, host: &[u8]) -> Self {
+    pub(crate) fn tls(
+        address: SocketAddr,
+        streams: bool,
+        tls: &Rc<BackendTls>,
+        host: &[u8],
+    ) -> Self {
         let name = tls.server_name.clone().unwrap_or_else(|| server_name(host, address));
-        Self { address, streams, tls: Some((Arc::clone(&tls.config), name)) }
+        Self { address, streams, tls: Some((Rc::clone(tls), name)) }
+    }
+
+    /// The same, on behalf of whoever wanted this name.
+    pub(super) fn named(
+        address: SocketAddr,
+        streams: bool,
+        tls: (Rc<BackendTls>, Rc<str>),
+    ) -> Self {
+        Self { address, streams, tls: Some(tls) }
+    }
+
+    /// What makes TLS with it what it is, and the name that was wanted.
+    pub(super) fn secret(&self) -> Option<(&BackendTls, &str)> {
+        self.tls.as_ref().map(|(tls, name)| (&**tls, &**name))
     }
 
     /// Whether connections of one are good for the other.
@@ -39,8 +62,8 @@ impl Peer {
         match (&self.tls, &other.tls) {
             _ if self.streams != other.streams => false,
             (None, None) => true,
-            (Some((config, name)), Some((other, other_name))) => {
-                Arc::ptr_eq(config, other) && name == other_name
+            (Some((tls, name)), Some((other, other_name))) => {
+                Rc::ptr_eq(tls, other) && name == other_name
             }
             _ => false,
         }
@@ -48,7 +71,7 @@ impl Peer {
 
     /// The client's end of a TLS connection, if TLS is spoken.
     pub(crate) fn connection(&self) -> Option<Result<Connection, TlsError>> {
-        self.tls.as_ref().map(|(config, name)| Connection::client(config, name))
+        self.tls.as_ref().map(|(tls, name)| Connection::client(&tls.config, name))
     }
 }
 

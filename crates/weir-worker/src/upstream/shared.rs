@@ -17,6 +17,7 @@ use super::{Line, Made, Peer, Upstream};
 use crate::buffers::{Buffers, PER_TLS, Reservation};
 use crate::front::StreamId;
 use crate::multiplex::{Multiplex, Received, Site, most_inbound};
+use crate::socket::Socket;
 
 /// Sessions that wait for one connection to be made; more make another.
 const MOST_WAITING: usize = 100;
@@ -77,7 +78,6 @@ impl Upstream {
         pool: &mut Buffers,
     ) -> Made {
         let Some(back) = self.backs.get_mut(key) else { return Made::Refused };
-        let address = back.peer.address;
         let line = std::mem::replace(&mut back.line, Line::Closed);
         let (socket, waiting) = match line {
             Line::Making { socket, waiting } => (socket, waiting),
@@ -88,13 +88,20 @@ impl Upstream {
             }
         };
         self.woken.extend(waiting.into_iter().filter(|other| *other != session));
+        let machine = Connection::new(client_options(pool.size()), now);
+        if self.carry(key, socket, machine) { Made::Ready } else { Made::Refused }
+    }
+
+    /// From now on a connection carries streams; false: there is no place for it.
+    pub(super) fn carry(&mut self, key: Key, socket: Socket, machine: Connection) -> bool {
+        let Some(back) = self.backs.get_mut(key) else { return false };
+        let address = back.peer.address;
         // What the backend said while the connection was being made has had its event.
         let queued = socket.is_readable();
-        let machine = Connection::new(client_options(pool.size()), now);
         let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, WINDOW, key))
         else {
             self.drop_back(key);
-            return Made::Refused;
+            return false;
         };
         back.line = Line::Shared { link, buffers: 0, queued, keep: Duration::ZERO };
         if queued {
@@ -106,7 +113,7 @@ impl Upstream {
             keys.push(key);
         }
         self.links.mark(link);
-        Made::Ready
+        true
     }
 
     /// Opens a stream for a session; `None` when the connection takes no more. When it is idle

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
-    AccessForm, Explained, LogSettings, Passed, Question, Settings, ToMain, ToWorker, UNASKED,
+    AccessForm, Explained, LogSettings, Passed, PassedBack, Question, Settings, ToMain, ToWorker,
+    UNASKED,
     decode, encode,
 };
 use weir_control::last_words;
@@ -290,9 +291,25 @@ impl Proxy {
         self.say(&ToWorker::Drain { deadline });
     }
 
-    /// The next connection that it passes on.
+    /// The next connection to a backend that it passes on.
+    pub fn passed_back(&mut self) -> (PassedBack, OwnedFd) {
+        let ToMain::PassedBack(passed) = self.hear() else { panic!("nothing is passed on") };
+        (*passed, self.channel.take_fd().expect("a descriptor"))
+    }
+
+    /// What it says next, but for connections to backends that it passes on: those are closed.
+    pub fn hear_of_clients(&mut self) -> ToMain {
+        loop {
+            match self.hear() {
+                ToMain::PassedBack(_) => drop(self.channel.take_fd()),
+                other => return other,
+            }
+        }
+    }
+
+    /// The next connection of a client that it passes on.
     pub fn passed(&mut self) -> (Passed, Vec<OwnedFd>) {
-        let ToMain::Passed(passed) = self.hear() else { panic!("nothing is passed on") };
+        let ToMain::Passed(passed) = self.hear_of_clients() else { panic!("nothing is passed on") };
         let count = 1 + usize::from(passed.pipe.is_some());
         let take = || self.channel.take_fd();
         let descriptors: Vec<_> = std::iter::repeat_with(take).take(count).flatten().collect();
@@ -306,6 +323,20 @@ impl Proxy {
         self.channel.send(&bytes, descriptors.iter().map(AsFd::as_fd)).expect("send");
     }
 
+    /// The same of one to a backend.
+    pub fn adopt_back(&mut self, passed: PassedBack, descriptor: &OwnedFd) {
+        let bytes = encode(&ToWorker::PassedBack(Box::new(passed))).expect("encoded");
+        self.channel.send(&bytes, Some(descriptor.as_fd())).expect("send");
+    }
+
+    /// Waits for the worker to be drained, without anything that it had to finish or to cut.
+    pub fn has_nothing_left(&mut self) {
+        let ToMain::Drained { cut, finished } = self.hear_of_clients() else {
+            panic!("not drained")
+        };
+        assert_eq!((cut.total(), finished.total()), (0, 0), "{cut}, {finished}");
+    }
+
     /// Gives it a page for its last words.
     pub fn give_page(&mut self) -> File {
         let page = weir_sys::memory_file("page").expect("made");
@@ -317,9 +348,9 @@ impl Proxy {
 
     /// Waits for the worker to be drained; the number of sessions that were cut.
     pub fn drained(mut self) -> usize {
-        let ToMain::Drained { cut, .. } = self.hear() else { panic!("not drained") };
+        let ToMain::Drained { cut, .. } = self.hear_of_clients() else { panic!("not drained") };
         self.thread.take().expect("once").join().expect("no panic");
-        cut
+        cut.total()
     }
 }
 
@@ -373,6 +404,14 @@ impl Peer {
     /// A head, in text.
     pub fn head(&mut self) -> String {
         self.until("\r\n\r\n")
+    }
+
+    /// Something has come that was not read.
+    pub fn has_come(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("set");
+        let there = self.stream.peek(&mut [0]).is_ok_and(|n| n > 0);
+        self.stream.set_nonblocking(false).expect("set");
+        there || !self.received.is_empty()
     }
 
     /// Exactly that many bytes.

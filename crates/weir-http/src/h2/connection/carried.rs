@@ -32,7 +32,7 @@ impl Connection {
     pub fn can_part(&self) -> bool {
         let quiet = self.streams.is_empty() && self.pending.is_none() && self.block.is_none();
         let lives = self.served == u32::MAX && !self.warned && !self.closed_by_peer;
-        quiet && lives && self.options.role == Role::Server
+        quiet && lives
     }
 
     /// What another process needs to go on. What waits in [`Connection::control`] is not in it.
@@ -55,7 +55,11 @@ impl Connection {
 
     /// Goes on with what [`Connection::part`] has told; `None` when that cannot be.
     pub fn resume(carried: Carried, options: Options, now: Instant) -> Option<Self> {
-        let most_streams = carried.ours.max_streams as usize;
+        // A client's bound is not what it announces.
+        let most_streams = match options.role {
+            Role::Server => carried.ours.max_streams as usize,
+            Role::Client => options.most_streams,
+        };
         let floods = Floods::resume(options.floods.clone(), carried.totals, now);
         let mut new = Self::new(Options { ours: carried.ours, most_streams, ..options }, now);
         new.decoder.recall(&carried.fields).ok()?;
