@@ -61,7 +61,10 @@ http {{
 """
 
 NGINX_TCP = """
-stream {{ server {{ listen 127.0.0.1:{tcp}; proxy_pass 127.0.0.1:{echo}; }} }}
+stream {{
+  server {{ listen 127.0.0.1:{tcp}; proxy_pass 127.0.0.1:{echo}; }}
+  server {{ listen 127.0.0.1:{udp} udp; proxy_pass 127.0.0.1:{mirror}; }}
+}}
 """
 
 NGINX_STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
@@ -86,7 +89,7 @@ class Haproxy:
     """A master whose worker is replaced by a reload."""
 
     name, operation = "HAProxy", "reload (SIGUSR2)"
-    carries_tcp = True
+    carries_tcp, carries_udp = True, False
 
     def __init__(self, directory, values):
         self.directory = directory
@@ -122,7 +125,7 @@ class Nginx:
     def __init__(self, directory, values):
         self.directory = directory
         text = NGINX.format(**values)
-        self.carries_tcp = NGINX_STREAM.exists()
+        self.carries_tcp = self.carries_udp = NGINX_STREAM.exists()
         if self.carries_tcp:
             text = f"load_module {NGINX_STREAM};\n" + text + NGINX_TCP.format(**values)
         (directory / "nginx.conf").write_text(text)

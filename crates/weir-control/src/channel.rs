@@ -232,6 +232,8 @@ pub enum ToMain {
     FlowsPassed,
     /// Answer to a ping.
     Pong(u64),
+    /// Draining goes on: this is left.
+    Left(Kinds),
     /// Draining is over: nothing is left. The worker exits now.
     Drained {
         /// What was cut because the deadline passed.

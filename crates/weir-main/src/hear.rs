@@ -72,11 +72,18 @@ impl Supervisor {
                     worker.kill(what);
                 }
             }
-            ToMain::Drained { cut, .. } if cut.total() == 0 => worker.has_drained(),
-            ToMain::Drained { cut, .. } => self.note_cut(slot, cut),
+            ToMain::Drained { cut, finished } => {
+                if cut.total() == 0 {
+                    worker.has_drained();
+                } else {
+                    self.note_cut(slot, cut);
+                }
+                self.note_drained(finished, cut);
+            }
             ToMain::Happened(Happening::Checked { finding, address }) => {
                 self.note_finding(slot, finding, address, now);
             }
+            ToMain::Left(left) => worker.note_left(left),
             // It has nobody to pass anything to.
             ToMain::Passed(passed) => drop(worker.take_connection(&passed)),
             ToMain::PassedFlow(_) | ToMain::PassedBack(_) => drop(worker.take_descriptor()),
@@ -119,6 +126,7 @@ impl Supervisor {
             | ToMain::PassedBack(_)
             | ToMain::FlowsPassed
             | ToMain::Pong(_)
+            | ToMain::Left(_)
             | ToMain::Drained { .. } => {}
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every kind of request is carried out, or refused with a sentence that says what is missing.
 
-use log::{info, warn};
+use log::info;
 use weir_base::Instant;
 use weir_control::channel::{Happening, ToWorker};
 use weir_control::requests::{self, query};
@@ -237,30 +237,6 @@ impl Supervisor {
             Happening::Checked { .. } => return,
         };
         control.tell(&slot.to_string(), event);
-    }
-
-    /// Stops the proxy; whoever asked is answered when the last worker has ended.
-    fn stop_for(&mut self, asker: Asker, at_once: bool, now: Instant) {
-        self.answer(&asker, &Response::processing("stopping", None));
-        self.tell_of(EventKind::SozuStopRequested);
-        warn!("stopping, as uid {} (pid {}) asked", asker.uid, asker.pid);
-        self.stopper = Some(asker);
-        self.stop("the control socket", now);
-        if let Stage::Ending { until, .. } = &mut self.stage
-            && at_once
-        {
-            *until = now;
-        }
-    }
-
-    /// The last worker has ended.
-    pub(crate) fn answer_stopper(&mut self) {
-        if let Some(asker) = self.stopper.take() {
-            self.answer(&asker, &Response::ok("every worker has ended", None));
-        }
-        if let Some(control) = &mut self.control {
-            control.flush(&self.epoll);
-        }
     }
 }
 

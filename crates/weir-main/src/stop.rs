@@ -6,15 +6,88 @@ use log::{info, warn};
 use weir_base::Instant;
 use weir_control::channel::{Kinds, ToWorker};
 use weir_log::Logs;
+use weir_proto::{EventKind, Response};
 use weir_sys::Signal;
 
+use crate::account::Account;
+use crate::control::Asker;
+use crate::succession::told;
 use crate::supervise::{Stage, Supervisor};
 use crate::{Ended, Error};
 
 /// Workers cut what is left when their time is over; this is how long they may take to do it.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
+/// How often whoever waits for the end is told that it is not there.
+const TELL_PERIOD: Duration = Duration::from_secs(1);
+
+/// Who waits for the end of the proxy.
+pub(crate) struct Stopper {
+    asker: Asker,
+    tell_at: Instant,
+    account: Account,
+}
+
+impl Stopper {
+    /// When there is something to do or to tell.
+    pub(crate) fn due(&self, until: Instant) -> Instant {
+        until.min(self.tell_at)
+    }
+}
+
 impl Supervisor {
+    /// Stops the proxy; whoever asked is told how far it is, and answered when the last worker has
+    /// ended. `at_once`: whatever is in flight.
+    pub(crate) fn stop_for(&mut self, asker: Asker, at_once: bool, now: Instant) {
+        self.answer(&asker, &Response::processing("stopping", None));
+        self.tell_of(EventKind::SozuStopRequested);
+        warn!("stopping, as uid {} (pid {}) asked", asker.uid, asker.pid);
+        let (tell_at, account) = (now + TELL_PERIOD, Account::default());
+        self.stopper = Some(Stopper { asker, tell_at, account });
+        self.stop("the control socket", now);
+        if let Stage::Ending { until, .. } = &mut self.stage
+            && at_once
+        {
+            *until = now;
+        }
+    }
+
+    /// Tells whoever waits for the end what is left.
+    pub(crate) fn tell_stopper(&mut self, now: Instant) {
+        let Some(stopper) = self.stopper.as_mut().filter(|stopper| stopper.tell_at <= now) else {
+            return;
+        };
+        stopper.tell_at = now + TELL_PERIOD;
+        let (asker, mut left) = (stopper.asker, Kinds::default());
+        let finishing = self.workers().map(|worker| left += worker.unfinished()).count();
+        let workers = if finishing == 1 { "worker finishes" } else { "workers finish" };
+        let mut sentence = format!("{finishing} {workers}{}", told(left));
+        if let Stage::Ending { until, .. } = self.stage
+            && until != Instant::FAR
+        {
+            sentence += &format!("; {} s are left", until.since(now).as_secs());
+        }
+        self.answer(&asker, &Response::processing(sentence, None));
+    }
+
+    /// A worker has said its last word.
+    pub(crate) fn note_drained(&mut self, finished: Kinds, cut: Kinds) {
+        if let Some(stopper) = &mut self.stopper {
+            stopper.account.close(finished, cut);
+        }
+    }
+
+    /// The last worker has ended.
+    pub(crate) fn answer_stopper(&mut self) {
+        if let Some(Stopper { asker, account, .. }) = self.stopper.take() {
+            let sentence = format!("every worker has ended; {account}");
+            self.answer(&asker, &Response::ok(sentence, None));
+        }
+        if let Some(control) = &mut self.control {
+            control.flush(&self.epoll);
+        }
+    }
+
     /// Does what the signals that came ask for.
     pub(crate) fn read_signals(&mut self, now: Instant) {
         while let Ok(Some(signal)) = self.signals.read() {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use log::{error, info, warn};
 use serde::{Deserialize, Serialize};
 use weir_base::Instant;
-use weir_control::channel::{Kind, Passed, PassedBack, PassedFlow, ToMain, ToWorker};
+use weir_control::channel::{Kind, Kinds, Passed, PassedBack, PassedFlow, ToMain, ToWorker};
 use weir_proto::{EventKind, Response};
 use weir_sys::Epoll;
 
@@ -240,6 +240,7 @@ impl Supervisor {
             ToMain::PassedFlow(flow) => self.pass_flow_on(index, *flow),
             ToMain::PassedBack(back) => self.pass_back_on(index, *back),
             ToMain::FlowsPassed => self.no_flow_follows(index),
+            ToMain::Left(left) => leaving.worker.note_left(left),
             ToMain::Drained { cut, finished } => {
                 leaving.worker.has_drained();
                 leaving.account.close(finished, cut);
@@ -342,7 +343,8 @@ impl Supervisor {
             }
             if let Some(asker) = leaving.asker.filter(|_| leaving.tell_at <= now) {
                 leaving.tell_at = now + TELL_PERIOD;
-                let message = format!("{} still finishes", leaving.name());
+                let left = leaving.worker.unfinished();
+                let message = format!("{} still finishes{}", leaving.name(), told(left));
                 self.answer(&asker, &Response::processing(message, None));
             }
         }
@@ -383,5 +385,14 @@ impl Supervisor {
             worker.kill("was not needed any more".to_owned());
             self.leaving.push(Leaving::new(worker, slot, (None, Some(asker)), (now, Instant::FAR)));
         }
+    }
+}
+
+/// What is left to finish, behind who finishes it.
+pub(crate) fn told(left: Kinds) -> String {
+    match left.total() {
+        0 => String::new(),
+        1 => format!(": 1 connection{left}"),
+        count => format!(": {count} connections{left}"),
     }
 }

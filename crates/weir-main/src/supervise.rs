@@ -15,7 +15,7 @@ use weir_control::change::StateHash;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
-use crate::control::{Asker, ControlSocket};
+use crate::control::ControlSocket;
 use crate::findings::Findings;
 use crate::headcount::Resize;
 use crate::history::History;
@@ -27,6 +27,7 @@ use crate::questions::Ask;
 use crate::shares::Shares;
 use crate::slot::Slot;
 use crate::sockets::Sockets;
+use crate::stop::Stopper;
 use crate::succession::Leaving;
 use crate::suspects::Suspects;
 use crate::taps::Tapping;
@@ -73,7 +74,7 @@ pub(crate) struct Supervisor {
     /// Number of the last question.
     pub(crate) asked: u64,
     /// Who asked for the end.
-    pub(crate) stopper: Option<Asker>,
+    pub(crate) stopper: Option<Stopper>,
     /// Another image that is to take the place of this one.
     pub(crate) upgrade: Option<Upgrade>,
     /// Where the next main finds the workers.
@@ -210,7 +211,7 @@ impl Supervisor {
         let own = [self.suspects.deadline()].into_iter().chain(resize);
         let slots = starts.chain(workers).chain(leaving).chain(own);
         let until = match self.stage {
-            Stage::Ending { until, .. } => until,
+            Stage::Ending { until, .. } => self.stopper.as_ref().map_or(until, |s| s.due(until)),
             Stage::Starting(_) | Stage::Serving => Instant::FAR,
         };
         let logs = self.logs.map_or(Instant::FAR, Logs::deadline);
@@ -232,6 +233,7 @@ impl Supervisor {
     /// Does everything that is due.
     fn attend(&mut self, now: Instant) {
         self.kill_what_is_late(now);
+        self.tell_stopper(now);
         self.kill_what_holds_up(now);
         self.give_up_asks(now);
         if self.upgrade.is_none() {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Instant, Wiped};
-use weir_control::channel::{Passed, ToMain, ToWorker, decode, encode};
+use weir_control::channel::{Kinds, Passed, ToMain, ToWorker, decode, encode};
 use weir_control::last_words::{self, LastWords};
 use weir_control::order::Order;
 use weir_sys::{Channel, Child, Epoll, ExitReason};
@@ -64,6 +64,8 @@ pub(crate) struct WorkerProcess {
     page: Option<File>,
     /// It was killed because it gave no sign of life.
     stuck: bool,
+    /// What it has not finished, as far as it has said so.
+    unfinished: Kinds,
 }
 
 /// A worker as it passes from one image of main to the next.
@@ -129,25 +131,17 @@ impl WorkerProcess {
         now: Instant,
     ) -> io::Result<Self> {
         let page = handed.page.map(weir_sys::inherited).transpose()?.map(File::from);
-        let worker = Self {
-            slot,
-            child: Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted),
-            channel: Channel::resume(weir_sys::inherited(handed.channel)?, &handed.unread),
-            watches_write: false,
-            phase: match handed.doing {
-                Doing::Starting => Phase::Starting,
-                Doing::Serving => Phase::Ready(now),
-                Doing::Draining => Phase::Draining,
-                Doing::Ending => Phase::Ending(now + EXIT_GRACE),
-                Doing::Killed(why) => Phase::Killed(why),
-            },
-            started: now,
-            pings: handed.pings,
-            drained: false,
-            left: false,
-            page,
-            stuck: false,
+        let child = Child::resume(handed.pid, weir_sys::inherited(handed.process)?, handed.adopted);
+        let channel = Channel::resume(weir_sys::inherited(handed.channel)?, &handed.unread);
+        let phase = match handed.doing {
+            Doing::Starting => Phase::Starting,
+            Doing::Serving => Phase::Ready(now),
+            Doing::Draining => Phase::Draining,
+            Doing::Ending => Phase::Ending(now + EXIT_GRACE),
+            Doing::Killed(why) => Phase::Killed(why),
         };
+        let mut worker = Self::new(slot, (child, channel), phase, now);
+        (worker.pings, worker.page) = (handed.pings, page);
         worker.watch(epoll)?;
         Ok(worker)
     }
@@ -160,21 +154,28 @@ impl WorkerProcess {
         epoll: &Epoll,
         now: Instant,
     ) -> io::Result<Self> {
-        let worker = Self {
+        let phase = if serves { Phase::Ready(now) } else { Phase::Starting };
+        let worker = Self::new(slot, (child, channel), phase, now);
+        worker.watch(epoll)?;
+        Ok(worker)
+    }
+
+    /// One of which nothing else is known.
+    fn new(slot: u16, (child, channel): (Child, Channel), phase: Phase, now: Instant) -> Self {
+        Self {
             slot,
             child,
             channel,
             watches_write: false,
-            phase: if serves { Phase::Ready(now) } else { Phase::Starting },
+            phase,
             started: now,
             pings: 0,
             drained: false,
             left: false,
             page: None,
             stuck: false,
-        };
-        worker.watch(epoll)?;
-        Ok(worker)
+            unfinished: Kinds::default(),
+        }
     }
 
     fn watch(&self, epoll: &Epoll) -> io::Result<()> {
@@ -209,19 +210,7 @@ impl WorkerProcess {
         let (channel, theirs) = Channel::pair()?;
         let (id, fd) = (slot.to_string(), theirs.as_raw_fd().to_string());
         let child = weir_sys::spawn_self(&["worker", "--id", &id, "--fd", &fd], theirs.as_fd())?;
-        let worker = Self {
-            slot,
-            child,
-            channel,
-            watches_write: false,
-            phase: Phase::Starting,
-            started: now,
-            pings: 0,
-            drained: false,
-            left: false,
-            page: None,
-            stuck: false,
-        };
+        let worker = Self::new(slot, (child, channel), Phase::Starting, now);
         worker.watch(epoll)?;
         Ok(worker)
     }
@@ -360,6 +349,16 @@ impl WorkerProcess {
         if matches!(self.phase, Phase::Pinged(_)) && number == self.pings {
             self.phase = Phase::Ready(now + PING_PERIOD);
         }
+    }
+
+    /// It finishes, and has said what is left.
+    pub(crate) fn note_left(&mut self, left: Kinds) {
+        self.unfinished = left;
+    }
+
+    /// What it had to finish when it last said so.
+    pub(crate) fn unfinished(&self) -> Kinds {
+        self.unfinished
     }
 
     /// It has nothing left, and ends.

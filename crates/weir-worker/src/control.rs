@@ -96,8 +96,10 @@ pub(crate) struct Control {
     /// What may be committed, and the epoch that it makes.
     prepared: Option<(u64, Batch)>,
     readable: bool,
-    /// Orders were compiled in this turn: the next message waits for the next one.
+    /// This turn has had its part: the next message waits for the next one.
     paused: bool,
+    /// Connections of another worker that were taken since the last pause.
+    taken: usize,
     writing: bool,
     gone: bool,
     /// Where another main finds us; `None`: none can.
@@ -118,6 +120,7 @@ impl Control {
             prepared: None,
             readable: true,
             paused: false,
+            taken: 0,
             writing: false,
             gone: false,
             meeting: None,
@@ -465,6 +468,13 @@ impl Control {
     /// Nothing waits to be sent to main.
     pub(crate) fn is_told(&self) -> bool {
         self.gone || !self.channel.wants_write()
+    }
+
+    /// What a drain has left so far.
+    pub(crate) fn tell_left(&mut self, left: Kinds) {
+        self.say(&ToMain::Left(left));
+        // The turn looks whether all of it was sent.
+        self.readable = true;
     }
 
     /// The last word. It is waited for, since this process ends after it.

@@ -218,7 +218,7 @@ impl Worker {
 }
 
 /// Takes so many off the front.
-fn cut_off(range: &mut Range<usize>, count: usize) -> Range<usize> {
+pub(crate) fn cut_off(range: &mut Range<usize>, count: usize) -> Range<usize> {
     let end = range.end.min(range.start + count);
     let part = range.start..end;
     range.start = end;

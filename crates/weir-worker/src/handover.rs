@@ -13,7 +13,8 @@
 //!
 //! Invariants: only what is descriptors and plain values is passed on: a connection between two
 //! requests, or a byte pipe, with the bytes of it that are in our memory and the keys of its TLS;
-//! once it is passed on, nothing here can reach it.
+//! once it is passed on, nothing here can reach it. A turn passes a part of them on, so that those
+//! that are served meanwhile do not wait for all.
 
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -32,6 +33,9 @@ use crate::socket::Socket;
 use crate::token::Token;
 use crate::worker::Worker;
 
+/// Connections to backends that are passed on in one turn.
+const BACKS: usize = 64;
+
 impl Worker {
     /// Others accept now: passes on what can be, lets the rest finish.
     pub(crate) fn retire(&mut self, deadline: Duration) {
@@ -48,7 +52,7 @@ impl Worker {
         while let Some(waiting) = self.gate.next() {
             self.pass_waiting(waiting);
         }
-        self.queue_all();
+        self.stir_all_sessions();
         // What others are told of this slot goes on from there, while the rest finishes here.
         self.begin_survey(UNASKED, Query::default());
     }
@@ -64,15 +68,21 @@ impl Worker {
         self.control.flows_passed();
     }
 
-    /// Passes connections to backends on that wait for a request.
+    /// Connections to backends wait for a request, and others take them.
+    pub(crate) fn has_backs_to_pass(&self) -> bool {
+        self.cx.passing && self.cx.upstream.idle() > 0
+    }
+
+    /// Passes some of them on.
     pub(crate) fn pass_backs(&mut self) {
-        while self.cx.passing
-            && let Some((back, stream)) = self.cx.part_back()
-        {
-            let message = ToMain::PassedBack(Box::new(back));
-            if !self.control.pass(&message, [stream.as_fd()]) {
+        for _ in 0..BACKS {
+            if !self.has_backs_to_pass() {
                 return;
             }
+            let Some((back, stream)) = self.cx.part_back() else { return };
+            let message = ToMain::PassedBack(Box::new(back));
+            // One that there is no way for is closed.
+            let _given = self.control.pass(&message, [stream.as_fd()]);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -59,6 +60,10 @@ pub(crate) struct Worker {
     pub(crate) passed: Option<usize>,
     /// When slow handshakes may be cut again.
     next_crowd: Instant,
+    /// While draining: places of sessions that have not looked yet at what has changed.
+    pub(crate) unaware: Range<usize>,
+    /// While draining: when main is told what is left.
+    pub(crate) tell_at: Instant,
     /// What main wants to know and was not told yet.
     pub(crate) surveys: VecDeque<Survey>,
     /// What is to be done about all sessions.
@@ -81,6 +86,8 @@ impl Worker {
             next_sweep,
             passed: None,
             next_crowd: Instant::default(),
+            unaware: 0..0,
+            tell_at: Instant::FAR,
             surveys: VecDeque::new(),
             errands: VecDeque::new(),
         };
@@ -125,7 +132,7 @@ impl Worker {
             self.tell_taps();
             self.tell_held();
             self.send_collected();
-            self.pass_backs();
+            self.go_on_draining();
             self.cx.observe.flush(self.cx.now);
             if self.is_over() {
                 return Ok(self.leave());
@@ -136,8 +143,9 @@ impl Worker {
     /// How long the loop may sleep.
     fn timeout(&self) -> Option<std::time::Duration> {
         let waits = self.gate.len() > 0 && self.gate.is_open();
+        let told = self.unaware.is_empty() && !self.has_backs_to_pass();
         let asked = self.control.has_more() || self.can_survey() || self.can_run_errand();
-        if !self.cx.is_quiet() || waits || asked || self.cx.moves_line() {
+        if !self.cx.is_quiet() || waits || !told || asked || self.cx.moves_line() {
             return Some(std::time::Duration::ZERO);
         }
         if self.cx.draining() && !self.listeners_closed() {
@@ -156,7 +164,7 @@ impl Worker {
             self.cx.tables.rates.deadline(),
             self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
-            self.cx.drain_until.unwrap_or(Instant::FAR),
+            self.cx.drain_until.map_or(Instant::FAR, |until| until.min(self.tell_at)),
         ]
         .into_iter()
         .fold(timers, Instant::min);
@@ -519,7 +527,7 @@ impl Worker {
             match request {
                 Command::Drain(deadline) => self.drain(deadline),
                 Command::Retire(deadline) => self.retire(deadline),
-                Command::CloseIdle => self.queue_all(),
+                Command::CloseIdle => self.stir_all_sessions(),
                 Command::Adopt(passed, stream) => self.adopt(passed, stream),
                 Command::AdoptPipe(passed, pipe, streams) => {
                     self.adopt_pipe(passed, *pipe, streams)
@@ -579,14 +587,6 @@ impl Worker {
                 self.cx.observe.orphan_stops(name);
                 self.drain(SIGNAL_DRAIN);
             }
-        }
-    }
-
-    /// Has every session look at what has changed.
-    pub(crate) fn queue_all(&mut self) {
-        let keys: Vec<Key> = self.sessions.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.queue(key);
         }
     }
 }

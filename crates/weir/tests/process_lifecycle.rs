@@ -7,8 +7,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use process_support::{Config, PLAIN, Proxy, connect, fetch, weir};
-use weir_testkit::process::{Process, Signal, eventually, is_running, send_signal};
+use process_support::backend::Backend;
+use process_support::control::good;
+use process_support::{CONTROLLED, Config, PLAIN, Proxy, connect, fetch, weir};
+use weir_client::proto::SoftStop;
+use weir_client::proto::request::RequestType;
+use weir_client::{Client, Options};
+use weir_testkit::process::{PATIENCE, Process, Signal, eventually, is_running, send_signal};
 
 #[test]
 fn it_starts_serves_and_stops() {
@@ -190,6 +195,68 @@ fn what_is_left_at_the_end_of_the_time_is_cut() {
     proxy.main.line_with("cut 1 session");
     assert_eq!(proxy.main.wait().code(), Some(1));
     assert!(!workers.into_iter().any(is_running));
+}
+
+/// A proxy with a control socket and that time to finish, before a backend that holds.
+fn controlled(time: &str) -> (Proxy, Backend) {
+    let backend = Backend::start();
+    let text = CONTROLLED
+        .replace("127.0.0.1:1\"", &format!("{}\"", backend.address))
+        .replace("first.example", "*");
+    (Proxy::start(Config::new(&text), &["--drain-timeout", time]), backend)
+}
+
+/// A request that the backend holds, and a byte pipe.
+fn busy(proxy: &Proxy, backend: &Backend) -> [TcpStream; 2] {
+    let targets = ["/held", "/pipe"];
+    let clients = targets.map(|target| {
+        let mut client = connect(proxy.address);
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n");
+        client.write_all(format!("{head}Upgrade: echo\r\n\r\n").as_bytes()).expect("sent");
+        client
+    });
+    backend.until_waiting(1);
+    let mut first = [0; 12];
+    (&clients[1]).read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 101");
+    clients
+}
+
+#[test]
+fn a_stop_tells_what_is_left_and_at_last_what_became_of_it() {
+    let (mut proxy, backend) = controlled("4");
+    let [mut held, pipe] = busy(&proxy, &backend);
+    let reader = std::thread::spawn(move || held.read_to_end(&mut Vec::new()));
+    let options = Options { timeout: Some(PATIENCE), max_frame_bytes: 100_000 };
+    let socket = proxy.config.in_directory("control.sock");
+    let mut control = Client::connect(&socket, options).expect("connected");
+    let mut told = Vec::new();
+    let stopped = control.request_with(RequestType::SoftStop(SoftStop {}), |progress| {
+        if progress.message.contains(": 2 connections (1 with a request, 1 pipes); ") {
+            backend.let_go();
+        }
+        told.push(progress.message);
+    });
+    let message = stopped.expect("stopped").message;
+    let account = "1 ended (1 with a request), 1 cut (1 pipes)";
+    assert!(message.contains(account), "{message} after {told:?}");
+    assert_eq!(proxy.main.wait().code(), Some(1), "something was cut");
+    reader.join().expect("no panic").expect("an answer, then the end");
+    drop(pipe);
+}
+
+#[test]
+fn a_hard_stop_waits_for_nothing() {
+    let (mut proxy, backend) = controlled("1000");
+    let clients = busy(&proxy, &backend);
+    let workers = proxy.workers();
+    good(&proxy, &["shutdown", "--hard"]);
+    assert!(!workers.into_iter().any(is_running));
+    proxy.main.wait();
+    for mut client in clients {
+        // Whether it sees an end or a reset.
+        let _ = client.read_to_end(&mut Vec::new());
+    }
 }
 
 #[test]

@@ -8,9 +8,16 @@ use weir_sys::UdpSocket;
 use super::{Command, Control};
 use crate::context::Context;
 
+/// Connections of another worker that are taken in one turn.
+const TAKEN: usize = 64;
+
 impl Control {
     /// What another worker has had.
     pub(super) fn take_over(&mut self, message: ToWorker, cx: &mut Context) -> Option<Command> {
+        self.taken += 1;
+        if self.taken >= TAKEN {
+            (self.taken, self.paused) = (0, true);
+        }
         match message {
             ToWorker::Passed(mut passed) => {
                 let front = self.channel.take_fd()?.into();

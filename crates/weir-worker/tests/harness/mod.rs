@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
     AccessForm, Explained, LogSettings, Passed, PassedBack, Question, Settings, ToMain, ToWorker,
-    UNASKED,
-    decode, encode,
+    UNASKED, decode, encode,
 };
 use weir_control::last_words;
 use weir_control::order::{Object, Order};
@@ -261,7 +260,9 @@ impl Proxy {
             if let Some(frame) = self.channel.recv().expect("the worker lives") {
                 match decode(&frame).expect("a message") {
                     // Every one that retires says so, and what it has counted.
-                    ToMain::FlowsPassed | ToMain::Measured { number: UNASKED, .. } => continue,
+                    ToMain::FlowsPassed
+                    | ToMain::Left(_)
+                    | ToMain::Measured { number: UNASKED, .. } => continue,
                     message => return message,
                 }
             }
