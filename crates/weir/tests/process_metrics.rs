@@ -272,6 +272,33 @@ fn what_was_told_of_a_worker_that_dies_stays() {
 }
 
 #[test]
+fn times_are_told_of_the_last_seconds_too() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    traffic(&proxy);
+    let window = |of: &Value, name: &str| samples(of, &format!("request_time_{name}"));
+    let asked = || {
+        let all = get(&proxy, &[]);
+        let cluster = &all["clusters"]["good"]["cluster"];
+        let lately =
+            ["10s", "1m"].map(|name| [&all["proxying"], cluster].map(|of| window(of, name)));
+        (lately, samples(&all["proxying"], "request_time"))
+    };
+    // Whoever asks has clusters looked at.
+    eventually("a window has begun", || asked().0[0][1].is_some());
+    let (before, _) = asked();
+    traffic(&proxy);
+    let (after, all) = asked();
+    let more = [0, 1].map(|of| Some(after[1][of]? - before[1][of]?));
+    assert_eq!(more, [Some(7), Some(5)], "{before:?} {after:?}");
+    assert!(after[0].iter().all(Option::is_some), "{after:?}");
+    assert_eq!(all, Some(14));
+    let only = get(&proxy, &["--names", "request_time_1m", "--no-clusters"]);
+    let names: Vec<_> = only["proxying"].as_object().expect("a map").keys().collect();
+    assert_eq!(names, ["request_time_1m"]);
+}
+
+#[test]
 fn a_query_can_be_narrow() {
     let backend = Backend::start();
     let proxy = start(&backend, "");

@@ -28,6 +28,13 @@ pub const MOST_SCOPES: usize = 16 << 10;
 /// it in its slot had counted.
 pub const ACCOUNT: usize = 8 << 10;
 
+/// Clusters and backends whose times main keeps for windows, at most, and how often.
+pub const MOST_WINDOWED: usize = 1 << 10;
+/// How many times of the past are kept of each.
+pub const SNAPSHOTS: usize = 13;
+/// Bytes of one.
+const SNAPSHOT: usize = 3 << 10;
+
 /// Bytes of the things a worker keeps, which only the worker knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -76,6 +83,8 @@ pub struct Memory {
     pub metrics: usize,
     /// What main keeps of the metrics of a worker, and of those before it.
     pub accounts: usize,
+    /// What main keeps of the times of all, for windows.
+    pub windows: usize,
     /// Of backend connections that carry streams.
     pub links: usize,
     /// Flows of datagrams.
@@ -117,6 +126,7 @@ impl Memory {
             rates: rates(checked),
             metrics: Time::ALL.len() * Fine::BYTES + scopes(checked) * Scope::BYTES,
             accounts: 2 * scopes(checked) * ACCOUNT,
+            windows: SNAPSHOTS * scopes(checked).min(MOST_WINDOWED) * SNAPSHOT,
             fixed: sizes.fixed,
             pipes: limits.pipes * limits.pipe_bytes,
             workers: checked.main.worker_count,
@@ -144,7 +154,7 @@ impl Memory {
 
     /// Of all workers, and of main for them.
     pub fn total(&self) -> usize {
-        (self.per_worker() + self.accounts) * usize::from(self.workers)
+        (self.per_worker() + self.accounts) * usize::from(self.workers) + self.windows
     }
 }
 
@@ -187,7 +197,7 @@ impl std::fmt::Display for Memory {
             writeln!(f, "  {:>10}  {what}", human(bytes))?;
         }
         writeln!(f, "  {:>10}  together", human(self.per_worker()))?;
-        let accounts = human(self.accounts * usize::from(self.workers));
+        let accounts = human(self.accounts * usize::from(self.workers) + self.windows);
         writeln!(f, "  {accounts:>10}  metrics of all workers, which main keeps")?;
         writeln!(f, "  {:>10}  in all, workers: {}", human(self.total()), self.workers)?;
         write!(f, "  {:>10}  of the kernel besides: pipes of a worker", human(self.pipes))

@@ -14,7 +14,7 @@ use weir_proto::{
 };
 use weir_telemetry::{Counter, Gauge, SCOPED, Time, Verb};
 
-use super::{HISTOGRAM, Measured, OfCluster, Query, Sample, Times, Value};
+use super::{HISTOGRAM, Measured, OfCluster, Query, Sample, Times, Value, WINDOWED, WINDOWS};
 
 /// Microseconds of a millisecond.
 const MS: u64 = 1_000;
@@ -30,6 +30,11 @@ pub fn names() -> AvailableMetrics {
     let times = |times: &[Time]| {
         let names = times.iter().map(|time| time.name().to_owned());
         names.flat_map(|name| [format!("{name}{HISTOGRAM}"), name]).collect::<Vec<_>>()
+    };
+    let windows = || {
+        let names = WINDOWED.iter().map(|time| time.name());
+        let names = names.flat_map(|name| WINDOWS.map(|(suffix, _)| format!("{name}{suffix}")));
+        names.collect::<Vec<_>>()
     };
     let counters = |counters: &[Counter]| {
         counters.iter().map(|counter| counter.name().to_owned()).collect::<Vec<_>>()
@@ -48,8 +53,15 @@ pub fn names() -> AvailableMetrics {
         (gauges(&|g| !OF_CLUSTER.contains(g)), gauges(&|g| OF_CLUSTER.contains(g)));
     let scoped = times(&Time::ALL[..Time::SCOPED]);
     AvailableMetrics {
-        proxy_metrics: sorted(vec![times(Time::ALL), counters(Counter::ALL), frames, verbs, own]),
-        cluster_metrics: sorted(vec![scoped, counters(SCOPED), of_clusters]),
+        proxy_metrics: sorted(vec![
+            times(Time::ALL),
+            windows(),
+            counters(Counter::ALL),
+            frames,
+            verbs,
+            own,
+        ]),
+        cluster_metrics: sorted(vec![scoped, windows(), counters(SCOPED), of_clusters]),
     }
 }
 
@@ -88,14 +100,18 @@ fn entries(query: &Query, samples: &[Sample]) -> Metrics {
     let all = samples.iter().flat_map(|sample| {
         let name = || sample.name.clone().into_owned();
         let second = match &sample.value {
-            Value::Times(times) => {
+            Value::Times(times) if !is_of_window(&sample.name) => {
                 Some((format!("{}{HISTOGRAM}", sample.name), wrapped(histogram(times))))
             }
-            Value::Count(_) | Value::Gauge(_) => None,
+            Value::Count(_) | Value::Gauge(_) | Value::Times(_) => None,
         };
         [Some((name(), metric(&sample.value))), second].into_iter().flatten()
     });
     all.filter(|(name, _)| query.names.is_empty() || query.names.contains(name)).collect()
+}
+
+fn is_of_window(name: &str) -> bool {
+    WINDOWS.iter().any(|(suffix, _)| name.ends_with(suffix))
 }
 
 /// A value; of times, their percentiles.

@@ -7,9 +7,10 @@ mod sum;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_telemetry::Histogram;
+use weir_telemetry::{Histogram, Time};
 
 pub use answer::{add, answer, metric, names, worker};
 
@@ -63,14 +64,23 @@ impl Query {
         !(self.clusters.is_empty() && self.backends.is_empty())
     }
 
-    /// Whether a metric of that name is asked for, or the histogram that belongs to it.
+    /// Whether a metric of that name is asked for, or its histogram, or a window of it.
     pub fn wants(&self, name: &str) -> bool {
         let is = |wanted: &String| {
-            *wanted == name || wanted.strip_suffix(HISTOGRAM).is_some_and(|time| time == name)
+            let suffixes = WINDOWS.iter().map(|(suffix, _)| *suffix).chain([HISTOGRAM]);
+            let mut times = suffixes.filter_map(|suffix| wanted.strip_suffix(suffix));
+            *wanted == name || times.any(|time| time == name)
         };
         self.names.is_empty() || self.names.iter().any(is)
     }
 }
+
+/// Times that are told of windows, too.
+pub const WINDOWED: [Time; 2] = [Time::Request, Time::Response];
+
+/// What the names of their percentiles have behind them, and how long the windows are.
+pub const WINDOWS: [(&str, Duration); 2] =
+    [("_10s", Duration::from_secs(10)), ("_1m", Duration::from_secs(60))];
 
 /// What the name of a histogram has behind that of its percentiles.
 const HISTOGRAM: &str = "_histogram";

@@ -30,6 +30,21 @@ impl Times {
         }
         self.buckets = buckets;
     }
+
+    /// Those that came after others; of the longest of all, it is not known when it came.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut were = before.buckets.iter().peekable();
+        let came = |(value, n): &(u64, u64)| {
+            while were.next_if(|(earlier, _)| earlier < value).is_some() {}
+            let had = were.next_if(|(earlier, _)| earlier == value).map_or(0, |(_, had)| *had);
+            Some((*value, n.saturating_sub(had))).filter(|(_, n)| *n > 0)
+        };
+        let buckets: Vec<_> = self.buckets.iter().filter_map(came).collect();
+        let longest = buckets.last().map_or(0, |(value, _)| *value);
+        let max = longest.min(self.max);
+        Self { sum: self.sum.saturating_sub(before.sum), max, buckets }
+    }
 }
 
 impl Value {
@@ -103,6 +118,9 @@ mod tests {
         assert_eq!(sum, times(&[(0, 4), (1, 1), (5, 3), (9, 1)]));
         sum.add(&Times::default());
         assert_eq!(sum.count(), 9);
+        assert_eq!(sum.since(&times(&[(0, 4), (5, 1)])), times(&[(1, 1), (5, 2), (9, 1)]));
+        assert_eq!(sum.since(&sum), Times::default());
+        assert_eq!(sum.since(&Times::default()), sum);
         let mut none = Times::default();
         none.add(&sum);
         assert_eq!(none, sum);

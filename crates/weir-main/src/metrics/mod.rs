@@ -6,6 +6,7 @@
 //! * `leases`: who wants workers to tell more apart, and for how long.
 //! * `statsd`: where metrics are sent to, if somewhere.
 //! * `verbs`: what main itself counts.
+//! * `windows`: times of the last seconds.
 //!
 //! Invariant: every worker is told the same level, new ones at their start, and those of another
 //! main or image at once.
@@ -14,6 +15,7 @@ mod leases;
 mod ledger;
 mod statsd;
 mod verbs;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,7 @@ use crate::worker_process::WorkerProcess;
 use leases::Leases;
 use ledger::{Found, Ledger};
 use statsd::Statsd;
+use windows::Windows;
 
 /// What main knows of metrics.
 #[derive(Default)]
@@ -45,16 +48,24 @@ pub(crate) struct Metrics {
     /// What workers tell apart; `None`: they were not told.
     told: Option<Detail>,
     statsd: Option<Statsd>,
+    windows: Windows,
     /// Changes so far, by the name of what they are: another image goes on counting.
     pub(crate) verbs: BTreeMap<String, u64>,
     /// What workers have counted: the same.
     pub(crate) ledger: Ledger,
 }
 
+/// Who wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    Client(Asker),
+    Statsd,
+    Windows,
+}
+
 /// Answers to a question about metrics.
 pub(crate) struct Gathering {
-    /// `None`: statsd.
-    asker: Option<Asker>,
+    whom: Whom,
     query: Query,
     by_worker: bool,
     found: Found,
@@ -63,8 +74,8 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
-    fn new(asker: Option<Asker>, query: Query, by_worker: bool) -> Self {
-        Self { asker, query, by_worker, found: Found::new(), refused: BTreeMap::new() }
+    fn new(whom: Whom, query: Query, by_worker: bool) -> Self {
+        Self { whom, query, by_worker, found: Found::new(), refused: BTreeMap::new() }
     }
 }
 
@@ -79,7 +90,7 @@ impl Metrics {
         match self.told {
             Some(_) => {
                 let statsd = self.statsd.as_ref().map_or(Instant::FAR, |statsd| statsd.next);
-                self.leases.deadline().min(statsd)
+                self.leases.deadline().min(statsd).min(self.windows.next)
             }
             None => Instant::default(),
         }
@@ -127,11 +138,14 @@ impl Supervisor {
         if begins {
             self.ask_for_changes(now);
         }
+        if let Some(query) = self.metrics.windows.begins(now) {
+            self.ask_for(Whom::Windows, query, false, now);
+        }
     }
 
     /// Asks workers what is to be sent to statsd, unless some have not answered the last time.
     fn ask_for_changes(&mut self, now: Instant) {
-        let is_ours = |about: &About| matches!(about, About::Metrics(g) if g.asker.is_none());
+        let is_ours = |about: &About| matches!(about, About::Metrics(g) if g.whom == Whom::Statsd);
         let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
         if waiting.is_empty() || self.has_asked(is_ours) {
             return;
@@ -141,7 +155,16 @@ impl Supervisor {
         let Some(statsd) = &mut self.metrics.statsd else { return };
         statsd.retain(|pid| pids.contains(&pid));
         let query = Query { changed: !statsd.is_new(&serving), ..Query::default() };
-        let gathering = Gathering::new(None, query.clone(), true);
+        self.ask_for(Whom::Statsd, query, true, now);
+    }
+
+    /// Asks every worker.
+    fn ask_for(&mut self, whom: Whom, query: Query, by_worker: bool, now: Instant) {
+        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        let gathering = Gathering::new(whom, query.clone(), by_worker);
+        if waiting.is_empty() {
+            return self.tell_metrics(gathering, 0);
+        }
         self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
     }
 
@@ -199,6 +222,7 @@ impl Supervisor {
                 self.send_to_all(&ToWorker::ClearMetrics);
                 self.metrics.verbs.clear();
                 self.metrics.ledger.clear(self.asked);
+                self.metrics.windows.clear();
                 "everything is counted from 0 again"
             }
             Err(_) => {
@@ -253,7 +277,6 @@ impl Supervisor {
             let content = ContentType::AvailableMetrics(metrics::names());
             return self.answer(&asker, &Response::ok("these can be there", content));
         }
-        let waiting = self.slots_that(Slot::serves).collect();
         let query = Query {
             names: wanted.metric_names,
             clusters: wanted.cluster_ids,
@@ -261,11 +284,10 @@ impl Supervisor {
             no_clusters: wanted.no_clusters,
             changed: false,
         };
-        let gathering = Gathering::new(Some(asker), query.clone(), wanted.workers);
-        if BTreeSet::is_empty(&waiting) {
-            return self.tell_metrics(gathering, 0);
+        if !query.no_clusters {
+            self.metrics.windows.watch(now);
         }
-        self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
+        self.ask_for(Whom::Client(asker), query, wanted.workers, now);
     }
 
     /// A worker has measured this, and maybe more.
@@ -325,8 +347,16 @@ impl Supervisor {
 
     /// Tells whoever asked what workers have measured; so many have not said it all.
     pub(crate) fn tell_metrics(&mut self, gathering: Gathering, late: usize) {
-        let Gathering { asker, query, by_worker, found, refused } = gathering;
-        let Some(asker) = asker else { return self.send_to_statsd(found) };
+        let Gathering { whom, query, by_worker, found, refused } = gathering;
+        let (state, slots) = (&self.plan.state, self.plan.worker_count);
+        let asker = match whom {
+            Whom::Client(asker) => asker,
+            Whom::Statsd => return self.send_to_statsd(found),
+            Whom::Windows => {
+                let all = self.metrics.ledger.complete(found, &query, state, slots);
+                return self.metrics.windows.note(&all, weir_sys::now());
+            }
+        };
         if !refused.is_empty() {
             let sentences = refused.iter().map(|(slot, reason)| format!("worker {slot}: {reason}"));
             let sentence = sentences.collect::<Vec<_>>().join(", ");
@@ -336,9 +366,11 @@ impl Supervisor {
             0 => "here they are".to_owned(),
             late => format!("{late} workers have not answered in time, or not completely"),
         };
-        let (state, slots) = (&self.plan.state, self.plan.worker_count);
         let found = self.metrics.ledger.complete(found, &query, state, slots);
+        let lately = (!by_worker).then(|| self.metrics.windows.of(&found, weir_sys::now()));
+        let lately = lately.map(|lately| ("lately".to_owned(), lately));
         let found = found.into_iter().map(|(slot, measured)| (slot.to_string(), measured));
+        let found = found.chain(lately);
         let all = metrics::answer(&query, &self.own_metrics(), by_worker, found);
         self.answer(&asker, &Response::ok(message, ContentType::Metrics(all)));
     }

@@ -31,7 +31,7 @@ const HELP: [(&str, &str); 11] = [
     ("?", "this help; any key closes it"),
     ("q, Ctrl-C", "quit"),
     ("", ""),
-    ("", "Rates are of the last seconds, percentiles since counting began."),
+    ("", "Rates are of the last seconds, percentiles of the last ten."),
 ];
 
 /// The rows of the table that a terminal of that many rows has place for.

@@ -10,6 +10,9 @@ use weir_client::proto::{AggregatedMetrics, BackendMetrics, ClusterMetrics, Filt
 
 type Metrics = BTreeMap<String, FilteredMetrics>;
 
+/// The time of requests of the last ten seconds.
+const WINDOW: &str = "request_time_10s";
+
 /// Everything at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Picture {
@@ -46,7 +49,7 @@ pub(crate) struct Traffic {
     pub(crate) bytes_in: Option<f64>,
     /// Bytes to clients.
     pub(crate) bytes_out: Option<f64>,
-    /// Median of the time of a request, in milliseconds, since counting began.
+    /// Median of the time of a request, in milliseconds, of the last seconds ([`WINDOW`]).
     pub(crate) p50: Option<u64>,
     /// 99 of 100 are not slower, in milliseconds.
     pub(crate) p99: Option<u64>,
@@ -142,7 +145,7 @@ impl Change<'_> {
     }
 
     fn traffic(self, requests: &str) -> Traffic {
-        let times = match inner(self.now, "request_time") {
+        let times = match inner(self.now, WINDOW) {
             Some(Inner::Percentiles(times)) if times.samples > 0 => Some(times),
             _ => None,
         };
@@ -221,7 +224,7 @@ mod tests {
                 ("http.status.5xx", Inner::Count(requests / 2)),
                 ("cluster.available_backends", Inner::Gauge(2)),
                 ("cluster.total_backends", Inner::Gauge(4)),
-                ("request_time", Inner::Percentiles(times)),
+                (WINDOW, Inner::Percentiles(times)),
             ]),
             backends: vec![one],
         };

@@ -223,7 +223,8 @@ fn the_worst_case_is_the_sum_of_its_parts() {
     assert_eq!(memory.metrics, Time::ALL.len() * Fine::BYTES + cluster + backend);
     let (metrics, logs) = (memory.metrics, 1 << 20);
     let metrics = metrics + 2 * 2 * ACCOUNT;
-    assert_eq!(memory.total(), 3 * (6 * 5024 + 1000 + 3000 + 4000 + logs + streams + metrics + 7));
+    let workers = 3 * (6 * 5024 + 1000 + 3000 + 4000 + logs + streams + metrics + 7);
+    assert_eq!(memory.total(), workers + memory.windows);
     assert!(memory.to_string().contains("30 KiB  buffers"), "{memory}");
 
     let frontend = |host: &str, more: &str| {

@@ -1,0 +1,231 @@
+//! Times of the last seconds: what was counted now and then, and what lies between.
+//!
+//! Must not know: who asks. Workers are asked from time to time whether anybody looks or not, but
+//! for clusters and backends only while somebody does.
+//!
+//! Bounds: [`SNAPSHOTS`] snapshots of at most [`MOST_WINDOWED`] scopes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use weir_base::Instant;
+use weir_control::config::{MOST_WINDOWED, SNAPSHOTS};
+use weir_control::metrics::{Measured, OfCluster, Query, Sample, Value, WINDOWED, WINDOWS};
+use weir_control::packed::{pack, unpack};
+
+/// Time between two snapshots.
+const PERIOD: Duration = Duration::from_secs(5);
+/// For how long somebody looks who has asked.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// A cluster, and a backend of it; nothing for the worker as a whole.
+type Scope = (String, String);
+
+/// What was counted.
+#[derive(Default)]
+pub(super) struct Windows {
+    /// The newest last.
+    snapshots: VecDeque<Snapshot>,
+    /// When the next one is due.
+    pub(super) next: Instant,
+    watched_until: Instant,
+}
+
+struct Snapshot {
+    at: Instant,
+    /// Samples, packed.
+    scopes: BTreeMap<Scope, Vec<u8>>,
+}
+
+impl Windows {
+    /// What workers are to be asked now, if that is due.
+    pub(super) fn begins(&mut self, now: Instant) -> Option<Query> {
+        if now < self.next {
+            return None;
+        }
+        self.next = now + PERIOD;
+        let names = WINDOWED.iter().map(|time| time.name().to_owned()).collect();
+        let no_clusters = self.watched_until <= now;
+        Some(Query { names, no_clusters, ..Query::default() })
+    }
+
+    /// Somebody looks at clusters.
+    pub(super) fn watch(&mut self, now: Instant) {
+        if self.watched_until <= now {
+            self.next = now;
+        }
+        self.watched_until = now + LOOK;
+    }
+
+    /// Takes down what all workers have counted.
+    pub(super) fn note(&mut self, found: &BTreeMap<u16, Measured>, now: Instant) {
+        let scopes = totals(found).into_iter().take(MOST_WINDOWED);
+        let packed = |samples: Vec<Sample>| pack(&samples).ok().map(|bytes| bytes.to_vec());
+        let scopes = scopes.filter_map(|(scope, samples)| Some((scope, packed(samples)?)));
+        if self.snapshots.len() == SNAPSHOTS {
+            self.snapshots.pop_front();
+        }
+        self.snapshots.push_back(Snapshot { at: now, scopes: scopes.collect() });
+    }
+
+    /// Counting begins anew.
+    pub(super) fn clear(&mut self) {
+        self.snapshots.clear();
+    }
+
+    /// Times of each window, up to what workers say now. A window that is longer than is known is
+    /// as long as that.
+    pub(super) fn of(&self, found: &BTreeMap<u16, Measured>, now: Instant) -> Measured {
+        let mut all = Measured::default();
+        for (scope, samples) in totals(found) {
+            let windows = WINDOWS.iter().flat_map(|(suffix, length)| {
+                let before = self.before(&scope, *length, now).unwrap_or_default();
+                let lasts =
+                    samples.iter().filter_map(move |sample| between(&before, sample, suffix));
+                lasts.collect::<Vec<_>>()
+            });
+            let windows = windows.collect();
+            put(&mut all, scope, windows);
+        }
+        all
+    }
+
+    /// What a scope had counted at the beginning of a window.
+    fn before(&self, scope: &Scope, length: Duration, now: Instant) -> Option<Vec<Sample>> {
+        let known = self.snapshots.iter().filter(|snapshot| {
+            // What is older is of the time before somebody looked.
+            snapshot.scopes.contains_key(scope) && now.since(snapshot.at) <= length + PERIOD * 2
+        });
+        let mut known = known.peekable();
+        let oldest = *known.peek()?;
+        let begins = known.rfind(|snapshot| now.since(snapshot.at) >= length);
+        unpack(begins.unwrap_or(oldest).scopes.get(scope)?).ok()
+    }
+}
+
+/// The times between two samples; `None` without the first.
+fn between(before: &[Sample], now: &Sample, suffix: &str) -> Option<Sample> {
+    let was = before.iter().find(|sample| sample.name == now.name)?;
+    let (Value::Times(was), Value::Times(times)) = (&was.value, &now.value) else { return None };
+    let name = format!("{}{suffix}", now.name).into();
+    Some(Sample { name, value: Value::Times(times.since(was)) })
+}
+
+fn put(all: &mut Measured, (cluster, backend): Scope, samples: Vec<Sample>) {
+    if cluster.is_empty() {
+        all.proxy = samples;
+        return;
+    }
+    if all.clusters.last().is_none_or(|of| of.id != cluster) {
+        all.clusters.push(OfCluster { id: cluster, ..OfCluster::default() });
+    }
+    let Some(of) = all.clusters.last_mut() else { return };
+    match backend.is_empty() {
+        true => of.own = samples,
+        false => of.backends.push((backend, samples)),
+    }
+}
+
+/// The times that have windows, of all workers together.
+fn totals(found: &BTreeMap<u16, Measured>) -> BTreeMap<Scope, Vec<Sample>> {
+    let mut totals = BTreeMap::<Scope, Vec<Sample>>::new();
+    let mut add = |cluster: &str, backend: &str, samples: &[Sample]| {
+        let is_windowed = |sample: &&Sample| WINDOWED.iter().any(|time| time.name() == sample.name);
+        let times: Vec<_> = samples.iter().filter(is_windowed).cloned().collect();
+        let total = totals.entry((cluster.to_owned(), backend.to_owned())).or_default();
+        Sample::add_all(total, times);
+    };
+    for measured in found.values() {
+        add("", "", &measured.proxy);
+        for of in &measured.clusters {
+            add(&of.id, "", &of.own);
+            of.backends.iter().for_each(|(backend, samples)| add(&of.id, backend, samples));
+        }
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_control::metrics::Times;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::default() + Duration::from_secs(seconds)
+    }
+
+    /// Of two workers: together, that many requests of 1 ms, and as many of 100 ms to a cluster.
+    fn found(quick: u64, slow: u64) -> BTreeMap<u16, Measured> {
+        let times = |value, n| Sample {
+            name: "request_time".into(),
+            value: Value::Times(Times { sum: n * value, max: value, buckets: vec![(value, n)] }),
+        };
+        let of = |quick, slow| Measured {
+            proxy: vec![times(1_000, quick), Sample::count("n", 1)],
+            clusters: vec![OfCluster {
+                id: "a".to_owned(),
+                own: vec![times(100_000, slow)],
+                backends: Vec::new(),
+            }],
+        };
+        [(0, of(quick - 1, slow)), (1, of(1, 0))].into()
+    }
+
+    fn counts(samples: &[Sample]) -> Vec<(String, u64)> {
+        let count = |sample: &Sample| match &sample.value {
+            Value::Times(times) => (sample.name.clone().into_owned(), times.count()),
+            _ => panic!("only times have windows"),
+        };
+        samples.iter().map(count).collect()
+    }
+
+    fn named(ten: u64, minute: u64) -> Vec<(String, u64)> {
+        vec![("request_time_10s".to_owned(), ten), ("request_time_1m".to_owned(), minute)]
+    }
+
+    #[test]
+    fn a_window_has_what_came_since_it_began() {
+        let mut windows = Windows::default();
+        assert_eq!(counts(&windows.of(&found(7, 0), at(0)).proxy), []);
+        for second in (0..=70).step_by(5) {
+            windows.note(&found(10 + second, 0), at(second));
+        }
+        assert_eq!(windows.snapshots.len(), SNAPSHOTS);
+        // Since second 60 and second 10.
+        let now = windows.of(&found(85, 0), at(72));
+        assert_eq!(counts(&now.proxy), named(15, 65));
+        let Value::Times(ten) = &now.proxy[0].value else { panic!("times") };
+        assert_eq!((ten.sum, ten.max, ten.quantile(0.5)), (15_000, 1_000, 1_000));
+        windows.clear();
+        assert_eq!(counts(&windows.of(&found(85, 0), at(72)).proxy), []);
+    }
+
+    #[test]
+    fn a_window_that_is_not_full_is_as_long_as_is_known() {
+        let mut windows = Windows::default();
+        windows.note(&found(10, 5), at(100));
+        let now = windows.of(&found(12, 6), at(103));
+        assert_eq!(counts(&now.proxy), named(2, 2));
+        assert_eq!(counts(&now.clusters[0].own), named(1, 1));
+        // Nobody has looked since.
+        let now = windows.of(&found(12, 6), at(300));
+        assert_eq!(counts(&now.clusters[0].own), []);
+    }
+
+    #[test]
+    fn clusters_are_asked_for_while_somebody_looks() {
+        let mut windows = Windows::default();
+        let asks = |windows: &mut Windows, second| {
+            windows.begins(at(second)).map(|query| query.no_clusters)
+        };
+        assert_eq!(asks(&mut windows, 100), Some(true));
+        assert_eq!(asks(&mut windows, 104), None);
+        windows.watch(at(104));
+        assert_eq!(asks(&mut windows, 104), Some(false), "at once");
+        windows.watch(at(108));
+        assert_eq!(asks(&mut windows, 108), None);
+        assert_eq!(asks(&mut windows, 109), Some(false));
+        assert_eq!(asks(&mut windows, 123), Some(true));
+    }
+}
