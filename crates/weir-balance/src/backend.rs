@@ -1,8 +1,6 @@
 //! One backend of a group: what was configured, and what is known.
 
-use std::net::SocketAddr;
-
-use weir_base::{Instant, Key, address_hash};
+use weir_base::{Address, Instant, Key};
 
 use crate::check::{Check, Checked};
 use crate::ejection::Ejection;
@@ -29,7 +27,7 @@ pub struct Spec {
     /// Its identity in the group.
     pub id: Box<str>,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Share of the traffic, relative to the others. 0: only when no other is left.
     pub weight: u8,
     /// Cookie value of sticky sessions; the id when absent.
@@ -103,7 +101,7 @@ impl Backend {
     pub(crate) fn new(spec: Spec, turn: u64, checked: bool, share: Share) -> Self {
         let (health, load, ejection) = Default::default();
         let most = share.of(spec.max_connections);
-        let (check, hash) = (Check::new(checked), address_hash(spec.address, 0));
+        let (check, hash) = (Check::new(checked), spec.address.hash(0));
         let (seat, look_at, removed) = (None, Instant::FAR, false);
         Self { spec, health, check, ejection, load, turn, seat, look_at, hash, removed, most }
     }

@@ -1,9 +1,8 @@
 //! Which of the backends that may be chosen is chosen.
 
 use std::cmp::Ordering;
-use std::net::SocketAddr;
 
-use weir_base::{Instant, Key, mix};
+use weir_base::{Address, Instant, Key, mix};
 
 use crate::backend::{Backend, BackendKey};
 use crate::check::WHOLE;
@@ -18,12 +17,12 @@ use crate::tier::Tier;
 const DRAWS: usize = 4;
 
 /// The backend chosen for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pick {
     /// Its name for calls.
     pub key: BackendKey,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// No backend could be tried, so one of those that cannot was chosen.
     pub fail_open: bool,
     /// Whether a connection to it is free.
@@ -206,7 +205,7 @@ impl Backend {
     /// `full`: what it means when no connection is free.
     fn pick(&self, key: Key, fail_open: bool, full: Room) -> Pick {
         let room = if self.is_full() { full } else { Room::Free };
-        Pick { key: BackendKey(key), address: self.spec.address, fail_open, room }
+        Pick { key: BackendKey(key), address: self.spec.address.clone(), fail_open, room }
     }
 }
 

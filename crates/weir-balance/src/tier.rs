@@ -16,7 +16,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use weir_base::{Instant, Key, Slab, address_hash};
+use weir_base::{Instant, Key, Slab};
 
 use crate::backend::{Backend, Spec};
 use crate::check::{Checked, WHOLE};
@@ -126,7 +126,7 @@ impl Tiers {
     /// first have an order of their own, so that they do not all begin with the same backends.
     pub(crate) fn first_turn(&self, spec: &Spec, worker: u16) -> u64 {
         let stride = STRIDE / u64::from(spec.weight.max(1));
-        let own_order = || below(address_hash(spec.address, worker.into()), stride);
+        let own_order = || below(spec.address.hash(worker.into()), stride);
         self.clock + if worker == 0 { stride / 2 } else { own_order() }
     }
 

@@ -25,7 +25,7 @@ fn group(policy: LoadBalancing, share: Share) -> Group {
     let mut group = Group::new(policy, LoadMetric::Connections);
     group.set_share(share);
     for id in 0..BACKENDS {
-        let address = ([10, 0, 0, id as u8], 80).into();
+        let address = std::net::SocketAddr::from(([10, 0, 0, id as u8], 80)).into();
         let (id, weight, sticky_id, backup) = (id.to_string().into(), 100, None, false);
         let spec = Spec { id, address, weight, sticky_id, backup, max_connections: None };
         group.upsert(spec).expect("room");

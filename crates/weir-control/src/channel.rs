@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_balance::ledger::{Held, Sum};
-use weir_base::{Endpoint, Limits};
-
+use weir_base::{Address, Endpoint, Limits};
 use weir_telemetry::{AccessFormat, Template};
 use weir_tls::{Fingerprint, TicketKey};
 
@@ -267,14 +266,14 @@ pub enum Happening {
         /// Its id.
         id: String,
         /// Where it is.
-        address: SocketAddr,
+        address: Address,
     },
     /// A backend is chosen again.
     BackendUp {
         /// Its id.
         id: String,
         /// Where it is.
-        address: SocketAddr,
+        address: Address,
     },
     /// No backend of this cluster can be reached.
     NoAvailableBackends(String),
@@ -285,7 +284,7 @@ pub enum Happening {
         /// What.
         finding: Finding,
         /// Where it is.
-        address: SocketAddr,
+        address: Address,
     },
 }
 

@@ -10,6 +10,7 @@ mod tcp;
 mod tls;
 mod udp;
 
+use weir_base::Address;
 use weir_http::answers::Template;
 use weir_http::message::FieldName;
 use weir_http::policy::{EditError, Edits, RewriteTemplate};
@@ -125,9 +126,9 @@ pub(crate) fn cookie(backend: &Backend) -> Result<(), Problem> {
 }
 
 /// The address of a backend.
-pub(crate) fn backend_address(address: std::net::SocketAddr) -> Result<(), Problem> {
-    match address.port() {
-        0 => Err(Problem::new("a backend cannot listen on port 0")),
+pub(crate) fn backend_address(address: &Address) -> Result<(), Problem> {
+    match address.ip().map(|address| address.port()) {
+        Some(0) => Err(Problem::new("a backend cannot listen on port 0")),
         _ => Ok(()),
     }
 }

@@ -3,13 +3,17 @@
 //!
 //! `cargo run --release -p weir-log --example cost`
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use weir_base::Address;
 use weir_log::{Logs, Settings};
 use weir_telemetry::{AccessFormat, AccessRecord, LineFormat, TagList, Template};
 
+const BACKEND: Address =
+    Address::Ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 8_080));
 const RECORDS: u32 = 400_000;
 /// Those that are sent: the kernel takes few at once, and then the logger waits.
 const SENT: u32 = 8_000;
@@ -29,7 +33,7 @@ fn record(tags: Option<&TagList>) -> AccessRecord<'_> {
         cluster: "api",
         backend: "api-1",
         client: Some(([192, 0, 2, 7], 51_234).into()),
-        backend_address: Some(([10, 0, 0, 1], 8_080).into()),
+        backend_address: Some(&BACKEND),
         request_time: micros(1_234),
         service_time: micros(90),
         wait_time: micros(5),

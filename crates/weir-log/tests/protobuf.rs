@@ -1,10 +1,11 @@
 //! Records of protobuf are read back with the types of the control protocol.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use prost::Message as _;
+use weir_base::Address;
 use weir_proto::ProtobufAccessLog;
 use weir_proto::protobuf_endpoint::Inner;
 use weir_telemetry::{
@@ -23,6 +24,8 @@ fn tags() -> &'static TagList {
     TAGS.as_ref().expect("tags")
 }
 
+const BACKEND: Address = Address::Ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 8080));
+
 fn record() -> AccessRecord<'static> {
     AccessRecord {
         session: Some(b"01KAXYZ0000000000000000001"),
@@ -30,7 +33,7 @@ fn record() -> AccessRecord<'static> {
         cluster: "api",
         backend: "api-1",
         client: Some(([192, 0, 2, 7], 51234).into()),
-        backend_address: Some(([10, 0, 0, 1], 8080).into()),
+        backend_address: Some(&BACKEND),
         request_time: micros(1_234),
         service_time: micros(9),
         response_time: micros(10),

@@ -4,11 +4,10 @@
 //! not have to find out anew. Must not know: how checks are made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::warn;
-use weir_base::Instant;
+use weir_base::{Address, Instant};
 use weir_control::channel::{Finding, ToWorker};
 use weir_control::state::{BackendId, State};
 use weir_proto::{Event, EventKind};
@@ -80,7 +79,7 @@ impl Supervisor {
         &mut self,
         slot: u16,
         finding: Finding,
-        address: SocketAddr,
+        address: Address,
         now: Instant,
     ) {
         self.findings.note(&finding, now);
@@ -93,7 +92,7 @@ impl Supervisor {
             kind: kind.into(),
             cluster_id: Some(finding.backend.cluster),
             backend_id: Some(finding.backend.id),
-            address: Some(address.into()),
+            address: address.ip().map(Into::into),
             ..Event::default()
         };
         if let Some(control) = &mut self.control {

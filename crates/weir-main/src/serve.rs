@@ -214,13 +214,13 @@ impl Supervisor {
             Happening::BackendDown { id, address } => Event {
                 kind: EventKind::BackendDown.into(),
                 backend_id: Some(id),
-                address: Some(address.into()),
+                address: address.ip().map(Into::into),
                 ..Event::default()
             },
             Happening::BackendUp { id, address } => Event {
                 kind: EventKind::BackendUp.into(),
                 backend_id: Some(id),
-                address: Some(address.into()),
+                address: address.ip().map(Into::into),
                 ..Event::default()
             },
             Happening::NoAvailableBackends(cluster) => Event {

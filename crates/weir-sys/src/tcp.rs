@@ -1,4 +1,5 @@
-//! TCP sockets, non-blocking. A read is one `recv`, a write one `send` or `sendmsg`.
+//! Sockets of TCP, and Unix sockets that are connected to in their place, non-blocking. A read is
+//! one `recv`, a write one `send` or `sendmsg`.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -9,10 +10,14 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, SocketType,
-    acceptfrom_with, bind, connect, getsockname, listen, recv, send, sendmsg, shutdown,
-    socket_with,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
+    SocketFlags, SocketType, acceptfrom_with, bind, connect, getsockname, listen, recv, send,
+    sendmsg, shutdown, socket_with,
 };
+use weir_base::Address;
+
+/// Of every socket.
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
 /// A listening socket.
 pub struct TcpListener(OwnedFd);
@@ -43,8 +48,7 @@ impl TcpListener {
     /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` and what else is not about one connection.
     pub fn accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         loop {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            match acceptfrom_with(&self.0, flags) {
+            match acceptfrom_with(&self.0, FLAGS) {
                 Ok((fd, Some(address))) => match SocketAddr::try_from(address) {
                     Ok(address) => return Ok(Some((TcpStream(fd), address))),
                     Err(_) => continue,
@@ -115,11 +119,32 @@ pub(crate) fn is_bound(address: SocketAddr) -> io::Result<bool> {
 /// `IOV_MAX`: the kernel refuses longer lists.
 const MOST_SLICES: usize = 1024;
 
-/// A connection.
+/// A connection, of TCP or of a Unix socket.
 pub struct TcpStream(OwnedFd);
 
 impl TcpStream {
     /// Starts to connect; writable when it is made, or broken when it failed.
+    ///
+    /// # Errors
+    /// Of `socket` or `connect`, at once: of a Unix socket, all that there are.
+    pub fn connect_to(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Ip(address) => Self::connect(*address),
+            Address::Unix(path) => Self::connect_unix(path.path()),
+        }
+    }
+
+    fn connect_unix(path: &str) -> io::Result<Self> {
+        let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
+        match connect(&fd, &SocketAddrUnix::new(path)?) {
+            Ok(()) => Ok(Self(fd)),
+            // Nobody waits for it: unlike one of TCP, it was not made, and is not going to be.
+            Err(Errno::AGAIN) => Err(Errno::CONNREFUSED.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`TcpStream::connect_to`].
     ///
     /// # Errors
     /// Of `socket` or `connect`, at once.
@@ -239,8 +264,7 @@ impl From<OwnedFd> for TcpStream {
 
 fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    socket_with(family, SocketType::STREAM, flags, None)
+    socket_with(family, SocketType::STREAM, FLAGS, None)
 }
 
 #[cfg(test)]

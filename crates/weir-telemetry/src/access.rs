@@ -14,6 +14,8 @@ mod trace;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_base::Address;
+
 use log::Level;
 
 use crate::line::LineFormat;
@@ -25,6 +27,7 @@ pub use trace::TraceParent;
 /// Longest texts that are shown, in bytes before escaping.
 mod max {
     pub(super) const ID: usize = 128;
+    pub(super) const ADDRESS: usize = 128;
     pub(super) const TAGS: usize = 1_024;
     pub(super) const USER_AGENT: usize = 512;
     pub(super) const AUTHORITY: usize = 256;
@@ -83,7 +86,7 @@ pub struct AccessRecord<'a> {
     /// Address of the client.
     pub client: Option<SocketAddr>,
     /// Address of the backend.
-    pub backend_address: Option<SocketAddr>,
+    pub backend_address: Option<&'a Address>,
     /// From the first byte of the request to the last of the response.
     pub request_time: Option<Duration>,
     /// The part of it spent in the proxy.

@@ -9,6 +9,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_base::Address;
+
 use log::Level;
 
 use crate::counter::{Counter, Counters};
@@ -424,7 +426,7 @@ pub struct Backend<'a> {
     /// Its id.
     pub id: &'a str,
     /// Where it is.
-    pub address: SocketAddr,
+    pub address: &'a Address,
 }
 
 impl fmt::Display for Backend<'_> {

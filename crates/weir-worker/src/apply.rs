@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use weir_balance::breaker::Breaker;
 use weir_balance::{Group, Queue, Rules, Spec};
-use weir_base::{Endpoint, Instant, Key};
+use weir_base::{Address, Endpoint, Instant, Key};
 use weir_control::change::object_hash;
 use weir_control::order::Order;
 use weir_control::state::{self, CertificateId, EditPosition, Frontend, FrontendId, Position};
@@ -57,7 +57,7 @@ pub(crate) struct Changes {
     /// Backends that joined a cluster.
     pub(crate) joined: Vec<(Key, Box<str>)>,
     /// Backends to which no idle connection is to be kept.
-    pub(crate) forgotten: Vec<SocketAddr>,
+    pub(crate) forgotten: Vec<Address>,
 }
 
 /// Orders as they come, in pieces: each piece is checked and compiled when it is added, and traffic

@@ -411,7 +411,7 @@ impl Context {
         let Some(entry) = self.tables.clusters.get(judged.cluster) else { return };
         let id = judged.backend.to_string();
         let backend = BackendId { cluster: entry.settings.config.id.clone(), id };
-        self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address);
+        self.observe.checked(Finding { backend, healthy: judged.healthy }, judged.address.clone());
     }
 
     /// A request goes to its cluster, unless too many before it failed.

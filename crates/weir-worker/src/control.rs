@@ -375,7 +375,7 @@ impl Control {
     fn commit(&mut self, epoch: u64, batch: Batch, cx: &mut Context) -> Option<Command> {
         let mut changes = commit(&mut cx.tables, &mut self.sockets, batch);
         for address in changes.forgotten.drain(..) {
-            cx.upstream.forget(address, &mut cx.buffers);
+            cx.upstream.forget(&address, &mut cx.buffers);
         }
         for (key, index) in changes.udp_opened.drain(..) {
             cx.open_datagrams(key, index);

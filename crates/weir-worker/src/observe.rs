@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use weir_balance::breaker::State;
 use weir_balance::{Spec, Transition};
-use weir_base::Instant;
+use weir_base::{Address, Instant};
 use weir_control::channel::{Finding, Happening, Settings};
 use weir_control::metrics::Sample;
 use weir_control::state::{BackendId, Carries};
@@ -371,7 +371,7 @@ impl Observe {
         match change {
             Transition::BackendDown { last } => {
                 self.tell(Event::BackendDown { backend });
-                let (id, address) = (backend.id.to_owned(), backend.address);
+                let (id, address) = (backend.id.to_owned(), backend.address.clone());
                 self.tell_main(Happening::BackendDown { id, address });
                 if last {
                     self.tell(Event::NoAvailableBackend { cluster });
@@ -380,7 +380,7 @@ impl Observe {
             }
             Transition::BackendUp { first } => {
                 self.tell(Event::BackendUp { backend });
-                let (id, address) = (backend.id.to_owned(), backend.address);
+                let (id, address) = (backend.id.to_owned(), backend.address.clone());
                 self.tell_main(Happening::BackendUp { id, address });
                 if first {
                     self.tell(Event::ClusterRecovered { cluster });
@@ -402,7 +402,7 @@ impl Observe {
     }
 
     /// Checks say something else of a backend now.
-    pub(crate) fn checked(&mut self, finding: Finding, address: SocketAddr) {
+    pub(crate) fn checked(&mut self, finding: Finding, address: Address) {
         self.count(if finding.healthy { Counter::CheckUp } else { Counter::CheckDown });
         let word = if finding.healthy { "healthy" } else { "unhealthy" };
         let BackendId { cluster, id } = &finding.backend;
@@ -529,7 +529,7 @@ impl Observe {
 }
 
 fn named<'a>(cluster: &'a str, spec: &'a Spec) -> Backend<'a> {
-    Backend { cluster, id: &spec.id, address: spec.address }
+    Backend { cluster, id: &spec.id, address: &spec.address }
 }
 
 fn unix_nanos() -> u64 {

@@ -12,7 +12,7 @@ use weir_balance::breaker::Breaker;
 use weir_balance::ledger::Sum;
 use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Queue, Share, Spec};
-use weir_base::{Key, Limits, Slab};
+use weir_base::{Address, Key, Limits, Slab};
 use weir_control::change::object_hash;
 use weir_control::channel::FoundCertificates;
 use weir_control::state;
@@ -66,7 +66,7 @@ pub(crate) struct Tables {
     /// What this worker may take of what backends take.
     pub(crate) share: Share,
     /// How many backends, of all clusters, are at an address.
-    backends_at: Map<SocketAddr, usize>,
+    backends_at: Map<Address, usize>,
 }
 
 /// An address that is served.
@@ -214,16 +214,16 @@ impl Tables {
         cluster: Key,
         spec: Spec,
         hash: u64,
-    ) -> Result<Option<SocketAddr>, GroupFull> {
+    ) -> Result<Option<Address>, GroupFull> {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return Ok(None) };
         let id = &cluster.settings.config.id;
         let known = cluster.group.spec_of(&spec.id);
-        let before = known.map(|spec| spec.address);
+        let before = known.map(|spec| spec.address.clone());
         let gone = known.map_or(0, |spec| backend_hash(id, spec));
-        let address = spec.address;
+        let address = spec.address.clone();
         cluster.group.upsert(spec)?;
         self.hash = self.hash.wrapping_add(hash).wrapping_sub(gone);
-        if before == Some(address) {
+        if before.as_ref() == Some(&address) {
             return Ok(None);
         }
         *self.backends_at.entry(address).or_default() += 1;
@@ -231,10 +231,10 @@ impl Tables {
     }
 
     /// Removes a backend from a cluster. The address that no backend is at any more.
-    pub(crate) fn remove_backend(&mut self, cluster: Key, id: &str) -> Option<SocketAddr> {
+    pub(crate) fn remove_backend(&mut self, cluster: Key, id: &str) -> Option<Address> {
         let cluster = self.clusters.get_mut(cluster)?;
         let spec = cluster.group.spec_of(id)?;
-        let address = spec.address;
+        let address = spec.address.clone();
         self.hash = self.hash.wrapping_sub(backend_hash(&cluster.settings.config.id, spec));
         cluster.group.remove(id);
         self.leave(address)
@@ -299,11 +299,11 @@ impl Tables {
     }
 
     /// Whether a backend of some cluster is at that address.
-    pub(crate) fn is_backend(&self, address: &SocketAddr) -> bool {
+    pub(crate) fn is_backend(&self, address: &Address) -> bool {
         self.backends_at.contains_key(address)
     }
 
-    fn leave(&mut self, address: SocketAddr) -> Option<SocketAddr> {
+    fn leave(&mut self, address: Address) -> Option<Address> {
         let count = self.backends_at.get_mut(&address)?;
         *count -= 1;
         if *count > 0 {
@@ -329,7 +329,7 @@ fn backend_hash(cluster: &str, spec: &Spec) -> u64 {
     let backend = state::Backend {
         cluster: cluster.to_owned(),
         id: spec.id.to_string(),
-        address: spec.address,
+        address: spec.address.clone(),
         weight: spec.weight,
         sticky_id: spec.sticky_id.as_ref().map(ToString::to_string),
         backup: spec.backup,

@@ -206,7 +206,8 @@ fn a_pipe_is_passed_on_with_what_was_not_sent() {
     old.has_nothing_left();
     old.has_ended();
     let pipe = passed.pipe.as_mut().expect("a pipe");
-    assert_eq!((&*pipe.cluster, pipe.address), ("app", backend.address));
+    assert_eq!(&*pipe.cluster, "app");
+    assert_eq!(pipe.address, backend.address);
     assert!(pipe.head.starts_with(b"GET / HTTP/1.1\r\n"));
     // As if the kernel had not taken all.
     (pipe.to_back, pipe.to_front) = (b"unsent".to_vec(), b"unseen".to_vec());

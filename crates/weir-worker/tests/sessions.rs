@@ -103,7 +103,7 @@ fn a_session_tells_what_it_does_and_what_it_waits_for() {
     let waiting = until(&mut proxy, &in_state(Doing::Waiting), |found| found.len() == 1).remove(0);
     assert_eq!(waiting.cluster.as_deref(), Some("app"));
     assert_eq!(waiting.backend.as_deref(), Some("app-0"));
-    assert_eq!(waiting.backend_address, Some(back.address));
+    assert_eq!(waiting.backend_address, Some(back.address.into()));
     assert_eq!(
         waiting.request.as_deref(),
         Some("GET shop.example/cart"),
@@ -198,10 +198,13 @@ fn what_was_dismissed_is_cut_or_answered_and_no_backend_is_blamed() {
     assert_eq!(close(&mut proxy, of("other")), Closed::default());
     let other = Filter { backend: Some("app-1".into()), ..of("app") };
     assert_eq!(close(&mut proxy, other), Closed::default());
-    let elsewhere = Filter { backend_address: Some(proxy.address), ..of("app") };
+    let elsewhere = Filter { backend_address: Some(proxy.address.into()), ..of("app") };
     assert_eq!(close(&mut proxy, elsewhere), Closed::default());
-    let here =
-        Filter { backend: Some("app-0".into()), backend_address: Some(back.address), ..of("app") };
+    let here = Filter {
+        backend: Some("app-0".into()),
+        backend_address: Some(back.address.into()),
+        ..of("app")
+    };
     assert_eq!(close(&mut proxy, here), Closed { closed: 1, draining: 1 });
     assert!(clients[0].head().starts_with("HTTP/1.1 503 "));
     assert_eq!(clients[1].rest(), "", "the response is not completed by something else");

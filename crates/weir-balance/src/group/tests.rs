@@ -1,7 +1,7 @@
 use super::*;
 
 fn spec(id: &str) -> Spec {
-    let address = ([127, 0, 0, 1], 80).into();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 80)).into();
     Spec {
         id: id.into(),
         address,
@@ -81,7 +81,7 @@ fn what_is_known_survives_a_change_of_weight_but_not_of_address() {
     assert_eq!((view.key, view.state, view.connections), (a, State::Down, 1));
     assert_eq!(view.spec.weight, 1);
 
-    let address = ([127, 0, 0, 1], 81).into();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 81)).into();
     group.upsert(Spec { address, ..spec("a") }).expect("room");
     let views: Vec<_> = group.iter(at(7)).map(|v| (v.removed, v.state, v.connections)).collect();
     assert_eq!(views, [(true, State::Down, 1), (false, State::Up, 0)]);

@@ -13,7 +13,11 @@ const POLICIES: [LoadBalancing; 2] = [LoadBalancing::Rendezvous, LoadBalancing::
 /// The backend `id` at an address of its own.
 fn at_address(id: u32, weight: u8) -> Spec {
     let [.., a, b] = id.to_be_bytes();
-    Spec { weight, address: ([10, 0, a, b], 80).into(), ..spec(&id.to_string()) }
+    Spec {
+        weight,
+        address: std::net::SocketAddr::from(([10, 0, a, b], 80)).into(),
+        ..spec(&id.to_string())
+    }
 }
 
 fn group(policy: LoadBalancing, weights: &[u8]) -> Group {

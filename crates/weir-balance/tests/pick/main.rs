@@ -10,7 +10,7 @@ use weir_base::Instant;
 
 /// The backend `id` at weight 100.
 fn spec(id: &str) -> Spec {
-    let address = ([127, 0, 0, 1], 80).into();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 80)).into();
     Spec {
         id: id.into(),
         address,

@@ -57,7 +57,7 @@ impl Server {
     pub(crate) fn new(id: usize, workers: usize, now: Instant) -> Self {
         let spec = Spec {
             id: id.to_string().into(),
-            address: ([10, 0, 0, id as u8], 80).into(),
+            address: std::net::SocketAddr::from(([10, 0, 0, id as u8], 80)).into(),
             weight: [100, 50, 200, 100][id % 4],
             sticky_id: None,
             backup: false,

@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use weir_base::Address;
 use weir_http::h2;
 use weir_l4::flows::Saved;
 use weir_tls::{Carried, Fingerprint};
@@ -138,7 +139,7 @@ pub struct PassedPipe {
     /// The backend's id there.
     pub backend: String,
     /// Where it is.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Bytes for the backend that have not been sent.
     pub to_back: Vec<u8>,
     /// Bytes for the client that have not been sent.
@@ -191,7 +192,7 @@ pub struct PassedFlow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedBack {
     /// Where the backend is.
-    pub address: SocketAddr,
+    pub address: Address,
     /// It was asked whether it speaks HTTP/2.
     pub asked: bool,
     /// The TLS that is spoken with it.

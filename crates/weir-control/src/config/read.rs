@@ -9,6 +9,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use weir_base::Address;
+
 use super::catalogue::{Kind, Scalar, Section, Without, Words};
 
 /// A table and where it stands.
@@ -215,6 +217,7 @@ read_as! {
     String: |text: &'a str| Some(text.to_owned());
     PathBuf: |text: &'a str| Some(text.into());
     SocketAddr: |text: &'a str| text.parse().ok();
+    Address: |text: &'a str| text.parse().ok();
 }
 
 impl<'a, T: Words> FromScalar<'a> for T {

@@ -40,6 +40,7 @@ fn value(kind: &Kind) -> String {
         Kind::Seconds => "seconds".into(),
         Kind::Text => "text".into(),
         Kind::Address => "`ip:port`".into(),
+        Kind::Place => "`ip:port`, `unix:/path`".into(),
         Kind::Word(words) => {
             let supported = words().into_iter().filter(|word| word.supported);
             let texts = supported.map(|word| format!("`{}`", word.text));

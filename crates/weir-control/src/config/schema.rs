@@ -49,6 +49,7 @@ fn value(kind: &Kind) -> Value {
         Kind::Seconds => number(1, LONGEST_SECONDS),
         Kind::Text => text,
         Kind::Address => json!({ "type": "string", "pattern": ":[0-9]+$" }),
+        Kind::Place => json!({ "type": "string", "pattern": "^unix:/|:[0-9]+$" }),
         Kind::Word(words) => {
             let supported = words().into_iter().filter(|word| word.supported);
             json!({ "enum": supported.map(|word| word.text).collect::<Vec<_>>() })

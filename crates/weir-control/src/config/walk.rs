@@ -7,6 +7,8 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use weir_base::Address;
+
 use super::catalogue::{DAY_SECONDS, Key, Kind, LONGEST_SECONDS, Later, Section, Without, Word};
 use super::report::{Diagnostic, Report};
 use super::suggest;
@@ -44,7 +46,7 @@ fn how_to_add(key: &Key) -> String {
         Kind::Flag => "true",
         Kind::Number(..) | Kind::Seconds => "1",
         Kind::Text => "\"…\"",
-        Kind::Address => "\"127.0.0.1:8080\"",
+        Kind::Address | Kind::Place => "\"127.0.0.1:8080\"",
         Kind::Word(words) => {
             let first = words().into_iter().find(|word| word.supported);
             return format!("add `{} = \"{}\"`", key.name, first.map_or("…", |word| word.text));
@@ -76,6 +78,7 @@ fn check_value(name: &str, kind: &Kind, value: &Value<'_>, report: &mut Report) 
             check_seconds(name, number, span, report);
         }
         (Kind::Address, DeValue::String(text)) => check_address(name, text, span, report),
+        (Kind::Place, DeValue::String(text)) => check_place(name, text, span, report),
         (Kind::Word(words), DeValue::String(text)) => {
             check_word(name, &words(), text, span, report);
         }
@@ -149,6 +152,13 @@ fn check_address(name: &str, text: &str, span: Range<usize>, report: &mut Report
     }
 }
 
+fn check_place(name: &str, text: &str, span: Range<usize>, report: &mut Report) {
+    if let Err(error) = text.parse::<Address>() {
+        let message = format!("`{name}` does not say where a backend listens");
+        report.push(Diagnostic::error(span, message).help(error.to_string()));
+    }
+}
+
 fn check_word(name: &str, words: &[Word], text: &str, span: Range<usize>, report: &mut Report) {
     let supported = words.iter().filter(|word| word.supported);
     let list: Vec<_> = supported.map(|word| format!("`{}`", word.text)).collect();
@@ -181,7 +191,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Flag => "true or false",
         Kind::Number(..) => "a whole number",
         Kind::Seconds => "a whole number of seconds",
-        Kind::Text | Kind::Address | Kind::Word(_) => "a string",
+        Kind::Text | Kind::Address | Kind::Place | Kind::Word(_) => "a string",
         Kind::Words(_) | Kind::Texts => "a list of strings",
         Kind::Numbers(..) => "a list of whole numbers",
         Kind::TextMap => "a table of strings",

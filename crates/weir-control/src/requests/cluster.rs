@@ -1,12 +1,15 @@
 //! Clusters and their backends.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use weir_proto::request::RequestType;
 use weir_proto::{
     AddBackend, CertificateAndKey, Cluster as Config, ClusterTls, LoadBalancingAlgorithms,
-    LoadBalancingParams, LoadMetric as Metric, ProxyProtocolConfig, RemoveBackend,
+    LoadBalancingParams, LoadMetric as Metric, ProxyProtocolConfig, RemoveBackend, SocketAddress,
 };
 
+use weir_base::{Address, UnixPath};
 use weir_tls::certificate::{certificate_pem, key_pem};
 
 use super::health::{
@@ -181,32 +184,46 @@ pub(super) fn remove(state: &State, id: &str) -> Result<Vec<Order>, Refusal> {
     Ok(vec![Order::RemoveCluster(id.to_owned())])
 }
 
-pub(super) fn add_backend(state: &State, backend: &AddBackend) -> Result<Vec<Order>, Refusal> {
-    if backend.unix_path.is_some() {
-        return Err(
-            "backends on unix sockets are not reached by this version: give the backend an \
-                    address"
-                .into(),
-        );
+pub(super) fn add_unix_backend(state: &State, backend: &AddBackend) -> Result<Vec<Order>, Refusal> {
+    match backend.unix_path {
+        Some(_) => add_backend(state, backend),
+        None => Err("a backend on a Unix socket needs a `unix_path`".into()),
     }
+}
+
+pub(super) fn add_backend(state: &State, backend: &AddBackend) -> Result<Vec<Order>, Refusal> {
     check::id("a cluster", &backend.cluster_id)?;
     check::id("a backend", &backend.backend_id)?;
     let backend = Backend {
         cluster: backend.cluster_id.clone(),
         id: backend.backend_id.clone(),
-        address: address(&backend.address)?,
+        address: place(&backend.address, backend.unix_path.as_deref())?,
         weight: weight(backend.load_balancing_parameters)?,
         sticky_id: backend.sticky_id.clone(),
         backup: backend.backup.unwrap_or_default(),
         max_connections: backend.max_connections,
     };
-    check::backend_address(backend.address)?;
+    check::backend_address(&backend.address)?;
     check::max_connections(backend.max_connections)?;
     let cluster = state.clusters.get(&backend.cluster);
     if backend.sticky_id.is_some() || cluster.is_some_and(|cluster| cluster.sticky_session) {
         check::cookie(&backend)?;
     }
     Ok(vec![Order::Backend(backend)])
+}
+
+/// What stands where an address must, for a backend that has none.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Where a backend listens, as messages say it.
+fn place(wanted: &SocketAddress, path: Option<&str>) -> Result<Address, Refusal> {
+    match path {
+        None => Ok(Address::Ip(address(wanted)?)),
+        Some(path) => match UnixPath::new(path) {
+            Ok(path) => Ok(Address::Unix(path)),
+            Err(error) => Err(format!("`unix_path`: {error}").into()),
+        },
+    }
 }
 
 fn weight(parameters: Option<LoadBalancingParams>) -> Result<u8, Refusal> {
@@ -220,7 +237,7 @@ pub(super) fn remove_backend(
     backend: &RemoveBackend,
 ) -> Result<Vec<Order>, Refusal> {
     let id = BackendId { cluster: backend.cluster_id.clone(), id: backend.backend_id.clone() };
-    let wanted = address(&backend.address)?;
+    let wanted = place(&backend.address, backend.unix_path.as_deref())?;
     if state.backends.get(&id).is_none_or(|known| known.address != wanted) {
         let (cluster, id) = (&id.cluster, &id.id);
         return Err(format!("cluster `{cluster}` has no backend `{id}` at {wanted}").into());
@@ -304,16 +321,26 @@ fn tls_config(tls: &BackendTls, keys: Keys) -> ClusterTls {
     }
 }
 
+/// The request that adds a backend.
+pub(super) fn backend_request(backend: &Backend) -> RequestType {
+    let config = backend_config(backend);
+    match backend.address {
+        Address::Ip(_) => RequestType::AddBackend(config),
+        Address::Unix(_) => RequestType::AddUnixBackend(config),
+    }
+}
+
 /// A backend as the protocol shows it.
 pub(super) fn backend_config(backend: &Backend) -> AddBackend {
     AddBackend {
         cluster_id: backend.cluster.clone(),
         backend_id: backend.id.clone(),
-        address: backend.address.into(),
+        // A field that must be there; the path says more.
+        address: backend.address.ip().unwrap_or(NOWHERE).into(),
         sticky_id: backend.sticky_id.clone(),
         load_balancing_parameters: Some(LoadBalancingParams { weight: backend.weight.into() }),
         backup: Some(backend.backup),
         max_connections: backend.max_connections,
-        unix_path: None,
+        unix_path: backend.address.path().map(str::to_owned),
     }
 }

@@ -93,6 +93,7 @@ pub fn orders(state: &State, request: &RequestType) -> Result<Option<Vec<Order>>
         R::AddCluster(config) => cluster::add(state, config)?,
         R::RemoveCluster(id) => cluster::remove(state, id)?,
         R::AddBackend(backend) => cluster::add_backend(state, backend)?,
+        R::AddUnixBackend(backend) => cluster::add_unix_backend(state, backend)?,
         R::RemoveBackend(backend) => cluster::remove_backend(state, backend)?,
         R::AddUdpListener(config) => udp::add(state, config)?,
         R::UpdateUdpListener(patch) => udp::update(state, patch)?,
@@ -129,7 +130,6 @@ fn missing(request: &RequestType) -> Option<&'static str> {
         R::AddHttpFrontendWithSilentClose(_) | R::AddHttpsFrontendWithSilentClose(_) => {
             "a frontend cannot close silently in this version: leave its cluster out to deny"
         }
-        R::AddUnixBackend(_) => "backends on unix sockets are not reached by this version",
         R::SetProtectedHealthCheck(_) => {
             "a health check cannot have header fields in this version: use SetHealthCheck"
         }
@@ -167,8 +167,7 @@ pub fn of_state(state: &State) -> impl Iterator<Item = RequestType> {
     let certificates = certificates.map(|c| RequestType::AddCertificate(certificate::config(c)));
     let https = frontends(Kind::Https).map(|f| RequestType::AddHttpsFrontend(frontend::config(f)));
     let tcp = frontends(Kind::Tcp).map(|f| RequestType::AddTcpFrontend(tcp_frontend::config(f)));
-    let backends =
-        state.backends.iter().map(|b| RequestType::AddBackend(cluster::backend_config(b)));
+    let backends = state.backends.iter().map(cluster::backend_request);
     let to_udp = state.udp.values().filter_map(udp::frontend_config);
     let to_udp = to_udp.map(RequestType::AddUdpFrontend);
     let frontends = http.chain(certificates).chain(https).chain(tcp).chain(to_udp);

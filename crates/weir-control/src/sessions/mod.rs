@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir_base::Cidr;
+use weir_base::{Address, Cidr};
 
 pub use wire::{filter, of_cluster, query, tell};
 pub use words::{Protocol, State, Wait};
@@ -47,7 +47,7 @@ pub struct Filter {
     /// Only those that use this backend.
     pub backend: Option<String>,
     /// Only those that use a backend at this address.
-    pub backend_address: Option<SocketAddr>,
+    pub backend_address: Option<Address>,
 }
 
 /// What is asked for.
@@ -96,7 +96,7 @@ pub struct Live {
     /// The backend there.
     pub backend: Option<String>,
     /// Where that is.
-    pub backend_address: Option<SocketAddr>,
+    pub backend_address: Option<Address>,
     /// Since it began.
     pub age: Duration,
     /// Since bytes last moved.

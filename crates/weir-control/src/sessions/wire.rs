@@ -1,8 +1,9 @@
 //! Sessions in the control protocol.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use weir_base::Cidr;
+use weir_base::{Address, Cidr};
 use weir_proto::{CloseSessions, LiveSession, SessionFilter, SessionOrder, SessionQuery};
 
 use super::{Filter, LISTED, Live, MOST_LISTED, MOST_WANTED, Order, Query, State, micros};
@@ -59,8 +60,8 @@ pub fn filter(wanted: &SessionFilter) -> Result<Filter, String> {
 /// # Errors
 /// A sentence about the address.
 pub fn of_cluster(wanted: &CloseSessions) -> Result<Filter, String> {
-    let address = wanted.address.map(TryInto::try_into).transpose();
-    let address = address.map_err(|error: weir_proto::AddressError| error.to_string())?;
+    let address = wanted.address.map(SocketAddr::try_from).transpose();
+    let address = address.map_err(|error| error.to_string())?.map(Address::Ip);
     Ok(Filter {
         clusters: vec![wanted.cluster_id.clone()],
         backend: wanted.backend_id.clone(),

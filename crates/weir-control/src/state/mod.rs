@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use weir_balance::breaker::Settings as BreakerSettings;
 pub use weir_balance::retry::Limits as RetryLimits;
 pub use weir_balance::{EjectionRules, LoadBalancing, LoadMetric};
+use weir_base::Address;
 use weir_route::Rule;
 
 use crate::change::object_hash;
@@ -384,7 +385,7 @@ pub struct Backend {
     /// Its identity in the cluster.
     pub id: String,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Share under the weighted policies, 0..=255.
     pub weight: u8,
     /// Cookie value of sticky sessions; the id when absent.

@@ -52,7 +52,7 @@ fn what_was_undone_stands_where_it_stood_though_others_before_it_had_gone() {
     let backend = |id: &str| weir_control::state::Backend {
         cluster: "c".into(),
         id: id.into(),
-        address: std::net::SocketAddr::from(([127, 0, 0, 1], 1)),
+        address: std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into(),
         weight: 1,
         sticky_id: None,
         backup: false,
@@ -121,7 +121,7 @@ fn objects_that_come_go_and_move_in_one_transaction_are_found_as_they_are() {
         Order::Backend(Backend {
             cluster,
             id,
-            address,
+            address: address.into(),
             weight,
             sticky_id: None,
             backup: false,

@@ -13,6 +13,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_base::Address;
+
 use super::{AccessRecord, Ulid, max};
 use crate::escape::{Style, Tag, Tags, Text, Word, escape};
 use crate::line::{Label, LineFormat};
@@ -47,7 +49,10 @@ impl AccessRecord<'_> {
         pen.block(b"] ", 2);
         put_address(self.client, pen);
         pen.byte(b' ');
-        put_address(self.backend_address, pen);
+        match self.backend_address {
+            Some(Address::Unix(path)) => escape::<Word>(path.text().as_bytes(), max::ADDRESS, pen),
+            other => put_address(other.and_then(Address::ip), pen),
+        }
         pen.byte(b' ');
     }
 

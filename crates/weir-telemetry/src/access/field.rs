@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use weir_base::Address;
+
 use super::{AccessRecord, TagList, Ulid, max};
 use crate::line::Moment;
 
@@ -75,7 +77,7 @@ fields! {
     Cluster = "cluster": |r, _m| text(r.cluster.as_bytes(), max::ID);
     Backend = "backend": |r, _m| text(r.backend.as_bytes(), max::ID);
     Client = "client": |r, _m| address(r.client);
-    BackendAddress = "backend_address": |r, _m| address(r.backend_address);
+    BackendAddress = "backend_address": |r, _m| backend(r.backend_address);
     Protocol = "protocol": |r, _m| Value::Plain(r.protocol.text());
     Method = "method": |r, _m| text(r.method, max::METHOD);
     Authority = "authority": |r, _m| text(r.authority, max::AUTHORITY);
@@ -119,6 +121,14 @@ fn ulid(id: Option<&Ulid>) -> Value<'_> {
 
 fn address<'a>(address: Option<SocketAddr>) -> Value<'a> {
     address.map_or(Value::None, Value::Address)
+}
+
+fn backend(address: Option<&Address>) -> Value<'_> {
+    match address {
+        None => Value::None,
+        Some(Address::Ip(address)) => Value::Address(*address),
+        Some(Address::Unix(path)) => Value::Text(path.text().as_bytes(), max::ADDRESS),
+    }
 }
 
 fn micros<'a>(time: Option<Duration>) -> Value<'a> {

@@ -8,6 +8,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use weir_base::Address;
+
 use super::field::whole_micros;
 use super::{AccessRecord, Protocol, Ulid, max};
 use crate::escape::{Text, escape};
@@ -28,7 +30,9 @@ impl AccessRecord<'_> {
             put_text(pen, 3, self.cluster.as_bytes(), max::ID);
             put_text(pen, 4, self.backend.as_bytes(), max::ID);
             put_address(pen, 5, self.client);
-            put_address(pen, 6, self.backend_address);
+            put_address(pen, 6, self.backend_address.and_then(Address::ip));
+            let path = self.backend_address.and_then(Address::path).unwrap_or_default();
+            put_text(pen, 1060, path.as_bytes(), max::ADDRESS);
             put_text(pen, 7, self.protocol.text(), max::ID);
             nested(pen, 8, |pen| self.put_endpoint_message(pen));
             put_micros(pen, 9, self.client_rtt);

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -18,6 +19,12 @@ fn tags() -> &'static TagList {
     TAGS.as_ref().expect("tags")
 }
 
+fn backend_address() -> &'static Address {
+    static BACKEND: LazyLock<Address> =
+        LazyLock::new(|| SocketAddr::from(([10, 0, 0, 1], 8080)).into());
+    &BACKEND
+}
+
 fn record() -> AccessRecord<'static> {
     AccessRecord {
         session: Some(b"01KAXYZ0000000000000000001"),
@@ -25,7 +32,7 @@ fn record() -> AccessRecord<'static> {
         cluster: "api",
         backend: "api-1",
         client: Some(([192, 0, 2, 7], 51234).into()),
-        backend_address: Some(([10, 0, 0, 1], 8080).into()),
+        backend_address: Some(backend_address()),
         request_time: micros(1_234),
         service_time: micros(9),
         response_time: micros(10),

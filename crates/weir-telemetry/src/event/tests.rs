@@ -5,7 +5,10 @@ use super::*;
 const BACKEND: Backend<'static> = Backend {
     cluster: "api",
     id: "api-1",
-    address: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080),
+    address: &Address::Ip(SocketAddr::new(
+        std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        8080,
+    )),
 };
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use weir_base::{CidrSet, Key};
+use weir_base::{Address, CidrSet, Key};
 use weir_control::sessions::{Filter, State};
 use weir_l4::flows::Flow;
 
@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     states: Vec<State>,
     older_than: Duration,
     backend: Option<String>,
-    backend_address: Option<SocketAddr>,
+    backend_address: Option<Address>,
 }
 
 impl Wanted {
@@ -41,12 +41,15 @@ impl Wanted {
             states: filter.states.clone(),
             older_than: filter.older_than,
             backend: filter.backend.clone(),
-            backend_address: filter.backend_address,
+            backend_address: filter.backend_address.clone(),
         }
     }
 
     pub(super) fn has_session(&self, session: &Session, cx: &Context) -> bool {
-        let back = || session.active().and_then(|active| active.back);
+        let address = || {
+            let active = session.active().filter(|active| active.back.is_some())?;
+            active.served_at.as_ref()
+        };
         let backend = || {
             let active = session.active()?;
             let cluster = cx.tables.clusters.get(active.cluster?)?;
@@ -58,7 +61,7 @@ impl Wanted {
             && (self.states.is_empty() || self.states.contains(&session.state()))
             && self.older_than <= session.age(cx.observe.unix_millis())
             && self.has_cluster(|| session.cluster(&cx.tables))
-            && self.has_backend(backend, || back().map(|back| back.address))
+            && self.has_backend(backend, |wanted| address() == Some(wanted))
     }
 
     pub(super) fn has_flow(&self, id: Key, flow: &Flow<Link>, cx: &Context) -> bool {
@@ -72,7 +75,7 @@ impl Wanted {
             && (self.states.is_empty() || self.states.contains(&State::Flow))
             && self.older_than <= cx.now.since(flow.begun)
             && self.has_cluster(|| cluster.map(|cluster| &*cluster.settings.config.id))
-            && self.has_backend(backend, || Some(link.address()))
+            && self.has_backend(backend, |wanted| *wanted == link.address())
     }
 
     fn has_client(&self, client: IpAddr) -> bool {
@@ -90,9 +93,9 @@ impl Wanted {
     fn has_backend<'a>(
         &self,
         id: impl Fn() -> Option<&'a str>,
-        address: impl Fn() -> Option<SocketAddr>,
+        is_at: impl Fn(&Address) -> bool,
     ) -> bool {
         (self.backend.is_none() || id() == self.backend.as_deref())
-            && (self.backend_address.is_none() || address() == self.backend_address)
+            && self.backend_address.as_ref().is_none_or(is_at)
     }
 }

@@ -80,7 +80,7 @@ fn access_record<'a>(
         cluster: cluster.map_or("", |cluster| &cluster.settings.config.id),
         backend: backend.map_or("", |backend| &backend.id),
         client: Some(session.client),
-        backend_address: active.served_by.map(|by| by.address),
+        backend_address: active.served_at.as_ref(),
         request_time: Some(now.since(times.started)),
         service_time: Some(times.sent.since(times.received)),
         wait_time: active.served_by.map(|_| times.connect.since(times.received)),

@@ -12,12 +12,11 @@ mod talk;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use weir_balance::Tally;
-use weir_base::{Instant, Key, Slab};
+use weir_base::{Address, Instant, Key, Slab};
 use weir_sys::Event;
 use weir_telemetry::Counter;
 
@@ -40,7 +39,7 @@ type Target = (Key, Box<str>);
 pub(crate) struct Judged {
     pub(crate) cluster: Key,
     pub(crate) backend: Box<str>,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) healthy: bool,
 }
 
@@ -236,7 +235,7 @@ impl Probes {
         let Some(schedule) = self.schedules.get_mut(&cluster) else { return };
         let tally = schedule.tallies.entry(backend.clone()).or_default();
         if let Some(healthy) = tally.handle(passed, check.rise, check.fall) {
-            let (backend, address) = (backend.clone(), spec.address);
+            let (backend, address) = (backend.clone(), spec.address.clone());
             judged.push(Judged { cluster, backend, address, healthy });
         }
     }
@@ -253,8 +252,8 @@ fn peer_of((cluster, backend): &Target, cx: &Context) -> Option<(Rc<ClusterSetti
     let known = cx.tables.clusters.get(*cluster)?;
     let settings = Rc::clone(&known.settings);
     let check = settings.config.health.as_ref()?;
-    let mut address = known.group.spec_of(backend)?.address;
-    if let Some(port) = check.port {
+    let mut address = known.group.spec_of(backend)?.address.clone();
+    if let (Address::Ip(address), Some(port)) = (&mut address, check.port) {
         address.set_port(port);
     }
     let streams = settings.config.http2;

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 
 use weir_base::{Instant, Key};
 use weir_control::state::{HealthCheck, Probe};
-use weir_sys::{Epoll, Event, TcpStream};
+use weir_sys::{Epoll, Event};
 
 use super::talk::Talk;
 use crate::buffers::{Buffers, PER_TLS, Reservation};
@@ -40,9 +40,7 @@ impl Running {
             return Ok(None);
         }
         let reserved = if secure { Reservation::Exchange(PER_TLS) } else { Reservation::None };
-        let connected = TcpStream::connect(peer.address)
-            .and_then(|stream| Socket::connecting(stream, epoll, Token::Probe(key)));
-        let mut socket = match connected {
+        let mut socket = match Socket::connect(&peer.address, epoll, Token::Probe(key)) {
             Ok(socket) => socket,
             Err(error) => {
                 pool.dismiss(reserved);
@@ -94,7 +92,7 @@ impl Running {
         let agreed = self.socket.take_facts().map(|facts| facts.alpn.as_deref() == Some(b"h2"));
         let grpc = matches!(check.probe, Probe::Grpc { .. });
         let streams = grpc || self.peer.streams && agreed.unwrap_or(true);
-        Talk::new(check, self.peer.address, (self.secure, streams), now)
+        Talk::new(check, &self.peer.address.authority(), (self.secure, streams), now)
     }
 
     fn exchange(&mut self, now: Instant, pool: &mut Buffers) -> Option<bool> {

@@ -3,8 +3,6 @@
 //! Must not know: sockets and TLS. Bytes to be sent are in [`Talk::out`]; what comes goes to
 //! [`Talk::receive`], until it says how the probe ended.
 
-use std::net::SocketAddr;
-
 use prost::Message;
 use weir_base::Instant;
 use weir_control::state::{HealthCheck, Probe};
@@ -69,10 +67,11 @@ struct Streamed {
 }
 
 impl Talk {
-    /// The question of a check. `secure`: it goes over TLS; `streams`: it is spoken in HTTP/2.
+    /// The question of a check to a host that is called so. `secure`: it goes over TLS; `streams`:
+    /// it is spoken in HTTP/2.
     pub(super) fn new(
         check: &HealthCheck,
-        address: SocketAddr,
+        authority: &str,
         (secure, streams): (bool, bool),
         now: Instant,
     ) -> Self {
@@ -80,7 +79,7 @@ impl Talk {
             Probe::Tcp => (Kind::Nothing, Vec::new()),
             Probe::Http { uri, statuses } if !streams => {
                 let text = format!(
-                    "GET {uri} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: Weir\r\n\
+                    "GET {uri} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Weir\r\n\
                      Connection: close\r\n\r\n"
                 );
                 let statuses = statuses.clone();
@@ -88,7 +87,7 @@ impl Talk {
             }
             Probe::Http { uri, statuses } => {
                 let mut streamed = Streamed::new(Some(statuses.clone()), now);
-                let out = streamed.ask((b"GET", uri.as_bytes()), address, secure, None);
+                let out = streamed.ask((b"GET", uri.as_bytes()), authority, secure, None);
                 (Kind::Http2(Box::new(streamed)), out)
             }
             Probe::Grpc { service } => {
@@ -98,7 +97,7 @@ impl Talk {
                 body.extend_from_slice(&(message.len() as u32).to_be_bytes());
                 body.extend_from_slice(&message);
                 let path = b"/grpc.health.v1.Health/Check";
-                let out = streamed.ask((b"POST", path), address, secure, Some(&body));
+                let out = streamed.ask((b"POST", path), authority, secure, Some(&body));
                 (Kind::Http2(Box::new(streamed)), out)
             }
         };
@@ -178,7 +177,7 @@ impl Streamed {
     fn ask(
         &mut self,
         (method, path): (&[u8], &[u8]),
-        address: SocketAddr,
+        authority: &str,
         secure: bool,
         body: Option<&[u8]>,
     ) -> Vec<u8> {
@@ -188,7 +187,7 @@ impl Streamed {
         let mut head = Vec::new();
         let request = (method, scheme, path);
         let mut block = Block::request(self.machine.encoder(), request, None, &mut head);
-        block.field(b"host", &[address.to_string().as_bytes()]);
+        block.field(b"host", &[authority.as_bytes()]);
         block.field(b"user-agent", &[b"Weir"]);
         if body.is_some() {
             block.field(b"content-type", &[b"application/grpc"]);

@@ -1,12 +1,11 @@
 //! What a session keeps for the length of one exchange.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use weir_balance::BackendKey;
 use weir_balance::breaker::Ticket;
-use weir_base::{Instant, Key};
+use weir_base::{Address, Instant, Key};
 use weir_control::channel::Kind;
 use weir_http::exchange::{CONNECT_ATTEMPTS, Exchange, Phase};
 use weir_http::h1::Pump;
@@ -50,8 +49,6 @@ pub(crate) struct Upstreamed {
     pub(crate) key: Key,
     /// The backend in its cluster's group.
     pub(crate) backend: BackendKey,
-    /// Where it is.
-    pub(crate) address: SocketAddr,
     /// Bytes sent on the connection before this exchange.
     pub(crate) sent_before: u64,
     /// The stream of it, when it has many.
@@ -71,6 +68,8 @@ pub(crate) struct Active {
     pub(crate) in_line: Option<Instant>,
     /// The backend used last, for the record.
     pub(crate) served_by: Option<Upstreamed>,
+    /// Where that is.
+    pub(crate) served_at: Option<Address>,
     /// Where fields stand in the head that the record shows.
     pub(crate) noted: Noted,
     /// It waits for a connection to a backend, until then.
@@ -179,6 +178,7 @@ impl Active {
             back: None,
             in_line: None,
             served_by: None,
+            served_at: None,
             waits_until: None,
             promised: None,
             ticket: None,

@@ -94,7 +94,8 @@ pub(super) fn detach(active: &mut Active, session: Key, keep: Option<Duration>, 
             active.round_trips[1] = cx.upstream.round_trip(back.key, back.stream, cx.now);
         }
         cx.unbind(active.cluster, back.backend);
-        let keep = keep.filter(|_| cx.tables.is_backend(&back.address));
+        let keep =
+            keep.filter(|_| active.served_at.as_ref().is_some_and(|at| cx.tables.is_backend(at)));
         cx.upstream.leave((back.key, back.stream), session, keep, cx.now, &mut cx.buffers);
     } else if active.in_line.is_some() {
         cx.leave_line(session);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use weir_balance::{Pick, Room};
-use weir_base::{Key, address_hash, stable_hash};
+use weir_base::{Address, Key, address_hash, stable_hash};
 use weir_control::state::Affinity;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
@@ -71,7 +71,7 @@ impl Session {
         }
         active.waits_until = None;
         let (backend, address) = (pick.key, pick.address);
-        let peer = self.peer(active, address, cx)?;
+        let peer = self.peer(active, address.clone(), cx)?;
         let shared = cx.upstream.may_share(&peer);
         let idle = if shared {
             cx.upstream.join(&peer, self.key)
@@ -86,8 +86,9 @@ impl Session {
         };
         cx.observe.reached(idle.is_some());
         let sent_before = cx.upstream.socket(key).map_or(0, |socket| socket.sent());
-        active.back = Some(Upstreamed { key, backend, address, sent_before, stream: None });
+        active.back = Some(Upstreamed { key, backend, sent_before, stream: None });
         active.served_by = active.back;
+        active.served_at = Some(address);
         cx.bind(active.cluster, backend);
         // One that is shared may still be in the making.
         match idle {
@@ -150,7 +151,7 @@ impl Session {
     fn peer(
         &mut self,
         active: &Active,
-        address: SocketAddr,
+        address: Address,
         cx: &mut Context,
     ) -> Result<Peer, BackFailure> {
         let cluster = active.cluster.and_then(|key| cx.tables.clusters.get(key));

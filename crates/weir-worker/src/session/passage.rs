@@ -130,14 +130,14 @@ impl Session {
         let back = (back, pipe.tls.take().map(|tls| *tls));
         let (upstream, pool) = (&mut cx.upstream, &mut cx.buffers);
         // It is never used for another exchange, so nobody asks what it is like.
-        let peer = Peer::clear(pipe.address, false);
+        let peer = Peer::clear(pipe.address.clone(), false);
         let key = upstream.adopt(back, peer, Some(self.key), &cx.epoll, pool);
         let key = key.map_err(|_| "there is no place for the connection to its backend")?;
         let mut active = self.active_of(&pipe, head, cx);
         active.cluster = Some(cluster);
-        let address = pipe.address;
-        active.back = Some(Upstreamed { key, backend, address, sent_before: 0, stream: None });
+        active.back = Some(Upstreamed { key, backend, sent_before: 0, stream: None });
         active.served_by = active.back;
+        active.served_at = Some(pipe.address);
         cx.bind(active.cluster, backend);
         self.stage = Stage::Exchange(active);
         Ok(())
@@ -214,7 +214,7 @@ fn part_pipe(mut active: Box<Active>, cx: &mut Context) -> Option<(PassedPipe, T
         id: *active.id.as_bytes(),
         cluster,
         backend,
-        address: back.address,
+        address: active.served_at.take()?,
         to_back: active.request.unsent().unwrap_or_default(),
         to_front: active.response.unsent().unwrap_or_default(),
         bytes_in: active.bytes_in,

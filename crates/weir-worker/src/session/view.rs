@@ -122,7 +122,7 @@ impl Session {
             listener: self.settings.config.address,
             cluster: self.cluster(&cx.tables).map(str::to_owned),
             backend: spec.map(|spec| spec.id.to_string()),
-            backend_address: back.map(|back| back.address),
+            backend_address: active.filter(|_| back.is_some()).and_then(|a| a.served_at.clone()),
             age: self.age(cx.observe.unix_millis()),
             idle: self.idle(cx.now),
             bytes_in,

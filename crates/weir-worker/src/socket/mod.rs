@@ -14,7 +14,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use weir_base::Instant;
+use weir_base::{Address, Instant};
 use weir_control::channel::PassedTls;
 use weir_sys::{Epoll, Event, Pipe, TcpStream};
 
@@ -52,6 +52,9 @@ pub(crate) struct Socket {
     closing: bool,
     /// Both sides are closed or the connection was reset.
     broken: bool,
+    /// The kernel says that a connection is broken when nothing can be read any more. Of a Unix
+    /// socket it says so as soon as the peer has closed it: what came before is still to be read.
+    hangs_up: bool,
     /// Bytes that the kernel took.
     sent: u64,
     /// Bytes that came from it.
@@ -68,8 +71,23 @@ impl Socket {
     }
 
     /// Registers a socket whose connection is being made.
-    pub(crate) fn connecting(stream: TcpStream, epoll: &Epoll, token: Token) -> io::Result<Self> {
-        Self::new(stream, false, epoll, token)
+    ///
+    /// # Errors
+    /// Of `socket`, `connect` or `epoll_ctl`.
+    pub(crate) fn connect(address: &Address, epoll: &Epoll, token: Token) -> io::Result<Self> {
+        let socket = Self::new(TcpStream::connect_to(address)?, false, epoll, token)?;
+        Ok(Self { hangs_up: address.path().is_none(), ..socket })
+    }
+
+    /// Registers a socket whose connection was made to that address.
+    pub(crate) fn made(
+        stream: TcpStream,
+        address: &Address,
+        epoll: &Epoll,
+        token: Token,
+    ) -> io::Result<Self> {
+        let socket = Self::accepted(stream, epoll, token)?;
+        Ok(Self { hangs_up: address.path().is_none(), ..socket })
     }
 
     fn new(stream: TcpStream, writable: bool, epoll: &Epoll, token: Token) -> io::Result<Self> {
@@ -77,7 +95,19 @@ impl Socket {
         let (readable, closing, broken) = (false, false, false);
         let (sent, received, tls) = (0, 0, None);
         let round_trip = Cell::default();
-        Ok(Self { stream, readable, writable, closing, broken, sent, received, round_trip, tls })
+        let hangs_up = true;
+        Ok(Self {
+            stream,
+            readable,
+            writable,
+            closing,
+            broken,
+            hangs_up,
+            sent,
+            received,
+            round_trip,
+            tls,
+        })
     }
 
     /// Another process can go on with it.
@@ -104,7 +134,7 @@ impl Socket {
         self.readable |= event.readable || closing;
         self.writable |= event.writable || event.hangup || event.error;
         self.closing |= closing;
-        self.broken |= event.hangup || event.error;
+        self.broken |= self.hangs_up && (event.hangup || event.error);
         before != (self.readable, self.writable, self.closing)
     }
 

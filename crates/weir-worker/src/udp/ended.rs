@@ -52,7 +52,7 @@ impl Context {
         let cluster = self.tables.clusters.get(link.cluster);
         let named = cluster.and_then(|cluster| {
             let (cluster, spec) = (&cluster.settings.config.id, cluster.group.spec(link.backend)?);
-            Some(Backend { cluster, id: &spec.id, address: link.address })
+            Some(Backend { cluster, id: &spec.id, address: &spec.address })
         });
         let backend: &dyn fmt::Display = match &named {
             Some(backend) => backend,

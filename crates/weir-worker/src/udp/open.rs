@@ -51,7 +51,7 @@ pub(super) fn open(cx: &mut Context, caller: Caller) -> Option<Key> {
     }
     let hash = caller.key.affinity(SEED);
     let chosen = cluster.and_then(|cluster| Some((cluster, choose(cx, cluster, hash)?)));
-    let Some((cluster, (pick, socket))) = chosen else {
+    let Some((cluster, (pick, address, socket))) = chosen else {
         cx.observe.datagrams_dropped(Dropped::NoBackend, 1);
         return None;
     };
@@ -64,7 +64,7 @@ pub(super) fn open(cx: &mut Context, caller: Caller) -> Option<Key> {
         local: caller.local,
         cluster,
         backend: pick.key,
-        address: pick.address,
+        address,
         socket,
         begun: cx.now,
         answered: false,
@@ -107,16 +107,21 @@ pub(super) fn serve(cx: &mut Context, id: Key) {
 }
 
 /// A backend that the kernel knows a way to.
-fn choose(cx: &mut Context, cluster: Key, hash: u64) -> Option<(Pick, UdpSocket)> {
+fn choose(cx: &mut Context, cluster: Key, hash: u64) -> Option<(Pick, SocketAddr, UdpSocket)> {
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS {
         let (now, rng) = (cx.now, &mut cx.rng);
         let group = &mut cx.tables.clusters.get_mut(cluster)?.group;
         let pick = group.pick_by_hash(now, hash, &mut || rng.u64(..), &tried)?;
-        match UdpSocket::connect(pick.address) {
+        // A Unix socket of connections takes no datagrams.
+        let Some(address) = pick.address.ip() else {
+            tried.push(pick.key);
+            continue;
+        };
+        match UdpSocket::connect(address) {
             Ok(socket) => {
                 cx.observe.connects_possible();
-                return Some((pick, socket));
+                return Some((pick, address, socket));
             }
             Err(error) if weir_sys::is_exhaustion(&error) => {
                 cx.observe.connects_exhausted(&error);

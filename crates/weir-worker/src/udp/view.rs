@@ -26,7 +26,7 @@ pub(crate) fn view(id: Key, flow: &Flow<Link>, cx: &Context) -> Live {
         listener: flow.key.listener,
         cluster: cluster.map(|cluster| cluster.settings.config.id.clone()),
         backend: spec.map(|spec| spec.id.to_string()),
-        backend_address: Some(link.address),
+        backend_address: Some(link.address.into()),
         age: cx.now.since(flow.begun),
         idle: cx.now.since(flow.active_at()),
         bytes_in: link.bytes_in,

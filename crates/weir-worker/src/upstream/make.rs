@@ -7,7 +7,7 @@
 use std::io;
 
 use weir_base::{Instant, Key};
-use weir_sys::{Epoll, TcpStream};
+use weir_sys::Epoll;
 use weir_tls::TlsError;
 
 use super::{Back, Line, Peer, Upstream};
@@ -51,10 +51,9 @@ impl Upstream {
         }
         let tls = peer.connection().transpose();
         let tls = tls.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let stream = TcpStream::connect(peer.address)?;
         let streams = self.may_share(peer);
         let key = self.backs.insert_with(|key| {
-            let mut socket = Socket::connecting(stream, epoll, Token::Back(key))?;
+            let mut socket = Socket::connect(&peer.address, epoll, Token::Back(key))?;
             if let Some(connection) = tls {
                 socket.start_tls(connection);
             }
@@ -68,7 +67,7 @@ impl Upstream {
         });
         let key = key.unwrap_or_else(|| Err(io::ErrorKind::QuotaExceeded.into()))?;
         if streams {
-            self.shared.entry(peer.address).or_default().push(key);
+            self.shared.entry(peer.address.clone()).or_default().push(key);
         }
         Ok(key)
     }
@@ -87,7 +86,7 @@ impl Upstream {
         pool: &mut Buffers,
     ) -> io::Result<Key> {
         let key = self.backs.insert_with(|key| {
-            let mut socket = Socket::accepted(stream, epoll, Token::Back(key))?;
+            let mut socket = Socket::made(stream, &peer.address, epoll, Token::Back(key))?;
             if let Some(tls) = tls {
                 socket.resume_tls(tls, pool)?;
             }
@@ -160,13 +159,13 @@ impl Upstream {
         if socket.is_clear() || chosen.as_deref() == Some(b"h2") {
             return self.share(key, session, now, pool);
         }
-        let address = back.peer.address;
+        let address = back.peer.address.clone();
         match std::mem::replace(&mut back.line, Line::Closed) {
             Line::Making { socket, waiting } => {
                 back.line = Line::Single { socket, owner: Some(session) };
                 self.woken.extend(waiting.into_iter().filter(|other| *other != session));
+                self.forget_shared(&address, key);
                 self.single.insert(address);
-                self.forget_shared(address, key);
             }
             line => back.line = line,
         }

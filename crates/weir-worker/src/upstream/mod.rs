@@ -13,11 +13,10 @@ mod peer;
 mod shared;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
-use weir_base::{Instant, Key, Limits, Slab, Wheel};
+use weir_base::{Address, Instant, Key, Limits, Slab, Wheel};
 use weir_sys::Event;
 
 use crate::alarm::{Alarm, TICK};
@@ -80,9 +79,9 @@ pub(crate) struct Upstream {
     /// What is behind [`Line::Shared`].
     links: Multiplexes,
     /// Connections that are shared, or may come to be.
-    shared: HashMap<SocketAddr, Vec<Key>, foldhash::fast::RandomState>,
+    shared: HashMap<Address, Vec<Key>, foldhash::fast::RandomState>,
     /// Backends that were asked for streams and chose HTTP/1.1.
-    single: HashSet<SocketAddr, foldhash::fast::RandomState>,
+    single: HashSet<Address, foldhash::fast::RandomState>,
     /// Shared connections to be driven.
     ready: Vec<Key>,
     /// Sessions that can go on because a connection was made, or was not.
@@ -152,7 +151,7 @@ impl Upstream {
                 let single = |back: &Back| matches!(back.line, Line::Single { .. });
                 backs.get(*key).is_some_and(|back| single(back) && back.peer.is_like(peer))
             };
-            let key = self.idle.take(peer.address, like)?;
+            let key = self.idle.take(&peer.address, like)?;
             match self.backs.get_mut(key).map(|back| &mut back.line) {
                 Some(Line::Single { socket, owner }) if !socket.is_closing() => {
                     *owner = Some(session);
@@ -168,7 +167,6 @@ impl Upstream {
     fn release(&mut self, key: Key, now: Instant, timeout: Duration) {
         let Some(back) = self.backs.get_mut(key) else { return };
         back.expires = now + timeout;
-        let address = back.peer.address;
         let closing = match &mut back.line {
             Line::Single { socket, owner } => {
                 *owner = None;
@@ -177,7 +175,7 @@ impl Upstream {
             Line::Making { .. } | Line::Closed => true,
             Line::Shared { .. } => false,
         };
-        if closing || !self.idle.keep(address, key) {
+        if closing || !self.idle.keep(&back.peer.address, key) {
             return self.drop_back(key);
         }
         if let Some(back) = self.backs.get_mut(key) {
@@ -236,15 +234,15 @@ impl Upstream {
         if let Line::Making { waiting, .. } = back.line {
             self.woken.extend(waiting);
         }
-        self.forget_shared(back.peer.address, key);
+        self.forget_shared(&back.peer.address, key);
     }
 
     /// A backend was removed: its idle connections close, shared ones when they are idle.
-    pub(crate) fn forget(&mut self, address: SocketAddr, pool: &mut Buffers) {
+    pub(crate) fn forget(&mut self, address: &Address, pool: &mut Buffers) {
         while let Some(key) = self.idle.take(address, |_| true) {
             self.close(key, pool);
         }
-        self.single.remove(&address);
+        self.single.remove(address);
         self.retire_shared(address);
     }
 
@@ -269,7 +267,7 @@ impl Upstream {
             return Wake::Nothing;
         }
         // An idle backend has nothing to say: data without a request cannot be a response.
-        self.idle.remove(back.peer.address, key);
+        self.idle.remove(&back.peer.address, key);
         self.drop_back(key);
         Wake::Closed
     }
@@ -291,7 +289,7 @@ impl Upstream {
                 back.alarm.set(back.expires, key, &mut self.wheel);
                 continue;
             }
-            self.idle.remove(back.peer.address, key);
+            self.idle.remove(&back.peer.address, key);
             self.close(key, pool);
         }
     }

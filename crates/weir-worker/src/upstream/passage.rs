@@ -29,7 +29,7 @@ impl Context {
         };
         let PassedBack { tls, streams, keep, asked, .. } = passed;
         let (upstream, pool) = (&mut self.upstream, &mut self.buffers);
-        let (address, carried) = (peer.address, (stream, tls.map(|server| server.tls)));
+        let (address, carried) = (peer.address.clone(), (stream, tls.map(|server| server.tls)));
         let Ok(key) = upstream.adopt(carried, peer, None, &self.epoll, pool) else { return };
         if let Some(streams) = streams {
             let PassedStreams { carried, unsent, .. } = *streams;
@@ -88,7 +88,7 @@ impl Upstream {
     ) -> Option<(PassedBack, TcpStream)> {
         let Back { line, peer, expires, alarm } = self.backs.remove(key)?;
         alarm.cancel(&mut self.wheel);
-        self.forget_shared(peer.address, key);
+        self.forget_shared(&peer.address, key);
         let (mut socket, streams) = match line {
             Line::Single { socket, .. } => (socket, None),
             Line::Shared { link, .. } => {
@@ -102,7 +102,7 @@ impl Upstream {
             let (cluster, settings) = (settings.cluster.clone(), settings.hash);
             Box::new(PassedServer { tls, cluster, settings, name: name.to_owned() })
         });
-        let (address, asked, keep) = (peer.address, peer.streams, expires.since(now));
+        let (address, asked, keep) = (peer.address.clone(), peer.streams, expires.since(now));
         Some((PassedBack { address, asked, tls, streams, keep }, socket.part(epoll).ok()?))
     }
 
@@ -121,8 +121,8 @@ fn peer_of(passed: &PassedBack, tables: &Tables) -> Option<Peer> {
     if !tables.is_backend(address) {
         return None;
     }
-    let Some(server) = tls else { return Some(Peer::clear(*address, *asked)) };
+    let Some(server) = tls else { return Some(Peer::clear(address.clone(), *asked)) };
     let cluster = tables.clusters.get(*tables.by_id.get(&server.cluster)?)?;
     let settings = cluster.settings.tls.as_ref().filter(|tls| tls.hash == server.settings)?;
-    Some(Peer::named(*address, *asked, (Rc::clone(settings), server.name.as_str().into())))
+    Some(Peer::named(address.clone(), *asked, (Rc::clone(settings), server.name.as_str().into())))
 }

@@ -1,8 +1,8 @@
 //! How a backend is spoken with.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use weir_base::Address;
 
 use weir_tls::{ClientConfig, Connection, TlsError};
 
@@ -20,7 +20,7 @@ pub(crate) struct BackendTls {
 /// A backend and how it is spoken with: connections are shared by those who want the same.
 #[derive(Clone)]
 pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     /// It is asked for HTTP/2: in clear text without more ado, over TLS by ALPN.
     pub(crate) streams: bool,
     tls: Option<(Rc<BackendTls>, Rc<str>)>,
@@ -28,27 +28,18 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// In clear text.
-    pub(crate) fn clear(address: SocketAddr, streams: bool) -> Self {
+    pub(crate) fn clear(address: Address, streams: bool) -> Self {
         Self { address, streams, tls: None }
     }
 
     /// With TLS, on behalf of a client that asked for `host`, port included.
-    pub(crate) fn tls(
-        address: SocketAddr,
-        streams: bool,
-        tls: &Rc<BackendTls>,
-        host: &[u8],
-    ) -> Self {
-        let name = tls.server_name.clone().unwrap_or_else(|| server_name(host, address));
+    pub(crate) fn tls(address: Address, streams: bool, tls: &Rc<BackendTls>, host: &[u8]) -> Self {
+        let name = tls.server_name.clone().unwrap_or_else(|| server_name(host, &address));
         Self { address, streams, tls: Some((Rc::clone(tls), name)) }
     }
 
     /// The same, on behalf of whoever wanted this name.
-    pub(super) fn named(
-        address: SocketAddr,
-        streams: bool,
-        tls: (Rc<BackendTls>, Rc<str>),
-    ) -> Self {
+    pub(super) fn named(address: Address, streams: bool, tls: (Rc<BackendTls>, Rc<str>)) -> Self {
         Self { address, streams, tls: Some(tls) }
     }
 
@@ -76,23 +67,29 @@ impl Peer {
 }
 
 /// The host without its port; the backend's address when there is none.
-fn server_name(host: &[u8], address: SocketAddr) -> Rc<str> {
+fn server_name(host: &[u8], address: &Address) -> Rc<str> {
     let host = str::from_utf8(host).unwrap_or_default();
     let bare = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
     let bare = bare.trim_end_matches('.');
-    if bare.is_empty() { address.ip().to_string().into() } else { bare.to_ascii_lowercase().into() }
+    match address {
+        _ if !bare.is_empty() => bare.to_ascii_lowercase().into(),
+        Address::Ip(address) => address.ip().to_string().into(),
+        Address::Unix(_) => address.authority().into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn a_server_name_has_no_port() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 443));
+        let address = Address::from(SocketAddr::from(([127, 0, 0, 1], 443)));
         let cases = [
             ("Example.org:8443", "example.org"),
             ("example.org.", "example.org"),
@@ -100,7 +97,7 @@ mod tests {
             ("", "127.0.0.1"),
         ];
         for (host, name) in cases {
-            assert_eq!(&*server_name(host.as_bytes(), address), name);
+            assert_eq!(&*server_name(host.as_bytes(), &address), name);
         }
     }
 }

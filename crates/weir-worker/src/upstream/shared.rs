@@ -3,10 +3,9 @@
 //! Invariants: buffers are reserved for one while streams are open on it; a stream that is slow to
 //! be read costs the others nothing, since only its own window bounds it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use weir_base::{Instant, Key};
+use weir_base::{Address, Instant, Key};
 use weir_http::h2::floods::Limits;
 use weir_http::h2::head::HeadLimits;
 use weir_http::h2::hpack::Encoder;
@@ -40,7 +39,7 @@ pub(crate) struct NoBuffers;
 
 /// What came of driving a shared connection.
 pub(crate) struct Broken {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) fault: Fault,
 }
 
@@ -95,7 +94,7 @@ impl Upstream {
     /// From now on a connection carries streams; false: there is no place for it.
     pub(super) fn carry(&mut self, key: Key, socket: Socket, machine: Connection) -> bool {
         let Some(back) = self.backs.get_mut(key) else { return false };
-        let address = back.peer.address;
+        let address = back.peer.address.clone();
         // What the backend said while the connection was being made has had its event.
         let queued = socket.is_readable();
         let Some(link) = self.links.insert(Multiplex::new(socket, machine, None, WINDOW, key))
@@ -130,7 +129,6 @@ impl Upstream {
         pool: &mut Buffers,
     ) -> Result<Option<StreamId>, NoBuffers> {
         let Some(back) = self.backs.get_mut(key) else { return Ok(None) };
-        let address = back.peer.address;
         let Line::Shared { link, buffers, keep, .. } = &mut back.line else { return Ok(None) };
         *keep = timeout;
         let Some(connection) = self.links.get(*link).filter(|link| !link.closing) else {
@@ -146,7 +144,7 @@ impl Upstream {
         }
         let opened = self.links.open(*link, session, head_only);
         if idle && opened.is_some() {
-            self.idle.remove(address, key);
+            self.idle.remove(&back.peer.address, key);
         }
         Ok(opened)
     }
@@ -278,7 +276,7 @@ impl Upstream {
             Received::Closed => self.close_idle(key, pool),
             Received::Broken(fault) => {
                 if let Some(back) = self.backs.get(key) {
-                    broken(Broken { address: back.peer.address, fault });
+                    broken(Broken { address: back.peer.address.clone(), fault });
                 }
                 self.close_idle(key, pool);
             }
@@ -298,7 +296,7 @@ impl Upstream {
 
     fn close_idle(&mut self, key: Key, pool: &mut Buffers) {
         if let Some(back) = self.backs.get(key) {
-            self.idle.remove(back.peer.address, key);
+            self.idle.remove(&back.peer.address, key);
         }
         self.close(key, pool);
     }
@@ -335,7 +333,7 @@ impl Upstream {
         }
         pool.dismiss(Reservation::Exchange(std::mem::take(buffers)));
         let keep = *keep;
-        self.idle.remove(back.peer.address, key);
+        self.idle.remove(&back.peer.address, key);
         self.release(key, now, keep);
     }
 
@@ -353,17 +351,17 @@ impl Upstream {
         pool.dismiss(Reservation::Exchange(reserved));
     }
 
-    pub(super) fn forget_shared(&mut self, address: SocketAddr, key: Key) {
-        let Some(keys) = self.shared.get_mut(&address) else { return };
+    pub(super) fn forget_shared(&mut self, address: &Address, key: Key) {
+        let Some(keys) = self.shared.get_mut(address) else { return };
         keys.retain(|other| *other != key);
         if keys.is_empty() {
-            self.shared.remove(&address);
+            self.shared.remove(address);
         }
     }
 
     /// No new streams are opened on connections to an address.
-    pub(super) fn retire_shared(&mut self, address: SocketAddr) {
-        for key in self.shared.get(&address).into_iter().flatten() {
+    pub(super) fn retire_shared(&mut self, address: &Address) {
+        for key in self.shared.get(address).into_iter().flatten() {
             let line = self.backs.get(*key).map(|back| &back.line);
             if let Some(Line::Shared { link, .. }) = line
                 && let Some(link) = self.links.get_mut(*link)

@@ -90,7 +90,7 @@ pub fn backend(id: &str, address: SocketAddr) -> Backend {
     Backend {
         cluster: "app".into(),
         id: id.into(),
-        address,
+        address: address.into(),
         weight: 100,
         sticky_id: None,
         backup: false,

@@ -1,9 +1,10 @@
 //! `backend add|remove`.
 
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 
+use weir_base::Address;
 use weir_client::proto::request::RequestType;
-use weir_client::proto::{AddBackend, LoadBalancingParams, RemoveBackend};
+use weir_client::proto::{AddBackend, LoadBalancingParams, RemoveBackend, SocketAddress};
 
 /// What to do about backends.
 #[derive(clap::Subcommand)]
@@ -24,8 +25,21 @@ pub(crate) struct Name {
     #[arg(long)]
     backend_id: String,
     /// Its address.
-    #[arg(short, long, value_name = "IP:PORT")]
-    address: SocketAddr,
+    #[arg(short, long, value_name = "IP:PORT|unix:/PATH")]
+    address: Address,
+}
+
+/// What stands where an address must, for a backend on a Unix socket.
+const NOWHERE: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 0);
+
+impl Name {
+    fn address(&self) -> SocketAddress {
+        self.address.ip().unwrap_or(NOWHERE.into()).into()
+    }
+
+    fn unix_path(&self) -> Option<String> {
+        self.address.path().map(str::to_owned)
+    }
 }
 
 /// A backend.
@@ -53,17 +67,18 @@ impl Verb {
             Self::Add(add) => RequestType::AddBackend(AddBackend {
                 cluster_id: add.name.id.clone(),
                 backend_id: add.name.backend_id.clone(),
-                address: add.name.address.into(),
+                address: add.name.address(),
                 sticky_id: add.sticky_id.clone(),
                 load_balancing_parameters: add.weight.map(|weight| LoadBalancingParams { weight }),
                 backup: add.backup,
-                unix_path: None,
+                unix_path: add.name.unix_path(),
                 max_connections: add.max_connections,
             }),
             Self::Remove(name) => RequestType::RemoveBackend(RemoveBackend {
                 cluster_id: name.id.clone(),
                 backend_id: name.backend_id.clone(),
-                address: name.address.into(),
+                address: name.address(),
+                unix_path: name.unix_path(),
             }),
         }
     }

@@ -31,7 +31,7 @@ fn backends(page: &mut Page, backends: &[AddBackend]) {
     let rows = backends.iter().map(|backend| {
         row![
             backend.backend_id,
-            address(&backend.address),
+            place(backend),
             optional(backend.load_balancing_parameters.as_ref().map(|p| p.weight)),
             optional(backend.sticky_id.as_deref()),
             yes(backend.backup()),
@@ -40,6 +40,13 @@ fn backends(page: &mut Page, backends: &[AddBackend]) {
     });
     let header = ["id", "address", "weight", "sticky id", "backup", "max connections"];
     page.table("backends", header, rows);
+}
+
+fn place(backend: &AddBackend) -> String {
+    match &backend.unix_path {
+        Some(path) => format!("unix:{path}"),
+        None => address(&backend.address),
+    }
 }
 
 /// The hashes of main and workers, side by side.

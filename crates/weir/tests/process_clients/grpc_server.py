@@ -1,4 +1,5 @@
-"""A gRPC server of all four kinds of calls; with a key and a certificate it speaks TLS.
+"""A gRPC server of all four kinds of calls; with a key and a certificate it speaks TLS. With a path
+alone it listens on a Unix socket there.
 
 Messages are plain bytes, so that nothing has to be generated.
 """
@@ -59,7 +60,9 @@ def main():
     server = grpc.server(futures.ThreadPoolExecutor(8), options=options)
     handler = grpc.method_handlers_generic_handler("weir.Test", HANDLERS)
     server.add_generic_rpc_handlers((handler,))
-    if len(sys.argv) > 1:
+    if len(sys.argv) == 2:
+        port = server.add_insecure_port("unix:" + sys.argv[1])
+    elif len(sys.argv) > 2:
         identity = [(read(sys.argv[1]), read(sys.argv[2]))]
         port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(identity))
     else:

@@ -1,12 +1,13 @@
 """A backend on the standard library's HTTP server, threaded, with keep-alive.
 
-It prints its port. Echoes what is sent with POST or PUT, serves a directory for GET and HEAD, with
+It prints its port, or listens on the Unix socket whose path is its second argument. Echoes what is sent with POST or PUT, serves a directory for GET and HEAD, with
 ranges of one part, and becomes an echo of bytes when a GET asks for an upgrade.
 """
 
 import http.server
 import os
 import re
+import socketserver
 import sys
 
 
@@ -71,7 +72,17 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
 os.chdir(sys.argv[1])
-server = Server(("127.0.0.1", 0), Handler)
-print("port", server.server_port, flush=True)
+if len(sys.argv) > 2:
+    Handler.disable_nagle_algorithm = False
+    server = UnixServer(sys.argv[2], Handler)
+    print("port", 0, flush=True)
+else:
+    server = Server(("127.0.0.1", 0), Handler)
+    print("port", server.server_port, flush=True)
 server.serve_forever()

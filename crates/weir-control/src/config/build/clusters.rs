@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use weir_base::Address;
+
 use super::Builder;
 use super::health::{breaker, ejection, retries};
 use crate::check;
@@ -118,8 +120,8 @@ impl Builder<'_> {
     }
 
     fn backend(&mut self, cluster: &Cluster, index: usize, table: &Reader<'_>) -> Option<Backend> {
-        let address: std::net::SocketAddr = table.read("address")?;
-        self.accept(check::backend_address(address), table.span_of("address"));
+        let address: Address = table.read("address")?;
+        self.accept(check::backend_address(&address), table.span_of("address"));
         let id = table.read("backend_id");
         let id = id.unwrap_or_else(|| format!("{}-{index}-{address}", cluster.id));
         let backend = Backend {

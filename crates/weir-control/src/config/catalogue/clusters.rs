@@ -127,7 +127,7 @@ pub(in super::super) static BACKEND: Section = Section {
     name: "a backend",
     heading: "`[[clusters.<id>.backends]]`",
     keys: &[
-        required("address", Kind::Address, "Where it listens."),
+        required("address", Kind::Place, "Where it listens."),
         key("backend_id", Kind::Text, Without::Other("`<cluster>-<index>-<address>`"), "Its id."),
         number("weight", Kind::Number(0, 255), 100, "Its share of the traffic."),
         key("sticky_id", Kind::Text, Without::Other("`backend_id`"), "Its sticky-cookie value."),

@@ -56,6 +56,8 @@ pub(super) enum Kind {
     Text,
     /// `ip:port`
     Address,
+    /// The same, or `unix:` and a path.
+    Place,
     /// One of these.
     Word(fn() -> Vec<Word>),
     /// A list of these.

@@ -375,7 +375,10 @@ fn backend() -> impl Strategy<Value = Backend> {
         Backend {
             cluster: format!("c{cluster}"),
             id: format!("b{id}"),
-            address: address(port),
+            address: match backup {
+                true => format!("unix:/run/{port}.sock").parse().expect("an address"),
+                false => address(port).into(),
+            },
             weight,
             sticky_id: named.then(|| format!("s{id}")),
             backup,
