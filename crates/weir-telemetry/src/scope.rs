@@ -122,6 +122,11 @@ impl Scope {
         std::mem::take(&mut self.touched)
     }
 
+    /// The value of one; 0 of a counter that is not one of [`SCOPED`].
+    pub fn value(&self, counter: Counter) -> u64 {
+        self.counters.get(usize::from(PLACES[counter as usize])).copied().unwrap_or(0)
+    }
+
     /// Every counter that has counted something.
     pub fn counted(&self) -> impl Iterator<Item = (Counter, u64)> {
         SCOPED.iter().copied().zip(self.counters).filter(|(_, value)| *value > 0)

@@ -499,6 +499,7 @@ fn drop_if_unused(tables: &mut Tables, key: Key) {
         let id = cluster.settings.config.id.clone();
         if let Some(mut cluster) = tables.clusters.remove(key) {
             cluster.scopes.clear(&mut tables.places);
+            tables.places.heaviest.remove(key);
             tables.rates.let_go(&cluster.settings.rates);
         }
         tables.by_id.remove(&id);

@@ -5,17 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use weir_balance::Share;
-use weir_balance::ledger::Held;
 use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Kinds, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
 };
-use weir_control::metrics::{Measured, Query};
+use weir_control::metrics::Query;
 use weir_control::order::{Object, Order};
 use weir_control::packed::FORMAT;
 use weir_control::sessions;
 use weir_control::takeover::{Hello, Lent, Verdict, settings_hash};
-use weir_control::tap::Tapped;
 use weir_route::Request;
 use weir_sys::{Channel, Epoll, TcpListener, TcpStream, UdpSocket};
 
@@ -27,6 +25,7 @@ use crate::orphan::{Due, Orphan, Why, introduce};
 use crate::token::Token;
 
 mod passed;
+mod said;
 
 /// How long connections may finish when main is gone and none will come.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(30);
@@ -388,54 +387,6 @@ impl Control {
         cx.desk.set_epoch(epoch);
         cx.expect_flows();
         Some(Command::Changed { changes, epoch })
-    }
-
-    /// Everything of an epoch is in use.
-    pub(crate) fn applied(&mut self, epoch: u64) {
-        self.say(&ToMain::Applied { epoch });
-    }
-
-    /// As many sessions as that.
-    pub(crate) fn counted(&mut self, number: u64, sessions: Vec<u64>) {
-        self.say(&ToMain::Counted { number, sessions });
-    }
-
-    /// What was measured, or a part of it.
-    pub(crate) fn measured(&mut self, number: u64, part: Measured, last: bool) {
-        self.say(&ToMain::Measured { number, part: Box::new(part), last });
-        // The turn looks whether all of it was sent.
-        self.readable = true;
-    }
-
-    /// Which sessions there are, or a part of them.
-    pub(crate) fn sessions_found(&mut self, number: u64, part: sessions::Found, last: bool) {
-        self.say(&ToMain::SessionsFound { number, part, last });
-        // The turn looks whether all of it was sent.
-        self.readable = true;
-    }
-
-    /// What became of sessions that were to end.
-    pub(crate) fn sessions_closed(&mut self, number: u64, closed: sessions::Closed) {
-        self.say(&ToMain::SessionsClosed { number, closed });
-        self.readable = true;
-    }
-
-    /// Requests that somebody looks at.
-    pub(crate) fn tapped(&mut self, tapped: Tapped) {
-        self.say(&ToMain::Tapped(tapped));
-        self.readable = true;
-    }
-
-    /// What this worker has of limits for all.
-    pub(crate) fn held(&mut self, held: Vec<Held>) {
-        self.say(&ToMain::Held(held));
-        // The turn looks whether all of it was sent.
-        self.readable = true;
-    }
-
-    /// Why nothing is said of what was measured.
-    pub(crate) fn not_measured(&mut self, number: u64, reason: String) {
-        self.say(&ToMain::NotMeasured { number, reason });
     }
 
     fn answer(&mut self, number: u64, question: Question, cx: &mut Context) -> Option<Command> {

@@ -3,12 +3,13 @@
 //! Must not know: what is counted. A scope lies beside what it is of, so that counting looks
 //! nothing up by name.
 //!
-//! Invariant: there are never more than [`MOST_SCOPES`]; what finds no place is counted as that.
+//! Invariant: there are never more than [`MOST_SCOPES`]. Clusters that find no place are counted
+//! together, and the heaviest of them are known.
 
 use weir_balance::BackendKey;
 use weir_base::Key;
 use weir_control::metrics::Detail;
-use weir_telemetry::Scope;
+use weir_telemetry::{Counter, Heaviest, Scope};
 
 use crate::tables::{Cluster, Tables};
 
@@ -29,6 +30,10 @@ pub(crate) struct Places {
     used: usize,
     /// How often there was no place.
     pub(crate) refused: u64,
+    /// Of all clusters without a place.
+    other: Option<Box<Scope>>,
+    /// Those of them with the most exchanges.
+    pub(crate) heaviest: Heaviest<Key>,
 }
 
 impl Places {
@@ -39,6 +44,26 @@ impl Places {
         }
         self.used += 1;
         Some(Box::default())
+    }
+
+    /// Counts something for a cluster without a place.
+    fn count_beyond(&mut self, cluster: Key, with: impl Fn(&mut Scope)) {
+        let other = self.other.get_or_insert_default();
+        let before = other.value(Counter::AccessLogs);
+        with(other);
+        let ended = other.value(Counter::AccessLogs) - before;
+        if ended > 0 {
+            self.heaviest.add(cluster, ended);
+        }
+    }
+
+    /// What was counted for all clusters without a place.
+    pub(crate) fn other(&mut self) -> Option<&mut Scope> {
+        self.other.as_deref_mut()
+    }
+
+    fn forget_others(&mut self) {
+        (self.other, self.heaviest) = (None, Heaviest::default());
     }
 }
 
@@ -98,12 +123,13 @@ impl Scopes {
 impl Cluster {
     fn count(
         &mut self,
-        backend: Option<BackendKey>,
+        (key, backend): (Key, Option<BackendKey>),
         places: &mut Places,
         with: impl Fn(&mut Scope),
     ) {
-        if let Some(scope) = self.scopes.own_mut(places) {
-            with(scope);
+        match self.scopes.own_mut(places) {
+            Some(scope) => with(scope),
+            None => return places.count_beyond(key, with),
         }
         if let Some(backend) = backend.filter(|_| places.detail == Detail::Backend)
             && let Some(scope) = self.scopes.of_mut(backend, places)
@@ -125,8 +151,10 @@ impl Tables {
         if self.places.detail < Detail::Cluster {
             return;
         }
-        if let Some(cluster) = cluster.and_then(|key| self.clusters.get_mut(key)) {
-            cluster.count(backend, &mut self.places, with);
+        if let Some(key) = cluster
+            && let Some(cluster) = self.clusters.get_mut(key)
+        {
+            cluster.count((key, backend), &mut self.places, with);
         }
     }
 
@@ -135,6 +163,9 @@ impl Tables {
         let before = std::mem::replace(&mut self.places.detail, detail);
         if detail >= before {
             return;
+        }
+        if detail < Detail::Cluster {
+            self.places.forget_others();
         }
         for cluster in self.clusters.values_mut() {
             match detail {
@@ -151,15 +182,14 @@ impl Tables {
             cluster.scopes.clear(&mut self.places);
         }
         self.places.refused = 0;
+        self.places.forget_others();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use weir_balance::{Group, LoadBalancing, LoadMetric, Spec};
-    use weir_telemetry::Counter;
-
     use super::*;
+    use weir_balance::{Group, LoadBalancing, LoadMetric, Spec};
 
     fn backends() -> (Group, [BackendKey; 2]) {
         let mut group = Group::new(LoadBalancing::default(), LoadMetric::default());
@@ -187,6 +217,25 @@ mod tests {
         assert!(scopes.of_mut(b, &mut places).is_some() && scopes.of(a).is_none());
         scopes.clear(&mut places);
         assert_eq!(places.used, MOST_SCOPES - 2);
+    }
+
+    #[test]
+    fn who_finds_no_place_is_counted_with_others_and_known_if_heavy() {
+        let mut keys = weir_base::Slab::new(3);
+        let keys = [(); 3].map(|()| keys.insert(()).expect("room"));
+        let mut places = Places { used: MOST_SCOPES, ..Places::default() };
+        for (key, times) in keys.into_iter().zip([3, 1, 0]) {
+            let mut scopes = Scopes::default();
+            for _ in 0..times {
+                assert!(scopes.own_mut(&mut places).is_none());
+                places.count_beyond(key, |scope| scope.add(Counter::AccessLogs, 1));
+            }
+            places.count_beyond(key, |scope| scope.add(Counter::Queued, 1));
+        }
+        let other = places.other().expect("counted");
+        assert_eq!([Counter::AccessLogs, Counter::Queued].map(|of| other.value(of)), [4, 3]);
+        let counts = keys.map(|key| places.heaviest.get(key).map(|heavy| heavy.count));
+        assert_eq!(counts, [Some(3), Some(1), None]);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 
 use weir_base::Key;
 use weir_control::channel::UNASKED;
-use weir_control::metrics::{Detail, Measured, OfCluster, Query, Sample};
-use weir_telemetry::{Gauge, Scope};
+use weir_control::metrics::{Detail, Measured, OTHER, OfCluster, Query, Sample};
+use weir_telemetry::{Gauge, Heavy, Scope};
 
+use crate::measure::Places;
 use crate::session::{Session, Stage};
 use crate::tables::{Cluster, Tables};
 use crate::worker::Worker;
@@ -67,6 +68,10 @@ impl Survey {
             let key = match &mut self.walk {
                 Walk::From(index) => {
                     let Some((key, _)) = tables.clusters.first_from(*index) else {
+                        // Whoever asks for no cluster has begun behind the last one.
+                        if *index < usize::MAX {
+                            found.extend(self.others(&mut tables.places));
+                        }
                         return (found, false);
                     };
                     *index = key.index() + 1;
@@ -82,7 +87,8 @@ impl Survey {
             if self.query.changed && !cluster.scopes.take_touched() {
                 continue;
             }
-            let of = self.of_cluster(cluster, tables.places.detail);
+            let heavy = tables.places.heaviest.get(key);
+            let of = self.of_cluster(cluster, heavy, tables.places.detail);
             work += cluster.group.len();
             if !(of.own.is_empty() && of.backends.is_empty()) {
                 found.push(of);
@@ -91,7 +97,21 @@ impl Survey {
         (found, true)
     }
 
-    fn of_cluster(&self, cluster: &Cluster, detail: Detail) -> OfCluster {
+    /// All clusters together that are not told apart.
+    fn others(&self, places: &mut Places) -> Option<OfCluster> {
+        let other = places.other()?;
+        let touched = other.take_touched();
+        let own = self.samples(Some(other), &[]);
+        let is_wanted = !own.is_empty() && (touched || !self.query.changed);
+        is_wanted.then(|| OfCluster { id: OTHER.to_owned(), own, ..OfCluster::default() })
+    }
+
+    fn of_cluster(
+        &self,
+        cluster: &Cluster,
+        heavy: Option<&Heavy<Key>>,
+        detail: Detail,
+    ) -> OfCluster {
         let mut of = OfCluster { id: cluster.settings.config.id.clone(), ..OfCluster::default() };
         if detail < Detail::Cluster {
             return of;
@@ -113,7 +133,10 @@ impl Survey {
         if self.query.clusters.is_empty() && !self.query.backends.is_empty() {
             return of;
         }
-        let gauges = [(Gauge::AvailableBackends, available), (Gauge::TotalBackends, all)];
+        let mut gauges = vec![(Gauge::AvailableBackends, available), (Gauge::TotalBackends, all)];
+        if let Some(heavy) = heavy.filter(|_| cluster.scopes.own().is_none()) {
+            gauges.extend([(Gauge::HeavyRequests, heavy.count), (Gauge::HeavyError, heavy.error)]);
+        }
         of.own = self.samples(cluster.scopes.own(), &gauges);
         of
     }

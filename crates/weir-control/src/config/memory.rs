@@ -220,7 +220,8 @@ fn rates(checked: &Checked) -> usize {
 }
 
 fn scopes(checked: &Checked) -> usize {
-    (checked.state.clusters.len() + checked.state.backends.len()).min(MOST_SCOPES)
+    // One more is for all others together.
+    (checked.state.clusters.len() + checked.state.backends.len()).min(MOST_SCOPES + 1)
 }
 
 fn regexes(checked: &Checked) -> usize {

@@ -22,8 +22,14 @@ const MS: u64 = 1_000;
 type Metrics = BTreeMap<String, FilteredMetrics>;
 
 /// Gauges of a cluster or backend alone.
-const OF_CLUSTER: [Gauge; 4] =
-    [Gauge::AvailableBackends, Gauge::TotalBackends, Gauge::PerBackend, Gauge::BackendAvailable];
+const OF_CLUSTER: [Gauge; 6] = [
+    Gauge::AvailableBackends,
+    Gauge::TotalBackends,
+    Gauge::PerBackend,
+    Gauge::BackendAvailable,
+    Gauge::HeavyRequests,
+    Gauge::HeavyError,
+];
 
 /// The names of all metrics.
 pub fn names() -> AvailableMetrics {

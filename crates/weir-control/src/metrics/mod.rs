@@ -75,6 +75,9 @@ impl Query {
     }
 }
 
+/// Stands for all clusters together that are not told apart, as there are too many.
+pub const OTHER: &str = "(other)";
+
 /// Times that are told of windows, too.
 pub const WINDOWED: [Time; 2] = [Time::Request, Time::Response];
 

@@ -12,7 +12,7 @@ use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 use weir_control::config::MOST_SCOPES;
-use weir_control::metrics::{Detail, Measured, OfCluster, Query, Sample};
+use weir_control::metrics::{Detail, Measured, OTHER, OfCluster, Query, Sample};
 use weir_control::packed::{pack, unpack};
 use weir_control::state::{BackendId, State};
 
@@ -223,7 +223,7 @@ fn merge(known: &mut Vec<Sample>, samples: Vec<Sample>, how: How) {
 fn exists(state: &State, cluster: &str, backend: &str) -> bool {
     let id = || BackendId { cluster: cluster.to_owned(), id: backend.to_owned() };
     match backend {
-        "" => state.clusters.contains_key(cluster),
+        "" => cluster == OTHER || state.clusters.contains_key(cluster),
         _ => state.backends.get(&id()).is_some(),
     }
 }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weir_base::Instant;
 use weir_control::channel::{Question, ToWorker, UNASKED};
-use weir_control::metrics::{self, Detail, Measured, Query, Sample};
+use weir_control::metrics::{self, Detail, Measured, OTHER, Query, Sample};
 use weir_control::packed::unpack;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
@@ -174,7 +174,7 @@ impl Supervisor {
         let (by_process, main) = (by_process.collect(), self.own_metrics());
         let clusters = &self.plan.state.clusters;
         let Some(statsd) = &mut self.metrics.statsd else { return };
-        statsd.send(&main, by_process, |id| clusters.contains_key(id));
+        statsd.send(&main, by_process, |id| id == OTHER || clusters.contains_key(id));
     }
 
     /// Tells workers what they are to tell apart, if that is something else now.
@@ -315,7 +315,7 @@ impl Supervisor {
         let clusters = &self.plan.state.clusters;
         if let Some(statsd) = &mut self.metrics.statsd {
             let by_process = [((who.pid, who.slot), part)].into();
-            statsd.send(&[], by_process, |id| clusters.contains_key(id));
+            statsd.send(&[], by_process, |id| id == OTHER || clusters.contains_key(id));
         }
     }
 

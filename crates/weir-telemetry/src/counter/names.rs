@@ -464,6 +464,11 @@ names! {
         AvailableBackends = "cluster.available_backends",
         /// Backends of a cluster.
         TotalBackends = "cluster.total_backends",
+        /// Exchanges of a cluster that is not told apart, if it is among those with the most: as
+        /// many, or [`Gauge::HeavyError`] less.
+        HeavyRequests = "metrics.heaviest.requests",
+        /// How much less that may be.
+        HeavyError = "metrics.heaviest.error",
         /// Connections to a backend, those being made included.
         PerBackend = "connections_per_backend",
         /// 1, or 0 while the backend counts as down.
