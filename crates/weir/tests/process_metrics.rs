@@ -460,6 +460,51 @@ fn a_collector_of_opentelemetry_is_sent_what_was_measured() {
 }
 
 #[test]
+fn a_collector_of_opentelemetry_is_sent_traces() {
+    let Some(mut python) = python("opentelemetry.proto") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
+    let line = collector.line_with("port ");
+    let (_, port) = line.split_once(' ').expect("the number follows");
+    let mut command = weir();
+    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-traces", "--otlp"]);
+    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
+    let mut exporter = Process::spawn(&mut command);
+    let address = listening(&mut exporter);
+    let outcome = |name: &str| {
+        let text = fetch(address, "/metrics");
+        let start = format!("weir_exporter_spans_total{{outcome=\"{name}\"}} ");
+        let count = text.lines().find_map(|line| line.strip_prefix(&start));
+        count.and_then(|count| count.parse::<u64>().ok()).expect("a count")
+    };
+    eventually("requests are told", || {
+        traffic(&proxy);
+        outcome("sent") > 0
+    });
+    let own = collector.line_with("span GET");
+    assert!(own.contains(" - "), "nobody has named a parent: {own}");
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let field = format!("good.example\r\nTraceparent: 00-{trace}-{parent}-01");
+    assert!(fetch_from(proxy.address, &field, "/traced?x=y").starts_with("HTTP/1.1 200"));
+    let span = collector.line_with(trace);
+    assert!(span.starts_with(&format!("span GET {trace} {parent} 0 ")), "{span}");
+    let attributes = [
+        "http.request.method=GET",
+        "url.path=/traced",
+        "url.query=x=y",
+        "http.response.status_code=200",
+        "weir.cluster=good",
+        "weir.backend=one",
+    ];
+    for attribute in attributes {
+        assert!(span.contains(attribute), "{attribute} in {span}");
+    }
+    let lost = ["rate", "slow_reader", "queue_full", "refused", "garbled", "sampled_out"];
+    assert_eq!(lost.map(outcome), [0; 6]);
+}
+
+#[test]
 fn prometheus_has_nothing_against_the_text() {
     let Some(mut promtool) = tool("promtool", "prometheus") else { return };
     let backend = Backend::start();

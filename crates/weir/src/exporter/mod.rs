@@ -3,7 +3,7 @@
 //! Must not know: anything that a client of the control socket cannot ask. It can be killed at any
 //! time: traffic does not depend on it.
 //!
-//! * `otlp`: sends metrics to a collector.
+//! * `otlp`: sends metrics and traces to a collector.
 //! * `text`: what Prometheus reads; `page.html`: what people see of the same picture as `weir top`.
 //! * `server`: a small HTTP server.
 
@@ -22,6 +22,7 @@ use crate::console::Connection;
 use crate::failure::Failure;
 use crate::watch::{self, Recent, Source};
 pub(crate) use otlp::Endpoint;
+use otlp::Traces;
 use server::{Answer, Server};
 
 /// Certificates that people are shown.
@@ -34,6 +35,7 @@ const PAGE: &str = include_str!("page.html");
 struct Exporter {
     source: Source,
     recent: Arc<Recent>,
+    traces: Option<Arc<Traces>>,
 }
 
 /// What is asked of the exporter.
@@ -44,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) backends: bool,
     /// Where metrics are sent, and how often.
     pub(crate) otlp: Option<(Endpoint, Duration)>,
+    /// Traces are sent there, too: this part of all.
+    pub(crate) traces: Option<f64>,
 }
 
 /// Serves until the process is ended; `on_ready` is told the address.
@@ -56,8 +60,11 @@ pub(crate) fn run(
     let server = Server::bind(address).map_err(|cause| Failure::Exporter { address, cause })?;
     on_ready(server.address());
     let recent = watch::listen(connection.clone());
+    let endpoint = options.otlp.as_ref().map(|(endpoint, _)| endpoint.clone());
+    let traces = endpoint.zip(options.traces);
+    let traces = traces.map(|(endpoint, ratio)| Traces::start(connection.clone(), endpoint, ratio));
     let source = Source::new(connection, options.backends);
-    let exporter = Arc::new(Exporter { source, recent });
+    let exporter = Arc::new(Exporter { source, recent, traces });
     if let Some((endpoint, period)) = options.otlp {
         let exporter = Arc::clone(&exporter);
         thread::spawn(move || otlp::report(&exporter, &endpoint, period));
@@ -72,7 +79,9 @@ impl Exporter {
             "/" => Answer::html(PAGE),
             "/metrics" => {
                 let found = self.source.by_worker().ok();
-                Answer::metrics(text::of(found.as_ref().map(|sample| &sample.metrics)))
+                let mut all = text::of(found.as_ref().map(|sample| &sample.metrics));
+                all.extend(self.traces.as_ref().map(|traces| traces.text()));
+                Answer::metrics(all)
             }
             "/health" => Answer::text(200, "the exporter runs\n"),
             "/ready" => match self.source.by_worker() {

@@ -1,6 +1,7 @@
 """A collector of OTLP over HTTP on the messages of OpenTelemetry: says what it was sent.
 
-Says `port N`, then a line `name value attributes` for each point, then `report`.
+Says `port N`, then a line `name value attributes` for each point, then `report`; and a line
+`span name trace parent status attributes` for each span.
 """
 
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,10 +10,17 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 
 def texts(attributes):
-    return ",".join(f"{item.key}={item.value.string_value}" for item in attributes)
+    def text(value):
+        return getattr(value, value.WhichOneof("value"))
+
+    return ",".join(f"{item.key}={text(item.value)}" for item in attributes)
 
 
 def points(metric):
@@ -35,9 +43,26 @@ class Collector(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        assert self.path == "/v1/metrics", self.path
         assert self.headers["Content-Type"] == "application/x-protobuf"
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        kinds = {"/v1/metrics": self.metrics, "/v1/traces": self.traces}
+        answer = kinds[self.path](body).SerializeToString()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def traces(self, body):
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            assert texts(resource.resource.attributes).startswith("service.name=weir")
+            for span in resource.scope_spans[0].spans:
+                assert len(span.trace_id) == 16 and len(span.span_id) == 8
+                assert 0 < span.start_time_unix_nano <= span.end_time_unix_nano
+                ids = span.trace_id.hex(), span.parent_span_id.hex() or "-"
+                print("span", span.name, *ids, span.status.code, texts(span.attributes), flush=True)
+        return ExportTraceServiceResponse()
+
+    def metrics(self, body):
         report = ExportMetricsServiceRequest.FromString(body)
         for resource in report.resource_metrics:
             assert texts(resource.resource.attributes).startswith("service.name=weir")
@@ -46,11 +71,7 @@ class Collector(BaseHTTPRequestHandler):
                     assert point.time_unix_nano > 1_700_000_000 * 10**9
                     print(metric.name, value, texts(point.attributes))
         print("report", flush=True)
-        answer = ExportMetricsServiceResponse().SerializeToString()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        return ExportMetricsServiceResponse()
 
     def log_message(self, *_):
         pass

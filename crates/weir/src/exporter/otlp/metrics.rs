@@ -39,20 +39,29 @@ pub(super) fn of(metrics: &AggregatedMetrics, unix_ns: u64) -> ExportMetrics {
             Inner::Percentiles(_) | Inner::Time(_) | Inner::TimeSerie(_) => {}
         }
     });
-    let version = env!("CARGO_PKG_VERSION");
-    let attributes = vec![text("service.name", "weir"), text("service.version", version)];
-    let scope = Scope { name: "weir".to_owned(), version: version.to_owned() };
     let metrics = found.into_values().collect();
     ExportMetrics {
         resource_metrics: vec![ResourceMetrics {
-            resource: Some(Resource { attributes }),
-            scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics }],
+            resource: Some(resource()),
+            scope_metrics: vec![ScopeMetrics { scope: Some(scope()), metrics }],
         }],
     }
 }
 
+/// What all that is sent is of.
+pub(super) fn resource() -> Resource {
+    let version = env!("CARGO_PKG_VERSION");
+    let attributes = vec![text("service.name", "weir"), text("service.version", version)];
+    Resource { attributes }
+}
+
+/// Who tells it.
+pub(super) fn scope() -> Scope {
+    Scope { name: "weir".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
 fn text(key: &str, value: &str) -> KeyValue {
-    let value = Some(AnyValue { string_value: Some(value.to_owned()) });
+    let value = Some(AnyValue::text(value.to_owned()));
     KeyValue { key: key.to_owned(), value }
 }
 

@@ -1,11 +1,15 @@
-//! Metrics sent to a collector that speaks OTLP over HTTP.
+//! What is sent to a collector that speaks OTLP over HTTP.
 //!
-//! Must not know: where metrics come from. What a collector did not take is not sent again: sums
-//! are cumulative, so that the next report has it all.
+//! * `metrics`: what was measured, from time to time. What a collector did not take is not sent
+//!   again: sums are cumulative, so that the next report has it all.
+//! * `traces`: requests as they end; `span`: what becomes of one.
+//! * `message`: what it looks like; `post`: how it is sent.
 
 mod message;
 mod metrics;
 mod post;
+mod span;
+mod traces;
 
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +19,7 @@ use prost::Message;
 use super::Exporter;
 use crate::output::print_error;
 pub(crate) use post::Endpoint;
+pub(crate) use traces::Traces;
 
 /// Reports every `period`, for ever.
 pub(super) fn report(exporter: &Exporter, endpoint: &Endpoint, period: Duration) {
