@@ -34,7 +34,7 @@ use crate::worker_process::{End, HandedWorker, WorkerProcess};
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// How often whoever waits is told that it is not over.
-const TELL_PERIOD: Duration = Duration::from_secs(5);
+const TELL_PERIOD: Duration = Duration::from_secs(2);
 
 /// A worker that is to take the place of another.
 pub(crate) struct Successor {

@@ -1,15 +1,16 @@
 //! What can be typed.
 
+mod inner;
+
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command as Definition, CommandFactory, FromArgMatches};
 use clap::{Parser, Subcommand, value_parser};
 
-use crate::commands::{
-    check, definitions, demo, exporter, main, schema, start, top, verbs, worker,
-};
+use crate::commands::{check, definitions, demo, exporter, schema, start, top, verbs};
 use crate::console::{Globals, HEADING};
 use crate::failure::Failure;
+pub(crate) use inner::Inner;
 
 /// A reverse proxy that is always up.
 #[derive(Parser)]
@@ -42,12 +43,6 @@ enum Command {
     /// Paths: `/metrics`, `/health` (this process), `/ready` (Weir answers), `/` (the dashboard).
     /// It can be ended at any time; traffic does not depend on it.
     Exporter(exporter::Args),
-    /// Run main in the place of another version; only main does that.
-    #[command(hide = true)]
-    Main(main::Args),
-    /// Run a worker; only main starts one.
-    #[command(hide = true)]
-    Worker(worker::Args),
     #[command(flatten)]
     Verb(verbs::Verb),
     /// Show what a running Weir does, on the terminal.
@@ -121,8 +116,6 @@ impl Cli {
             Command::Schema => schema::run(),
             Command::Demo(args) => demo::run(args),
             Command::Exporter(args) => exporter::run(&self.globals, args),
-            Command::Main(args) => main::run(args),
-            Command::Worker(args) => worker::run(args),
             Command::Verb(verb) => verb.run(&self.globals),
             Command::Top(args) => top::run(&self.globals, args),
             Command::Completions(args) => definitions::completions(args),

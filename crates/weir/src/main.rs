@@ -17,6 +17,9 @@ mod watch;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(inner) = cli::Inner::of_process() {
+        return inner.run().unwrap_or_else(|failure| failure.report(false));
+    }
     let cli = cli::Cli::of_process();
     cli.run().unwrap_or_else(|failure| failure.report(cli.is_json()))
 }

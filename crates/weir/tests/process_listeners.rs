@@ -4,12 +4,14 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use process_support::connect;
+use process_support::control::good;
 use process_support::held::is_one;
 use process_support::installed::Installed;
 use process_support::traffic::Traffic;
@@ -88,6 +90,29 @@ fn a_listener_that_is_declared_anew_is_the_same_to_its_clients() {
     }
     traffic.finish();
     single.finish();
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn a_listener_that_is_deactivated_keeps_its_connections() {
+    let installed = Installed::start();
+    let at = installed.proxy.address;
+    let switch = |verb| good(&installed.proxy, &["listener", "http", verb, "-a", &at.to_string()]);
+    installed.backend.let_go();
+    let mut kept = connect(at);
+    for _ in 0..3 {
+        switch("deactivate");
+        assert!(TcpStream::connect(at).is_err(), "nobody else is let in");
+        kept.write_all(b"GET /kept HTTP/1.1\r\nHost: traffic.example\r\n\r\n").expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n/kept") {
+            let mut byte = [0];
+            kept.read_exact(&mut byte).expect("an answer");
+            answer.extend(byte);
+        }
+        switch("activate");
+        Traffic::of_single_requests(at).finish();
+    }
     is_one(&installed.proxy);
 }
 

@@ -129,13 +129,19 @@ fn what_had_to_finish_is_told_by_kind() {
     let head = "GET /held HTTP/1.1\r\nHost: traffic.example\r\nConnection: close\r\n\r\n";
     client.write_all(head.as_bytes()).expect("sent");
     installed.backend.until_waiting(1);
-    let replacing = replacing_all(&installed);
-    eventually("the old one is seen to finish", || pids(&installed.proxy).len() == 3);
-    installed.backend.let_go();
-    client.read_to_string(&mut String::new()).expect("an answer, then the end");
-    drop(client);
-    let text = replacing.join().expect("no panic");
-    assert!(text.contains(", 1 ended (1 with a request), 0 cut"), "{text}");
+    let reader = std::thread::spawn(move || client.read_to_string(&mut String::new()));
+    let mut control = self::client(&installed);
+    let told = [0, 1].map(|id| {
+        let replaced = control.request_with(RequestType::UpgradeWorker(id), |progress| {
+            if progress.message.contains(" still finishes: 1 connection (1 with a request)") {
+                installed.backend.let_go();
+            }
+        });
+        replaced.expect("replaced").message
+    });
+    reader.join().expect("no panic").expect("an answer, then the end");
+    let told = told.concat();
+    assert!(told.contains(", 1 ended (1 with a request), 0 cut"), "{told}");
 }
 
 #[test]
@@ -281,9 +287,10 @@ fn nothing_is_left_of_a_hundred_upgrades() {
     let resized = ["4", "1", "2"].map(resize).concat();
     assert_eq!(counted(&resized, "ended") + counted(&resized, "cut"), 0, "{resized}");
     upgrade();
-    let [more, workers, memory] = used(&installed);
-    assert_eq!(more, main + 2, "those that have gone leave a socket each, for those that come");
-    let main = more;
+    // Those that have gone leave a socket each, for those that come.
+    let main = main + 2;
+    eventually("nothing else is left", || used(&installed)[0] <= main);
+    let [_, workers, memory] = used(&installed);
     // Of main and both workers; and of their number, now and then.
     for round in 0..34 {
         let resized =
