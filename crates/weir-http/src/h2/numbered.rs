@@ -2,6 +2,7 @@
 //!
 //! Streams begin in the order of their numbers, and most end in it too: so the first ones go
 //! without the others being moved, and where a number stands can mostly be told from the first one.
+//! The things themselves are never moved.
 
 use std::collections::VecDeque;
 
@@ -11,12 +12,15 @@ const FEW: usize = 16;
 /// A list in the order of numbers.
 #[derive(Debug)]
 pub struct Numbered<T> {
-    list: VecDeque<(u32, T)>,
+    /// Numbers, in order, and where their things are.
+    list: VecDeque<(u32, u32)>,
+    places: Vec<Option<(u32, T)>>,
+    free: Vec<u32>,
 }
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { list: VecDeque::new() }
+        Self { list: VecDeque::new(), places: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -34,53 +38,79 @@ impl<T> Numbered<T> {
     /// Appends one, whose number is higher than all others'.
     pub fn push(&mut self, number: u32, one: T) {
         debug_assert!(self.list.back().is_none_or(|(last, _)| *last < number));
-        self.list.push_back((number, one));
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            // Numbers are of 31 bits.
+            (self.places.len() - 1) as u32
+        });
+        self.places[place as usize] = Some((number, one));
+        self.list.push_back((number, place));
     }
 
     /// The one with that number.
+    #[inline]
     pub fn get(&self, number: u32) -> Option<&T> {
-        Some(&self.list.get(self.find(number)?)?.1)
+        self.places.get(self.place(number)?)?.as_ref().map(|(_, one)| one)
     }
 
     /// The one with that number.
+    #[inline]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        let at = self.find(number)?;
-        Some(&mut self.list.get_mut(at)?.1)
+        let place = self.place(number)?;
+        self.places.get_mut(place)?.as_mut().map(|(_, one)| one)
     }
 
     /// Takes the one with that number out.
     pub fn remove(&mut self, number: u32) -> Option<T> {
         let at = self.find(number)?;
-        let (_, one) = self.list.remove(at)?;
-        if self.list.is_empty() && self.list.capacity() > FEW {
-            self.list = VecDeque::new();
-        }
-        Some(one)
+        let (_, place) = self.list.remove(at)?;
+        self.take(place)
     }
 
     /// Forgets those with higher numbers.
     pub fn truncate(&mut self, last: u32) {
-        let kept = self.list.partition_point(|(number, _)| *number <= last);
-        self.list.truncate(kept);
+        while let Some((_, place)) = self.list.pop_back_if(|(number, _)| *number > last) {
+            self.take(place);
+        }
     }
 
-    /// All of them, with their numbers.
+    /// All of them, with their numbers, in no order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        self.list.iter_mut().map(|(number, one)| (*number, one))
+        self.places.iter_mut().flatten().map(|(number, one)| (*number, one))
     }
 
     /// Takes all of them out.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.list.drain(..).map(|(_, one)| one)
+        self.list.clear();
+        self.free.clear();
+        self.places.drain(..).flatten().map(|(_, one)| one)
+    }
+
+    fn take(&mut self, place: u32) -> Option<T> {
+        let one = self.places.get_mut(place as usize)?.take();
+        self.free.push(place);
+        if self.list.is_empty() && self.places.len() > FEW {
+            *self = Self::default();
+        }
+        Some(one?.1)
+    }
+
+    #[inline]
+    fn place(&self, number: u32) -> Option<usize> {
+        Some(self.list.get(self.find(number)?)?.1 as usize)
     }
 
     /// A client's streams have every second number.
+    #[inline]
     fn find(&self, number: u32) -> Option<usize> {
         let first = self.list.front()?.0;
         let guess = (number.checked_sub(first)? / 2) as usize;
-        if self.list.get(guess).is_some_and(|(there, _)| *there == number) {
-            return Some(guess);
-        }
+        let guessed = self.list.get(guess).is_some_and(|(there, _)| *there == number);
+        if guessed { Some(guess) } else { self.search(number) }
+    }
+
+    #[cold]
+    fn search(&self, number: u32) -> Option<usize> {
         self.list.binary_search_by_key(&number, |(there, _)| *there).ok()
     }
 }
@@ -102,8 +132,14 @@ mod tests {
         }
         assert_eq!((all.get(0), all.get(6), all.get(u32::MAX)), (None, None, None));
         all.truncate(9);
-        assert_eq!(all.iter_mut().map(|(number, _)| number).collect::<Vec<_>>(), [5, 7, 9]);
-        assert_eq!(all.drain().collect::<Vec<_>>(), [2, 3, 4]);
+        let sorted = |mut list: Vec<u32>| {
+            list.sort_unstable();
+            list
+        };
+        assert_eq!(sorted(all.iter_mut().map(|(number, _)| number).collect()), [5, 7, 9]);
+        assert_eq!(sorted(all.drain().collect()), [2, 3, 4]);
         assert!(all.is_empty());
+        all.push(1, 7);
+        assert_eq!((all.get(1), all.len()), (Some(&7), 1));
     }
 }

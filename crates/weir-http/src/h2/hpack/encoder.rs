@@ -118,18 +118,34 @@ impl Encoder {
             self.value = whole;
             return give_back(&mut self.value);
         };
-        if !sensitive
-            && comes_again(name)
-            && let Some(index) = self.known.find(name, value)
-        {
-            return integer::write(7, 0b1000_0000, index, out);
+        if sensitive || !comes_again(name) {
+            return self.changing(name, value, sensitive, out);
         }
-        self.other(name, value, sensitive, out);
+        match self.known.find(name, value) {
+            Some(index) => integer::write(7, 0b1000_0000, index, out),
+            None => _ = self.other(name, value, false, out),
+        }
     }
 
-    /// A field that did not come before, or is sensitive.
+    /// A field whose value is not looked for.
+    fn changing(&mut self, name: &[u8], value: &[u8], sensitive: bool, out: &mut Vec<u8>) {
+        if let Some(index) = self.known.guess_name(name, value) {
+            let form = if sensitive { Form::NeverIndexed } else { Form::NotIndexed };
+            return literal::write(form, Some(index), b"", value, out);
+        }
+        let index = self.other(name, value, sensitive, out);
+        self.known.remember(index);
+    }
+
+    /// A field that did not come before, or is sensitive; the index of its name, if that had one.
     #[inline(never)]
-    fn other(&mut self, name: &[u8], value: &[u8], sensitive: bool, out: &mut Vec<u8>) {
+    fn other(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        sensitive: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
         self.name.clear();
         self.name.extend_from_slice(name);
         lower(&mut self.name);
@@ -138,11 +154,18 @@ impl Encoder {
         } else {
             self.known.place(name, &self.name, value)
         };
-        match place {
-            Place::Index(index) => integer::write(7, 0b1000_0000, index, out),
-            Place::Literal(form, index) => literal::write(form, index, &self.name, value, out),
-        }
+        let index = match place {
+            Place::Index(index) => {
+                integer::write(7, 0b1000_0000, index, out);
+                Some(index)
+            }
+            Place::Literal(form, index) => {
+                literal::write(form, index, &self.name, value, out);
+                index
+            }
+        };
         give_back(&mut self.name);
+        index
     }
 }
 

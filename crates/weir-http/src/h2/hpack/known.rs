@@ -18,6 +18,18 @@ pub(super) enum Place {
     Literal(Form, Option<usize>),
 }
 
+/// Names that are guessed in a block.
+const NAMES: usize = 8;
+
+/// Where a name is that has an index.
+#[derive(Clone, Copy)]
+enum Named {
+    Nowhere,
+    Fixed(usize),
+    /// The number of an entry.
+    Entry(u16),
+}
+
 /// The table, and where to find what is in it.
 ///
 /// The table is that of the peer, except that names stand in it as the caller wrote them: so that a
@@ -32,6 +44,11 @@ pub(super) struct Known {
     first: u16,
     /// Nothing was found in this block so far.
     is_first: bool,
+    /// The names of those fields of the block before whose values are others each time, in their
+    /// order, which is mostly that of the next block too.
+    names: [Named; NAMES],
+    /// How many of them this block has had.
+    named: usize,
 }
 
 impl Known {
@@ -43,6 +60,8 @@ impl Known {
             guess: 0,
             first: 0,
             is_first: true,
+            names: [Named::Nowhere; NAMES],
+            named: 0,
         }
     }
 
@@ -58,6 +77,7 @@ impl Known {
     /// A block begins.
     pub(super) fn begin(&mut self) {
         (self.guess, self.is_first) = (self.first, true);
+        self.named = 0;
     }
 
     /// The index of a field that came before, with its name written in the same way.
@@ -87,6 +107,37 @@ impl Known {
             self.first = entry;
         }
         Some(index)
+    }
+
+    /// The index of the name of a field whose value is another one each time, if it is where it
+    /// was in the block before. If it is not, it is to be [remembered](Self::remember).
+    #[inline]
+    pub(super) fn guess_name(&mut self, name: &[u8], value: &[u8]) -> Option<usize> {
+        let index = match self.names[self.named % NAMES] {
+            Named::Nowhere => None,
+            Named::Fixed(index) => {
+                let (known, _) = static_table::get(index)?;
+                let same = name.eq_ignore_ascii_case(known);
+                // With an index for its value too, it needs no literal.
+                (same && static_table::with_value(index, value).is_none()).then_some(index)
+            }
+            Named::Entry(entry) => self.index(entry, |field| field.name().is(name)),
+        }?;
+        self.named += 1;
+        Some(index)
+    }
+
+    /// The next name is where this index says.
+    pub(super) fn remember(&mut self, index: Option<usize>) {
+        let newest = (self.table.next() as u16).wrapping_sub(1);
+        self.names[self.named % NAMES] = match index {
+            None => Named::Nowhere,
+            Some(index) => match index.checked_sub(static_table::DYNAMIC) {
+                None => Named::Fixed(index),
+                Some(age) => Named::Entry(newest.wrapping_sub(age as u16)),
+            },
+        };
+        self.named += 1;
     }
 
     /// The index of a name, which is in lower case.
