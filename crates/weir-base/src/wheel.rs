@@ -108,9 +108,12 @@ impl<K: Copy> Wheel<K> {
                 self.link(index);
             }
             let target = now.as_micros() / self.tick_micros;
+            if target <= self.tick {
+                return None;
+            }
             let next = self.next_occupied().filter(|tick| *tick <= target);
             let Some(next) = next else {
-                self.tick = self.tick.max(target);
+                self.tick = target;
                 return None;
             };
             self.tick = next;

@@ -111,11 +111,16 @@ fn put(page: &[AtomicU64], index: usize, value: u64) {
     }
 }
 
+#[inline]
 fn put_bytes(page: &[AtomicU64], index: usize, bytes: &[u8]) {
-    for (at, part) in bytes.chunks(8).enumerate() {
+    let (words, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        put(page, index + at, u64::from_ne_bytes(*word));
+    }
+    if !rest.is_empty() {
         let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        put(page, index + at, u64::from_ne_bytes(word));
+        word[..rest.len()].copy_from_slice(rest);
+        put(page, index + words.len(), u64::from_ne_bytes(word));
     }
 }
 
