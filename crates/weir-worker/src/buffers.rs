@@ -119,6 +119,11 @@ impl Buffers {
         self.size
     }
 
+    /// Bytes of a body that are kept in a buffer for a stream.
+    pub(crate) fn body(&self) -> usize {
+        self.size - BODY_ROOM
+    }
+
     /// Reserves that many buffers; false when there are not as many.
     #[must_use]
     pub(crate) fn admit(&mut self, count: usize) -> bool {
@@ -181,9 +186,17 @@ impl Buffers {
         buffer
     }
 
+    /// In place of a buffer of a reservation: these bytes, with no room behind them. What waits in
+    /// large numbers takes little memory so, and little of the processor's caches.
+    pub(crate) fn exact(bytes: &[u8]) -> Buffer {
+        Buffer { bytes: bytes.into(), unread: 0..bytes.len() }
+    }
+
     /// Gives a buffer of a reservation back.
     pub(crate) fn give(&mut self, buffer: Buffer) {
-        self.free.push(buffer.bytes);
+        if buffer.bytes.len() == self.size {
+            self.free.push(buffer.bytes);
+        }
     }
 
     /// Stores bytes that a socket did not take, in a spare buffer.

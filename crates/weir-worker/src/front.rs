@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 
 use weir_base::Key;
 
-use crate::buffers::Buffers;
+use crate::buffers::{Buffer, Buffers};
 use crate::multiplex::Multiplexes;
 use crate::socket::{RECORD, Read, Socket};
 
@@ -138,14 +138,34 @@ impl End<'_> {
         }
     }
 
+    /// Reads up to `most` bytes behind what is unread. What a stream has in a buffer comes in it,
+    /// in place of one that has nothing.
+    pub(crate) fn fill(&mut self, buffer: &mut Buffer, most: usize, pool: &mut Buffers) -> Read {
+        if let Self::Stream(all, id) = self
+            && buffer.unread.end == 0
+            && let Some(n) = all.exchange(*id, buffer, pool)
+        {
+            return Read::Data(n);
+        }
+        let room = buffer.room();
+        let wanted = room.len().min(most);
+        let read = self.read(&mut room[..wanted], pool);
+        if let Read::Data(n) = read {
+            buffer.filled(n);
+        }
+        read
+    }
+
+    /// `last`: these are the last bytes of a message, which a stream says with them.
     pub(crate) fn write(
         &mut self,
         slices: &[IoSlice<'_>],
+        last: bool,
         pool: &mut Buffers,
     ) -> io::Result<usize> {
         match self {
             Self::Socket(socket) => socket.write(slices, pool),
-            Self::Stream(all, id) => all.write(*id, slices, pool),
+            Self::Stream(all, id) => all.write(*id, slices, last, pool),
             Self::Nothing => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }

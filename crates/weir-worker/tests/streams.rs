@@ -130,6 +130,41 @@ fn a_large_body_comes_whole() {
 }
 
 #[test]
+fn many_that_wait_for_windows_all_have_their_turn() {
+    const STREAMS: usize = 40;
+    let window = |bytes: u32| [&[0, 4][..], &bytes.to_be_bytes()].concat();
+    let backend = Backside::new();
+    let proxy = Proxy::to(&[backend.address]);
+    let mut client = client(&proxy);
+    client.send(Kind::Settings, 0, 0, &window(0));
+    let streams: Vec<u32> = (0..STREAMS).map(|_| client.get("/")).collect();
+    let body = "x".repeat(20_000);
+    let _peers: Vec<_> = (0..STREAMS)
+        .map(|_| {
+            let mut peer = backend.accept();
+            peer.head();
+            answer(&mut peer, &body);
+            peer
+        })
+        .collect();
+    // Heads need no window.
+    let mut heads = 0;
+    while heads < STREAMS {
+        let frame = client.frame().expect("a frame");
+        assert_ne!(frame.kind, Kind::Data, "before there is a window");
+        heads += usize::from(frame.kind == Kind::Headers);
+    }
+    client.send(Kind::WindowUpdate, 0, 0, &1_000_000_u32.to_be_bytes());
+    client.send(Kind::Settings, 0, 0, &window(65_535));
+    let mut bytes = 0;
+    while bytes < STREAMS * body.len() {
+        let frame = client.frame().expect("a frame");
+        bytes += if frame.kind == Kind::Data { frame.payload.len() } else { 0 };
+        assert!(streams.contains(&frame.stream) || frame.stream == 0);
+    }
+}
+
+#[test]
 fn a_stream_that_is_given_up_frees_its_backend() {
     let backend = Backside::new();
     let proxy = Proxy::to(&[backend.address]);

@@ -45,6 +45,8 @@ pub(super) struct Entry {
     pub(super) deaf: bool,
     /// Its session has bytes that could not be written.
     pub(super) blocked: bool,
+    /// Its session has a head that would only have waited.
+    pub(super) congested: bool,
     /// Everything was written.
     pub(super) finished: bool,
     pub(super) priority: Priority,
@@ -61,6 +63,7 @@ impl Entry {
             gone: None,
             deaf: false,
             blocked: false,
+            congested: false,
             finished: false,
             priority: Priority::default(),
             turn: 0,
@@ -90,7 +93,7 @@ impl Width {
     pub(super) fn grow(&mut self, read: usize, all: bool, pool: &mut Buffers) -> Option<u32> {
         self.read += read;
         let waits = all && self.read >= 2 * self.window as usize && self.window < WIDEST;
-        let buffers = (self.window as usize).div_ceil(pool.size());
+        let buffers = (self.window as usize).div_ceil(pool.body());
         if !waits || !pool.admit_lavishly(buffers) {
             return None;
         }
@@ -112,11 +115,11 @@ pub(crate) struct Multiplex {
     inbound: Option<Buffer>,
     pub(super) out: Vec<u8>,
     /// Bytes of `out` that were sent.
-    sent: usize,
-    /// The last frame in `out`, if it is DATA: of which stream, and where.
-    pub(super) last: Option<(u32, usize)>,
+    pub(super) sent: usize,
     pub(super) entries: Numbered<Entry>,
     pub(super) dirty: bool,
+    /// Some that may write have not had their turn.
+    crowded: bool,
     /// Writes of DATA so far.
     pub(super) turns: u64,
     /// Bytes that a stream begins with.
@@ -142,6 +145,9 @@ pub(crate) enum Received {
     Broken(Fault),
 }
 
+/// Streams that write in one turn: few more than what a socket takes at once comes from.
+const AT_ONCE: usize = 8;
+
 /// Reads of one turn.
 const READS: usize = 4;
 
@@ -162,9 +168,9 @@ impl Multiplex {
             inbound: begun,
             out,
             sent: 0,
-            last: None,
             entries: Numbered::default(),
             dirty: false,
+            crowded: false,
             turns: 0,
             window,
             carrier,
@@ -256,19 +262,35 @@ impl Multiplex {
         sessions.chain(self.curious.drain(..)).collect()
     }
 
-    /// Sessions that may write now, the most urgent last: they are taken from the end.
+    /// Some of the sessions that may write now, the most urgent last: they are taken from the end.
+    /// The others have their turn when these have written.
     pub(super) fn unblock(&mut self) -> Vec<Key> {
-        let mut ready: Vec<_> = self
-            .entries
+        let Self { entries, machine, .. } = self;
+        let mut ready: Vec<_> = entries
             .iter_mut()
+            .filter(|(number, entry)| {
+                entry.congested || entry.blocked && machine.sendable(*number) > 0
+            })
             .filter_map(|(number, entry)| {
-                let blocked = std::mem::take(&mut entry.blocked);
-                let rank = rank(entry.priority, entry.turn, number);
-                Some((rank, entry.session.filter(|_| blocked)?))
+                Some((rank(entry.priority, entry.turn, number), entry.session?, entry))
             })
             .collect();
-        ready.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
-        ready.into_iter().map(|(_, session)| session).collect()
+        self.crowded = ready.len() > AT_ONCE;
+        if self.crowded {
+            ready.select_nth_unstable_by_key(AT_ONCE, |(rank, ..)| *rank);
+            ready.truncate(AT_ONCE);
+        }
+        ready.sort_unstable_by_key(|(rank, ..)| std::cmp::Reverse(*rank));
+        let unblocked = ready.into_iter().map(|(_, session, entry)| {
+            (entry.blocked, entry.congested) = (false, false);
+            session
+        });
+        unblocked.collect()
+    }
+
+    /// More sessions may write than were told of last.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded
     }
 
     /// Sends what waits; true when nothing does any more.
@@ -281,7 +303,6 @@ impl Multiplex {
                 return Ok(false);
             }
             self.sent += n;
-            self.last = None;
         }
         self.sent = 0;
         self.out.clear();
@@ -407,13 +428,11 @@ impl Multiplex {
         pool: &mut Buffers,
     ) {
         let buffers =
-            PER_EXCHANGE + if bodiless { 0 } else { most_inbound(self.window, pool.size()) };
+            PER_EXCHANGE + if bodiless { 0 } else { most_inbound(self.window, pool.body()) };
         if !pool.admit(buffers) {
             return self.machine.reset(number, Code::RefusedStream);
         }
-        let mut text = pool.take();
-        text.room()[..site.text.len()].copy_from_slice(site.text);
-        text.filled(site.text.len());
+        let text = if bodiless { Buffers::exact(site.text) } else { pool.filled(site.text) };
         let mut entry = Entry::new(None, self.window);
         entry.priority = told.priority.unwrap_or_default();
         let tunnel = told.is_extended_connect;
@@ -500,7 +519,8 @@ impl Entry {
 /// heard of it (RFC 9113 §6.9.2).
 pub(crate) const WINDOW: u32 = 65_535;
 
-/// Buffers that a window's worth can take: the first one may be read to its last byte.
+/// Buffers that a window's worth can take, of which each takes that many bytes: the first one may
+/// be read to its last byte.
 pub(crate) fn most_inbound(window: u32, size: usize) -> usize {
     (window as usize).div_ceil(size) + 1
 }

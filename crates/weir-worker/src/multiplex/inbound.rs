@@ -1,7 +1,8 @@
 //! What came on a stream and was not read yet, read as the bytes of HTTP/1.1: the text of heads,
 //! then a body, in chunks unless its length is known, with its trailers.
 //!
-//! Invariants: at most one buffer of heads, and as many as the stream's window can fill.
+//! Invariants: at most one buffer of heads, and as many as the stream's window can fill; none has
+//! more of the body than a DATA frame, or a record of TLS, takes.
 
 use std::collections::VecDeque;
 
@@ -27,6 +28,7 @@ pub(super) struct Inbound {
 }
 
 /// What was read.
+#[derive(Default)]
 pub(super) struct Taken {
     /// Bytes that were written.
     pub(super) bytes: usize,
@@ -49,17 +51,18 @@ impl Inbound {
 
     /// Appends a part of the body.
     pub(super) fn push_body(&mut self, mut bytes: &[u8], pool: &mut Buffers) {
+        let most = pool.body();
         if let Some(heads) = self.heads.as_mut().filter(|_| self.body.is_empty() && !self.chunked) {
-            let n = append(heads, bytes);
+            let n = append(heads, most - self.joined, bytes);
             self.joined += n;
             bytes = &bytes[n..];
         }
         while !bytes.is_empty() {
-            if self.body.back().is_none_or(Buffer::is_full) {
+            if self.body.back().is_none_or(|last| last.unread.end >= most) {
                 self.body.push_back(pool.take());
             }
             let Some(buffer) = self.body.back_mut() else { return };
-            let n = append(buffer, bytes);
+            let n = append(buffer, most - buffer.unread.end, bytes);
             bytes = &bytes[n..];
         }
     }
@@ -95,7 +98,17 @@ impl Inbound {
         self.tail = Vec::new();
     }
 
-    /// Reads what is there, once.
+    /// Takes a buffer that can be read as it is, and how many bytes of the body are in it.
+    pub(super) fn take_whole(&mut self) -> Option<(Buffer, usize)> {
+        if let Some(heads) = self.heads.take() {
+            return Some((heads, std::mem::take(&mut self.joined)));
+        }
+        let first = if self.chunked { None } else { self.body.pop_front() }?;
+        let body = first.unread.len();
+        Some((first, body))
+    }
+
+    /// Reads what is there: heads, or what follows them.
     pub(super) fn take(&mut self, room: &mut [u8], pool: &mut Buffers) -> Taken {
         if let Some(heads) = &mut self.heads {
             let of_heads = heads.unread.len() - self.joined;
@@ -105,6 +118,19 @@ impl Inbound {
             give_if_read(&mut self.heads, pool);
             return Taken { bytes, body };
         }
+        let mut taken = Taken::default();
+        loop {
+            let part = self.take_part(&mut room[taken.bytes..], pool);
+            if part.bytes == 0 {
+                return taken;
+            }
+            taken.bytes += part.bytes;
+            taken.body += part.body;
+        }
+    }
+
+    /// Reads of one buffer, or what stands behind the last one.
+    fn take_part(&mut self, room: &mut [u8], pool: &mut Buffers) -> Taken {
         if let Some(first) = self.body.front_mut() {
             let taken = if self.chunked {
                 take_chunk(first, room)
@@ -138,9 +164,9 @@ impl Inbound {
     }
 }
 
-/// Appends what fits; how many bytes that is.
-fn append(buffer: &mut Buffer, bytes: &[u8]) -> usize {
-    let n = buffer.room().len().min(bytes.len());
+/// Appends what fits and is no more than `most`; how many bytes that is.
+fn append(buffer: &mut Buffer, most: usize, bytes: &[u8]) -> usize {
+    let n = buffer.room().len().min(most).min(bytes.len());
     buffer.room()[..n].copy_from_slice(&bytes[..n]);
     buffer.filled(n);
     n

@@ -10,6 +10,7 @@
 //! and by the peer.
 
 mod connection;
+mod data;
 mod inbound;
 mod stream;
 
@@ -151,7 +152,13 @@ impl Multiplexes {
             let Some(connection) = self.list.get_mut(key) else { continue };
             connection.dirty = false;
             match connection.flush(pool) {
-                Ok(true) => self.woken.extend(connection.unblock()),
+                Ok(true) => {
+                    self.woken.extend(connection.unblock());
+                    if connection.is_crowded() {
+                        connection.dirty = true;
+                        self.dirty.push(key);
+                    }
+                }
                 Ok(false) => {}
                 Err(_) => self.carriers.push(connection.carrier()),
             }

@@ -3,13 +3,14 @@
 use std::io::{self, IoSlice};
 
 use weir_http::h1::{HeadLimits, parse_response};
-use weir_http::h2::frame::{HEADER, flag};
+use weir_http::h2::frame::HEADER;
 use weir_http::h2::{Code, Role, hpack};
 use weir_http::message::{Field, FieldSink, Fields, Method};
 
 use super::Multiplexes;
 use super::connection::{Entry, Gone, Multiplex, OUT_BYTES};
-use crate::buffers::Buffers;
+use super::data::Data;
+use crate::buffers::{Buffer, Buffers};
 use crate::front::StreamId;
 use crate::socket::Read;
 
@@ -73,22 +74,45 @@ impl Multiplexes {
             let over = entry.inbound.is_empty() && entry.inbound.is_ended();
             return if over { Read::Closed } else { Read::Blocked };
         }
-        if taken.body > 0 {
-            let more = entry.width.grow(taken.body, entry.inbound.is_empty(), pool);
-            connection.machine.consumed(number, taken.body);
-            if let Some(bytes) = more {
-                connection.machine.widen(number, bytes);
-            }
-            self.mark(id.connection);
-        }
+        self.was_read(id, taken.body, pool);
         Read::Data(taken.bytes)
     }
 
-    /// Appends DATA, as much as windows and what waits already allow.
+    /// Reads what is in a buffer that can be read as it is, in exchange for an empty one; how many
+    /// bytes it has.
+    pub(crate) fn exchange(
+        &mut self,
+        id: StreamId,
+        buffer: &mut Buffer,
+        pool: &mut Buffers,
+    ) -> Option<usize> {
+        let (connection, number) = self.both(id)?;
+        let entry = connection.entry(number).filter(|entry| entry.gone.is_none())?;
+        let (whole, body) = entry.inbound.take_whole()?;
+        pool.give(std::mem::replace(buffer, whole));
+        self.was_read(id, body, pool);
+        Some(buffer.unread.len())
+    }
+
+    /// So many bytes of a body were read.
+    fn was_read(&mut self, id: StreamId, body: usize, pool: &mut Buffers) {
+        let Some((connection, number)) = self.both(id).filter(|_| body > 0) else { return };
+        let Some(entry) = connection.entry(number) else { return };
+        let more = entry.width.grow(body, entry.inbound.is_empty(), pool);
+        connection.machine.consumed(number, body);
+        if let Some(bytes) = more {
+            connection.machine.widen(number, bytes);
+        }
+        self.mark(id.connection);
+    }
+
+    /// Writes DATA, as much as windows and what waits already allow. `last`: nothing follows it,
+    /// not even trailers.
     pub(crate) fn write(
         &mut self,
         id: StreamId,
         slices: &[IoSlice<'_>],
+        last: bool,
         pool: &mut Buffers,
     ) -> io::Result<usize> {
         let Some((connection, number)) = self.both(id) else {
@@ -100,22 +124,32 @@ impl Multiplexes {
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut accepted = 0;
         while accepted < total {
+            let most = connection.machine.sendable(number).min(total - accepted);
+            let straight = connection.goes_straight(most);
             let room = OUT_BYTES.saturating_sub(connection.waiting() + HEADER);
-            let n = connection.machine.sendable(number).min(room).min(total - accepted);
+            let n = if straight { most } else { most.min(room) };
             if n == 0 {
                 if room > 0 || !connection.flush(pool)? {
                     break;
                 }
                 continue;
             }
-            connection.append_data(number, slices, accepted, n);
+            let data = Data { slices, from: accepted, len: n };
             accepted += n;
+            let header = connection.machine.data_header(number, n, last && accepted == total);
+            if straight {
+                connection.send_data(header, &data, pool)?;
+            } else {
+                connection.out.extend(header);
+                data.pieces().for_each(|piece| connection.out.extend_from_slice(piece));
+            }
         }
         connection.turns += 1;
         let turn = connection.turns;
         if let Some(entry) = connection.entry(number) {
             entry.turn = turn;
             entry.blocked = accepted < total;
+            entry.finished |= last && accepted == total;
         }
         self.mark(id.connection);
         Ok(accepted)
@@ -127,9 +161,8 @@ impl Multiplexes {
         if block.is_empty() {
             return;
         }
-        let Multiplex { machine, out, last, .. } = connection;
+        let Multiplex { machine, out, .. } = connection;
         machine.write_head(number, block, end, out);
-        *last = None;
         if end && let Some(entry) = connection.entry(number) {
             entry.finished = true;
         }
@@ -141,36 +174,26 @@ impl Multiplexes {
         let Some((connection, number)) = self.both(id) else { return false };
         let congested = connection.waiting() >= OUT_BYTES;
         if let Some(entry) = connection.entry(number) {
-            entry.blocked |= congested;
+            entry.congested |= congested;
         }
         congested
     }
 
-    /// Ends the message: with trailers, which are lines, or with its last frame, if that has not
-    /// been sent.
+    /// Ends the message, if its last bytes did not: with trailers, which are lines.
     pub(crate) fn finish(&mut self, id: StreamId, trailers: &[u8]) {
         let Some((connection, number)) = self.both(id) else { return };
         let entry = connection.entry(number).filter(|entry| entry.gone.is_none());
         let Some(entry) = entry.filter(|entry| !entry.finished && !entry.deaf) else { return };
         entry.finished = true;
-        if !connection.machine.is_open(number) {
+        let Multiplex { machine, out, .. } = connection;
+        if !machine.is_open(number) {
             return;
         }
-        match connection.last {
-            _ if !trailers.is_empty() => {
-                let block = trailer_block(trailers, connection.machine.encoder());
-                connection.machine.write_head(number, &block, true, &mut connection.out);
-                connection.last = None;
-            }
-            Some((last, at)) if last == number => {
-                connection.out[at + 4] |= flag::END_STREAM;
-                connection.machine.sent_end(number);
-            }
-            _ => {
-                let header = connection.machine.data_header(number, 0, true);
-                connection.out.extend(header);
-                connection.last = None;
-            }
+        if trailers.is_empty() {
+            out.extend(machine.data_header(number, 0, true));
+        } else {
+            let block = trailer_block(trailers, machine.encoder());
+            machine.write_head(number, &block, true, out);
         }
         self.mark(id.connection);
     }
@@ -223,26 +246,6 @@ impl Multiplexes {
         }
         self.write_head(id, &block, head.len == text.len());
         Ok(head.len)
-    }
-}
-
-impl Multiplex {
-    /// One DATA frame of `len` bytes of the slices behind the first `skip`.
-    fn append_data(&mut self, number: u32, slices: &[IoSlice<'_>], mut skip: usize, len: usize) {
-        self.last = Some((number, self.out.len()));
-        let header = self.machine.data_header(number, len, false);
-        self.out.extend(header);
-        let mut left = len;
-        for slice in slices {
-            let Some(rest) = slice.get(skip..) else {
-                skip -= slice.len();
-                continue;
-            };
-            skip = 0;
-            let n = rest.len().min(left);
-            self.out.extend_from_slice(&rest[..n]);
-            left -= n;
-        }
     }
 }
 

@@ -129,7 +129,7 @@ impl Session {
         };
         let body = [IoSlice::new(&cx.scratch[head..])];
         let mut end = self.front.end(&mut cx.multiplexes);
-        Ok(head + end.write(&body, &mut cx.buffers)?)
+        Ok(head + end.write(&body, true, &mut cx.buffers)?)
     }
 
     /// When the wait began that `%DURATION` tells the length of.
@@ -200,9 +200,8 @@ impl Session {
     pub(super) fn flush_answer(&mut self, cx: &mut Context) -> Step {
         let Stage::Answering(rest) = &mut self.stage else { return Step::Wait };
         let unread = [IoSlice::new(rest.unread())];
-        let Ok(n) = self.front.end(&mut cx.multiplexes).write(&unread, &mut cx.buffers) else {
-            return Step::Close;
-        };
+        let mut end = self.front.end(&mut cx.multiplexes);
+        let Ok(n) = end.write(&unread, true, &mut cx.buffers) else { return Step::Close };
         rest.unread.start += n;
         if n > 0 {
             self.active_at = cx.now;

@@ -136,7 +136,7 @@ impl Direction {
         slices[0] = IoSlice::new(head);
         let body = self.buffer.as_ref().map_or(&[][..], |buffer| &buffer.bytes[..]);
         let count = 1 + self.pump.slices(body, &mut slices[1..]);
-        let written = sink.write(&slices[..count], buffers).map_err(|_| Stop::Sink)?;
+        let written = sink.write(&slices[..count], false, buffers).map_err(|_| Stop::Sink)?;
         if written < head.len() {
             let rest = buffers.spill(&head[written..]);
             self.rest = Some(rest.ok_or(Stop::NoRoom)?);
@@ -186,7 +186,7 @@ impl Direction {
         sink.flush(buffers).map_err(|_| Stop::Sink)?;
         if let Some(rest) = &mut self.rest {
             let unread = [IoSlice::new(rest.unread())];
-            let n = sink.write(&unread, buffers).map_err(|_| Stop::Sink)?;
+            let n = sink.write(&unread, false, buffers).map_err(|_| Stop::Sink)?;
             rest.unread.start += n;
             total += n as u64;
             if !rest.unread.is_empty() {
@@ -219,7 +219,8 @@ impl Direction {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.pump.slices(&buffer.bytes, &mut slices);
-            let n = sink.write(&slices[..count], buffers).map_err(|_| Stop::Sink)?;
+            let last = self.pump.is_decoded() && self.pump.trailers().is_empty();
+            let n = sink.write(&slices[..count], last, buffers).map_err(|_| Stop::Sink)?;
             self.pump.advance(n);
             total += n as u64;
         }
@@ -272,11 +273,9 @@ impl Direction {
         if buffer.is_full() {
             return Ok(Read::Blocked);
         }
-        let room = buffer.room();
-        let wanted = room.len().min(most);
-        let read = source.read(&mut room[..wanted], buffers);
+        let wanted = buffer.room().len().min(most);
+        let read = source.fill(buffer, most, buffers);
         if let Read::Data(n) = read {
-            buffer.filled(n);
             self.bulk = n == wanted;
         }
         let idle = matches!(read, Read::Blocked) && self.base == 0 && !self.pump.has_pending();

@@ -61,9 +61,8 @@ impl Session {
             }
         }
         let first = buffer.unread.is_empty();
-        match self.front.end(&mut cx.multiplexes).read(buffer.room(), &mut cx.buffers) {
-            Read::Data(n) => {
-                buffer.filled(n);
+        match self.front.end(&mut cx.multiplexes).fill(buffer, usize::MAX, &mut cx.buffers) {
+            Read::Data(_) => {
                 self.active_at = cx.now;
                 if first && self.requests > 0 {
                     self.since = cx.now;

@@ -104,9 +104,8 @@ impl Session {
                     }
                 }
             }
-            match source.read(buffer.room(), &mut cx.buffers) {
+            match source.fill(buffer, usize::MAX, &mut cx.buffers) {
                 Read::Data(n) => {
-                    buffer.filled(n);
                     active.backend_bytes_in += n as u64;
                     active.times.back = cx.now;
                 }

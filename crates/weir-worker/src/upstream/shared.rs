@@ -31,7 +31,7 @@ const WINDOW: u32 = 16_384;
 /// Buffers that one stream can fill: with a body, which is not read before the heads are, so that
 /// the buffer of a body's first part serves both.
 pub(crate) fn per_stream(pool: &Buffers) -> usize {
-    most_inbound(WINDOW, pool.size())
+    most_inbound(WINDOW, pool.body())
 }
 
 /// The pool has no buffers for a connection now.
