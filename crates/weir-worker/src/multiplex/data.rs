@@ -1,5 +1,5 @@
-//! DATA on its way out: what would be sent at once is sent from where it lies, the rest is collected
-//! with the frames of others.
+//! DATA on its way out: what would be sent at once is sent from where it lies, the rest is
+//! collected with the frames of others.
 
 use std::io::{self, IoSlice};
 
