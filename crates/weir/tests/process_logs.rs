@@ -5,13 +5,15 @@ mod process_support;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::UdpSocket;
 use std::path::Path;
 
 use process_support::backend::Backend;
-use process_support::control::{bad, good, json};
+use process_support::control::{bad, good, json, pids};
+use process_support::tools::tool;
 use process_support::{Config, Proxy, connect};
 use serde_json::Value;
-use weir_testkit::process::eventually;
+use weir_testkit::process::{Process, Signal, eventually, send_signal};
 
 /// The lines of a file, when there are as many.
 fn lines(path: &Path, count: usize) -> Vec<String> {
@@ -137,4 +139,98 @@ fn every_request_of_the_control_socket_is_audited() {
     assert_eq!((&refused["result"], &refused["target"]), (&"err".into(), &"loud".into()));
     let lines = lines(&proxy.config.in_directory("audit"), objects.len());
     assert!(lines.iter().any(|line| line.starts_with("[- - late -]\tAUDIT\tCommand(ts=")));
+}
+
+#[test]
+fn modules_are_filtered_while_main_and_workers_run() {
+    let backend = Backend::start();
+    let mut proxy = proxy(&backend, |file| format!("access_logs_target = \"{}\"", file("records")));
+    let records = proxy.config.in_directory("records");
+    let seen = |what: &str| fs::read_to_string(&records).unwrap_or_default().contains(what);
+    // What main says of the signal is of the module `weir_main::stop`.
+    let ask = |proxy: &Proxy, target: &str| {
+        fetch(proxy, target, "");
+        proxy.main.signal(Signal::HUP);
+    };
+    ask(&proxy, "/first");
+    eventually("a record", || seen("/first"));
+    proxy.main.until_count("SIGHUP", 1);
+    good(&proxy, &["logging", "info,access=off,weir_main::stop=error"]);
+    ask(&proxy, "/second");
+    // One that starts now has the same filter.
+    let before = pids(&proxy);
+    before.iter().for_each(|pid| send_signal(*pid, Signal::KILL));
+    eventually("another serves", || {
+        let now = pids(&proxy);
+        now.len() == 1 && now != before && now[0] > 0
+    });
+    ask(&proxy, "/third");
+    good(&proxy, &["logging", "error,access=info,weir_main::stop=info"]);
+    ask(&proxy, "/fourth");
+    eventually("a record", || seen("/fourth"));
+    proxy.main.until_count("SIGHUP", 2);
+    assert!(!seen("/second") && !seen("/third"));
+    assert_eq!(proxy.main.count("SIGHUP"), 2);
+    bad(&proxy, &["logging", "info,access=loud"]);
+}
+
+/// Starts socat, which prints what comes to an address, and waits until it can; what it says then.
+fn socat(address: &str, ready: &str) -> (Process, String) {
+    let mut command = tool("socat", "socat").expect("it was there");
+    let mut socat = Process::spawn(command.args(["-d", "-d", "-u", address, "STDOUT"]));
+    let line = socat.line_with(ready);
+    (socat, line)
+}
+
+/// Starts one for a kind of target, and the target to name.
+fn collector(kind: &str, path: &str) -> (Process, String) {
+    let begun = "starting data transfer";
+    match kind {
+        "unix-stream" => {
+            let (socat, _) = socat(&format!("UNIX-LISTEN:{path},fork"), "listening on");
+            (socat, format!("{kind}://{path}"))
+        }
+        "unix" => (socat(&format!("UNIX-RECV:{path}"), begun).0, format!("{kind}://{path}")),
+        "udp" => {
+            let free = UdpSocket::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+            let free = free.expect("an address");
+            let listens = format!("UDP-RECV:{},bind={}", free.port(), free.ip());
+            (socat(&listens, begun).0, format!("{kind}://{free}"))
+        }
+        _ => {
+            let (socat, line) = socat("TCP-LISTEN:0,bind=127.0.0.1,fork", "listening on");
+            let address = line.rsplit(' ').next().expect("the address comes last");
+            (socat, format!("{kind}://{address}"))
+        }
+    }
+}
+
+#[test]
+fn records_reach_collectors_of_every_kind_and_wait_for_one_that_sleeps() {
+    if tool("socat", "socat").is_none() {
+        return;
+    }
+    for kind in ["unix-stream", "unix", "tcp", "udp"] {
+        let backend = Backend::start();
+        let mut sink = None;
+        let proxy = proxy(&backend, |file| {
+            let (socat, target) = collector(kind, file("sink").trim_start_matches("file://"));
+            sink = Some(socat);
+            format!("access_logs_target = \"{target}\"")
+        });
+        let mut sink = sink.expect("started");
+        fetch(&proxy, "/awake", "");
+        sink.line_with("/awake");
+        // Main is connected, too, and each connection has a process.
+        let all = || sink.children().into_iter().chain([sink.pid()]);
+        let all: Vec<_> = all().collect();
+        all.iter().for_each(|pid| send_signal(*pid, Signal::STOP));
+        for number in 0..20 {
+            fetch(&proxy, &format!("/asleep-{number}."), "");
+        }
+        all.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
+        for number in 0..20 {
+            sink.line_with(&format!("/asleep-{number}."));
+        }
+    }
 }

@@ -600,3 +600,42 @@ fn top_needs_a_terminal() {
     top.line_with("this needs a terminal");
     assert_eq!(top.wait().code(), Some(1));
 }
+
+#[test]
+fn prometheus_scrapes_the_exporter() {
+    let Some(mut prometheus) = tool("prometheus", "prometheus") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let (_exporter, address) = exporter(&proxy);
+    traffic(&proxy);
+    let config = proxy.config.in_directory("prometheus.yml");
+    let text = format!(
+        "global: {{ scrape_interval: 1s }}\n\
+         scrape_configs: [{{ job_name: weir, static_configs: [{{ targets: ['{address}'] }}] }}]\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let listen = free.expect("an address");
+    prometheus.arg(format!("--config.file={}", config.display()));
+    prometheus.arg(format!("--web.listen-address={listen}"));
+    let storage = proxy.config.in_directory("prometheus");
+    prometheus.arg(format!("--storage.tsdb.path={}", storage.display()));
+    let mut prometheus = Process::spawn(&mut prometheus);
+    prometheus.line_with("ready to receive web requests");
+    // What a rule or a graph would ask.
+    let value = |query: &str| {
+        let answer = fetch(listen, &format!("/api/v1/query?query={query}"));
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let start = body.find('{').unwrap_or_default();
+        let end = body.rfind('}').map_or(body.len(), |end| end + 1);
+        let answer = json(&body[start..end]);
+        let value = &answer["data"]["result"][0]["value"][1];
+        value.as_str().and_then(|value| value.parse::<f64>().ok())
+    };
+    eventually("it has scraped", || value("sum(weir_proxy_http_requests_total)") == Some(7.0));
+    assert_eq!(value("weir_up"), Some(1.0));
+    let cluster = "sum(weir_cluster_request_time_seconds_count%7Bcluster=%22good%22%7D)";
+    assert_eq!(value(cluster), Some(5.0));
+    prometheus.signal(Signal::TERM);
+    assert!(prometheus.wait().success());
+}
