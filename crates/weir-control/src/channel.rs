@@ -15,6 +15,7 @@ use weir_base::{Address, Endpoint, Limits};
 use weir_telemetry::{AccessFormat, Template};
 use weir_tls::{Fingerprint, TicketKey};
 
+use crate::clients::ClientLimits;
 use crate::metrics::{Detail, Measured, Query};
 use crate::order::{Object, Order};
 /// The frame that carries a [`ToWorker`] or [`ToMain`], and back.
@@ -93,6 +94,8 @@ pub enum ToWorker {
     Workers(u16),
     /// What all of them have of limits that some have told of.
     Sums(Vec<Sum>),
+    /// How many connections clients may have.
+    Clients(ClientLimits),
     /// Write log lines by this filter from now on.
     LogFilter(String),
     /// What checks say of backends.

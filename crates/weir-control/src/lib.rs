@@ -18,6 +18,7 @@
 pub mod change;
 pub mod channel;
 mod check;
+pub mod clients;
 pub mod config;
 pub mod declared;
 #[cfg(test)]

@@ -80,9 +80,9 @@ impl Supervisor {
         let made = match text {
             Some(text) => {
                 let origin = origin.as_deref().unwrap_or("-");
-                self.make_configured(config::check(&text, Path::new(origin)))
+                self.make_configured(config::check(&text, Path::new(origin)), dry_run)
             }
-            None => self.make_file(None),
+            None => self.make_file(None, dry_run),
         };
         match made {
             Ok(made) => self.transact_on(asker, Terms::new(if_epoch, dry_run, client), made, now),
@@ -92,7 +92,7 @@ impl Supervisor {
 
     /// The request of the protocol; an empty path is the file of the start.
     pub(crate) fn reload(&mut self, asker: Asker, path: &str, now: Instant) {
-        match self.make_file(Some(path).filter(|path| !path.is_empty())) {
+        match self.make_file(Some(path).filter(|path| !path.is_empty()), None) {
             Ok(made) => {
                 self.answer(&asker, &Response::processing("telling the workers", None));
                 let done = "the configuration is in use by every worker".to_owned();
@@ -104,15 +104,23 @@ impl Supervisor {
     }
 
     /// Makes the state that of a file; without a path, of the one that the proxy was started with.
-    fn make_file(&mut self, path: Option<&str>) -> Result<Made, String> {
+    fn make_file(&mut self, path: Option<&str>, dry_run: Option<bool>) -> Result<Made, String> {
         let of_start = self.plan.files.config_file.as_deref();
         let path = path.map(Path::new).or(of_start);
         let checked = config::load(path.ok_or("the proxy was not started with a file: name one")?);
-        self.make_configured(checked)
+        self.make_configured(checked, dry_run)
     }
 
-    fn make_configured(&mut self, checked: Result<Checked, Report>) -> Result<Made, String> {
+    /// What is beside the state, the limits of clients, holds at once.
+    fn make_configured(
+        &mut self,
+        checked: Result<Checked, Report>,
+        dry_run: Option<bool>,
+    ) -> Result<Made, String> {
         let checked = checked.map_err(|report| report.render(false))?;
+        if dry_run != Some(true) && checked.main.clients != self.plan.clients {
+            self.limit_clients(checked.main.clients);
+        }
         Ok(self.make(diff(&self.plan.state, &checked.state)))
     }
 

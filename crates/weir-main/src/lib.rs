@@ -60,6 +60,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_control::channel::Settings;
+use weir_control::clients::ClientLimits;
 use weir_control::config::TlsPlan;
 use weir_control::metrics::MetricsPlan;
 use weir_control::state::State;
@@ -100,6 +101,9 @@ pub struct Plan {
     /// What is counted, and where it is sent.
     #[serde(default)]
     pub metrics: MetricsPlan,
+    /// How many connections clients may have.
+    #[serde(default)]
+    pub clients: ClientLimits,
     /// Where this program is, or the one that is to replace it; `None`: it cannot be replaced.
     pub executable: Option<PathBuf>,
 }

@@ -77,6 +77,7 @@ impl Supervisor {
             worker.send(&ToWorker::TakeDatagrams(false));
         }
         worker.send(&ToWorker::Workers(self.plan.worker_count));
+        worker.send(&ToWorker::Clients(self.plan.clients));
         for (at, socket) in self.sockets.of_slot(slot) {
             worker.lend(at, socket);
         }

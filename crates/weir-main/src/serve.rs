@@ -5,13 +5,14 @@
 use log::info;
 use weir_base::Instant;
 use weir_control::channel::{Happening, ToWorker};
+use weir_control::clients::ClientLimits;
 use weir_control::requests::{self, query};
 use weir_log::Logs;
 use weir_proto::request::RequestType;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
-    Event, EventKind, RequestCounts, Response, ResponseContent, RunState, WorkerInfo, WorkerInfos,
-    WorkerResponses,
+    Event, EventKind, MaxConnectionsPerIpLimit, MaxConnectionsPerSubnetLimit, RequestCounts,
+    Response, ResponseContent, RunState, WorkerInfo, WorkerInfos, WorkerResponses,
 };
 
 use crate::control::Asker;
@@ -78,6 +79,18 @@ impl Supervisor {
             R::QueryHealthChecks(query) => {
                 ContentType::HealthChecksList(requests::health_checks(state, &query))
             }
+            R::QueryMaxConnectionsPerIp(_) => {
+                let limit = self.plan.clients.per_ip;
+                ContentType::MaxConnectionsPerIpLimit(MaxConnectionsPerIpLimit { limit })
+            }
+            R::QueryMaxConnectionsPerSubnet(_) => {
+                let ClientLimits { per_subnet, v4_prefix, v6_prefix, .. } = self.plan.clients;
+                ContentType::MaxConnectionsPerSubnetLimit(MaxConnectionsPerSubnetLimit {
+                    limit: per_subnet,
+                    ipv4_prefix: v4_prefix.into(),
+                    ipv6_prefix: v6_prefix.into(),
+                })
+            }
             R::QueryCertificatesFromTheState(filters) => {
                 match query::certificates(state, &filters) {
                     Ok(found) => ContentType::CertificatesWithFingerprints(found),
@@ -122,6 +135,14 @@ impl Supervisor {
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
             R::UpgradeMain(_) => self.upgrade(asker, now),
+            R::SetMaxConnectionsPerIp(per_ip) => {
+                let clients = ClientLimits { per_ip, ..self.plan.clients };
+                self.set_client_limits(&asker, clients);
+            }
+            R::SetMaxConnectionsPerSubnet(per_subnet) => {
+                let clients = ClientLimits { per_subnet, ..self.plan.clients };
+                self.set_client_limits(&asker, clients);
+            }
             R::SetWorkerCount(count) => self.set_worker_count(asker, count, now),
             R::UpgradeWorker(id) => self.upgrade_worker(asker, id, now),
             other => match missing(&other) {
@@ -192,6 +213,18 @@ impl Supervisor {
         self.tell_of(EventKind::LoggingLevelChanged);
     }
 
+    /// Clients may have so many connections, for as long as main lives: that is not stored.
+    fn set_client_limits(&mut self, asker: &Asker, clients: ClientLimits) {
+        self.limit_clients(clients);
+        self.answer(asker, &Response::ok("the limit is in use", None));
+    }
+
+    /// Clients may have so many connections.
+    pub(crate) fn limit_clients(&mut self, clients: ClientLimits) {
+        self.plan.clients = clients;
+        self.send_to_all(&ToWorker::Clients(clients));
+    }
+
     pub(crate) fn tell_of(&mut self, kind: EventKind) {
         self.count_event(kind);
         if let Some(control) = &mut self.control {
@@ -250,6 +283,8 @@ fn is_question(request: &RequestType) -> bool {
             | R::CountRequests(_)
             | R::SubscribeEvents(_)
             | R::Logging(_)
+            | R::QueryMaxConnectionsPerIp(_)
+            | R::QueryMaxConnectionsPerSubnet(_)
             | R::QueryMetrics(_)
             | R::ConfigureMetrics(_)
             | R::SetMetricDetail(_)
@@ -267,13 +302,6 @@ fn is_question(request: &RequestType) -> bool {
 fn missing(request: &RequestType) -> Option<&'static str> {
     use RequestType as R;
     Some(match request {
-        R::SetMaxConnectionsPerIp(_)
-        | R::QueryMaxConnectionsPerIp(_)
-        | R::SetMaxConnectionsPerSubnet(_)
-        | R::QueryMaxConnectionsPerSubnet(_) => {
-            "connections are limited per cluster only in this version: set max_connections_per_ip \
-             of a cluster"
-        }
         R::SetMaxConnectionAttempts(_) => "a request is tried three times; that cannot be changed",
         R::QueryProtectedHealthCheckSupport(_) | R::ProtectedHealthCheckOrder(_) => {
             "active health checks are not carried out by this version"

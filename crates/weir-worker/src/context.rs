@@ -6,10 +6,12 @@ use std::io;
 use std::net::IpAddr;
 
 use weir_balance::breaker::Refused;
+use weir_balance::ledger::Held;
 use weir_balance::retry::Budget;
-use weir_balance::{BackendKey, Transition};
+use weir_balance::{BackendKey, Share, Transition};
 use weir_base::{Instant, Key, Wheel};
-use weir_control::channel::{Finding, Kinds, Refusal, Settings};
+use weir_control::channel::{Finding, Kinds, Refusal, Settings, ToWorker};
+use weir_control::clients::ClientLimits;
 use weir_control::state::BackendId;
 use weir_http::exchange::BackFailure;
 use weir_http::h1::{HeadLimits, parse_request};
@@ -52,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
     pub(crate) per_address: PerAddress,
+    /// How many connections clients may have.
+    pub(crate) clients: ClientLimits,
     pub(crate) observe: Observe,
     pub(crate) date: Date,
     pub(crate) desk: Desk,
@@ -110,6 +114,7 @@ impl Context {
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
+            clients: ClientLimits::default(),
             observe,
             date: Date::new(),
             desk: Desk::default(),
@@ -156,6 +161,31 @@ impl Context {
     pub(crate) fn refuses_request(&self, client: IpAddr, route: u64) -> bool {
         let about = |refusal: &Refusal| refusal.route.is_none_or(|refused| refused == route);
         self.refusals.iter().any(|refusal| about(refusal) && refusal.concerns(client))
+    }
+
+    /// Main says what is shared by all workers.
+    pub(crate) fn handle_shared(&mut self, message: ToWorker) {
+        match message {
+            ToWorker::Workers(count) => {
+                self.tables.set_share(Share { index: self.settings.worker, count });
+                self.per_address.workers = count;
+                self.stir_all();
+            }
+            ToWorker::Sums(sums) => sums.iter().for_each(|sum| {
+                if !self.tables.rates.share(sum, self.tables.share.count) {
+                    self.per_address.share(sum, self.now);
+                }
+            }),
+            ToWorker::Clients(limits) => self.clients = limits,
+            _ => {}
+        }
+    }
+
+    /// What main is to be told of them now.
+    pub(crate) fn held(&mut self) -> Vec<Held> {
+        let mut held = self.tables.rates.report(self.tables.share.count, self.now);
+        self.per_address.report(self.now, &mut held);
+        held
     }
 
     /// A new identity for a session or request.

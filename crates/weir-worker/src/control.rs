@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use weir_balance::Share;
 use weir_base::{Endpoint, Instant, Key, Transport};
 use weir_control::channel::{
     self, Finding, Kinds, Passed, PassedPipe, Question, Settings, ToMain, ToWorker, decode, encode,
@@ -267,13 +266,8 @@ impl Control {
                 cx.tables.tickets.set(&keys);
                 None
             }
-            ToWorker::Workers(count) => {
-                cx.tables.set_share(Share { index: cx.settings.worker, count });
-                cx.stir_all();
-                None
-            }
-            ToWorker::Sums(sums) => {
-                cx.tables.share(&sums);
+            shared @ (ToWorker::Workers(_) | ToWorker::Sums(_) | ToWorker::Clients(_)) => {
+                cx.handle_shared(shared);
                 None
             }
             ToWorker::Ask { number, question } => self.answer(number, question, cx),

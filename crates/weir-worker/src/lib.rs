@@ -84,7 +84,8 @@ fn places(limits: &weir_base::Limits) -> usize {
 pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
     let key = size_of::<Key>();
     let timer = Wheel::<Key>::TIMER_BYTES;
-    let counted = session::MAX_COUNTED * (key + per_address::PerAddress::COUNT_BYTES);
+    let counted = size_of::<session::Counted>() + 2 * per_address::PerAddress::COUNT_BYTES;
+    let counted = session::MAX_COUNTED * counted;
     // Its key can be in two queues of what is ready, and in the one of who waits for buffers; and
     // in the list of who is oldest or stuck, with an instant.
     let session = Slab::<session::Session>::VALUE_BYTES + timer + 5 * key + counted;
@@ -99,7 +100,7 @@ pub fn sizes(buffers: usize) -> weir_control::config::Sizes {
         handshake_buffers: buffers::PER_TLS * buffers::handshakes(buffers),
         udp_flow: udp::Udp::FLOW_BYTES + ALLOCATION,
         udp_shared: udp::Udp::SHARED_BYTES,
-        fixed: FIXED_BYTES,
+        fixed: FIXED_BYTES + per_address::PerAddress::TOLD_BYTES,
     }
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use weir_balance::breaker::Breaker;
-use weir_balance::ledger::Sum;
 use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Queue, Share, Spec};
 use weir_base::{Address, Key, Limits, Slab};
@@ -244,13 +243,6 @@ impl Tables {
     pub(crate) fn set_share(&mut self, share: Share) {
         self.share = share;
         self.clusters.values_mut().for_each(|cluster| cluster.group.set_share(share));
-    }
-
-    /// What all workers together have of limits.
-    pub(crate) fn share(&mut self, sums: &[Sum]) {
-        for sum in sums {
-            self.rates.share(sum, self.share.count);
-        }
     }
 
     /// Adds a certificate to a listener, or replaces it.

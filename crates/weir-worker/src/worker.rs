@@ -162,6 +162,7 @@ impl Worker {
             self.next_sweep,
             self.cx.udp.deadline(),
             self.cx.tables.rates.deadline(),
+            self.cx.per_address.deadline(),
             self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
             if self.cx.is_crowded() { self.next_crowd } else { Instant::FAR },
             self.cx.drain_until.map_or(Instant::FAR, |until| until.min(self.tell_at)),
@@ -270,8 +271,7 @@ impl Worker {
 
     /// Tells main what is taken of limits that all workers share.
     fn tell_held(&mut self) {
-        let tables = &mut self.cx.tables;
-        let held = tables.rates.report(tables.share.count, self.cx.now);
+        let held = self.cx.held();
         if !held.is_empty() {
             self.control.held(held);
         }

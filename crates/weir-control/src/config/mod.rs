@@ -30,6 +30,7 @@ use toml::de::DeTable;
 use weir_base::Limits;
 
 use crate::channel::{LogSettings, Settings};
+use crate::clients::ClientLimits;
 use crate::metrics::MetricsPlan;
 use crate::state::State;
 
@@ -72,6 +73,8 @@ pub struct MainSettings {
     pub tls: TlsPlan,
     /// What is counted, and where it is sent.
     pub metrics: MetricsPlan,
+    /// How many connections clients may have.
+    pub clients: ClientLimits,
 }
 
 /// Where keys of session tickets come from, and how long one is used.

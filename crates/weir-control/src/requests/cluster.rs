@@ -52,7 +52,8 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         answers: answers(&config.answers, config.answer_503.as_ref())?,
         authorized_hashes: config.authorized_hashes.clone(),
         www_authenticate: config.www_authenticate.clone(),
-        max_connections_per_ip: config.max_connections_per_ip.filter(|limit| *limit > 0),
+        max_connections_per_ip: config.max_connections_per_ip,
+        max_connections_per_subnet: config.max_connections_per_subnet,
         retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
         http2: config.http2.unwrap_or_default(),
         tls: config.tls.as_ref().map(|tls| tls_of(state, &config.cluster_id, tls)).transpose()?,
@@ -144,7 +145,6 @@ fn load_metric(number: Option<i32>) -> Result<LoadMetric, Refusal> {
 
 fn refuse_what_is_missing(config: &Config) -> Result<(), Refusal> {
     let lacks = [
-        (config.max_connections_per_subnet.is_some_and(|n| n > 0), "limits per subnet"),
         (config.shard_percent.is_some() || config.shard_mode.is_some(), "shards"),
         (config.shard_min_backends.is_some(), "shards"),
         (config.max_connection_attempts.is_some(), "another number of connection attempts"),
@@ -278,8 +278,8 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         https_redirect_port: cluster.https_redirect_port.map(Into::into),
         authorized_hashes: cluster.authorized_hashes.clone(),
         www_authenticate: cluster.www_authenticate.clone(),
-        // Absent would be what the proxy has for all clusters.
-        max_connections_per_ip: Some(cluster.max_connections_per_ip.unwrap_or_default()),
+        max_connections_per_ip: cluster.max_connections_per_ip,
+        max_connections_per_subnet: cluster.max_connections_per_subnet,
         retry_after: Some(cluster.retry_after.unwrap_or_default()),
         http2: Some(cluster.http2),
         tls: cluster.tls.as_deref().map(|tls| tls_config(tls, keys)),

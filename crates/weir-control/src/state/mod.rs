@@ -178,8 +178,11 @@ pub struct Cluster {
     pub authorized_hashes: Vec<String>,
     /// Value of `WWW-Authenticate` in a 401.
     pub www_authenticate: Option<String>,
-    /// Connections of one source address that may reach it, per worker; `None`: no limit.
+    /// Connections of one source address that may reach it; 0: any number, `None`: as many as of
+    /// other clusters.
     pub max_connections_per_ip: Option<u64>,
+    /// The same of one subnet.
+    pub max_connections_per_subnet: Option<u64>,
     /// Seconds in `Retry-After` of a 429; `None` or 0: no field.
     pub retry_after: Option<u32>,
     /// Its backends are asked for HTTP/2.

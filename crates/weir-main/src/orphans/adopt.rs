@@ -144,6 +144,7 @@ impl Supervisor {
         worker.send(&ToWorker::Abort { epoch: 0 });
         worker.send(&ToWorker::LogFilter(self.plan.settings.logs.level.clone()));
         worker.send(&self.tickets.message());
+        worker.send(&ToWorker::Clients(self.plan.clients));
         worker.send(&self.detail_message());
         worker.give_page();
         worker.send(&self.suspects.message());

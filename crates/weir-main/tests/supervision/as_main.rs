@@ -53,6 +53,7 @@ fn plan() -> Plan {
         drain_timeout: Duration::from_secs(60),
         tls: Default::default(),
         metrics: Default::default(),
+        clients: Default::default(),
         control: None,
         files: Files::default(),
         executable: None,

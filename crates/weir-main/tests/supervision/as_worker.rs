@@ -100,6 +100,7 @@ impl Worker<'_> {
                 | ToWorker::Untap(_)
                 | ToWorker::Workers(_)
                 | ToWorker::Sums(_)
+                | ToWorker::Clients(_)
                 | ToWorker::ClearMetrics
                 | ToWorker::Passed(_)
                 | ToWorker::PassedFlow(_)

@@ -10,6 +10,7 @@ use weir_http::h2::{self, Code, Event, Fault, Numbered, Priority};
 use super::inbound::Inbound;
 use crate::buffers::{Buffer, Buffers, PER_EXCHANGE, Reservation};
 use crate::front::{Stream, StreamId};
+use crate::session::Counted;
 use crate::socket::{Read, Socket};
 
 /// Frames that are collected before DATA waits, in bytes.
@@ -130,7 +131,7 @@ pub(crate) struct Multiplex {
     /// Sessions that wait to hear what the peer wants.
     curious: Vec<Key>,
     /// Clusters in whose per-address count the connection is.
-    pub(crate) counted: Vec<Key>,
+    pub(crate) counted: Vec<Counted>,
 }
 
 /// What reading came to.

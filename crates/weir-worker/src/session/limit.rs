@@ -4,17 +4,32 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use weir_balance::rate::Empty;
+use weir_base::Key;
 use weir_telemetry::{Counter, Scope};
 
 use super::answer::Answer;
 use super::forward::affinity_hash;
 use super::{Active, Session};
 use crate::context::Context;
+use crate::per_address::Source;
 use crate::rates::Limit;
 use crate::tables::Route;
 
 /// A connection counts for that many clusters: those it reached last.
 pub(crate) const MAX_COUNTED: usize = 4;
+
+/// A connection counts for a cluster: its address, its subnet, where these are limited.
+pub(crate) struct Counted {
+    cluster: Key,
+    sources: [Option<Source>; 2],
+}
+
+impl Counted {
+    /// It does not count any more.
+    pub(crate) fn leave(&self, cx: &mut Context) {
+        self.sources.iter().flatten().for_each(|source| cx.per_address.leave(*source));
+    }
+}
 
 /// `Retry-After` when nobody comes through for longer than this, in seconds.
 const LONGEST_WAIT: u64 = 3600;
@@ -28,27 +43,41 @@ impl Session {
     ) -> Option<Answer> {
         let key = active.cluster?;
         let config = &cx.tables.clusters.get(key)?.settings.config;
-        let limit = config.max_connections_per_ip?;
-        let retry_after = config.retry_after.unwrap_or_default();
+        let per_ip = config.max_connections_per_ip.unwrap_or(cx.clients.per_ip);
+        let per_subnet = config.max_connections_per_subnet.unwrap_or(cx.clients.per_subnet);
+        if per_ip == 0 && per_subnet == 0 {
+            return None;
+        }
         // A connection counts once, however many streams it has.
         let counted = match self.front.stream() {
             Some(stream) => &mut cx.multiplexes.get_mut(stream.id.connection)?.counted,
             None => &mut self.counted,
         };
-        if counted.contains(&key) {
+        if counted.iter().any(|counted| counted.cluster == key) {
             return None;
         }
-        if !cx.per_address.enter(key, self.client.ip(), limit) {
+        let address = self.client.ip();
+        let sources = [(per_ip, address, 0), (per_subnet, cx.clients.subnet(address), 1)];
+        let sources = sources.map(|(limit, address, kind)| {
+            (limit > 0).then(|| (Source::new(&config.id, address, kind), limit))
+        });
+        if !sources.iter().flatten().all(|(source, limit)| cx.per_address.has_room(*source, *limit))
+        {
+            let retry_after = config.retry_after.unwrap_or_default();
             cx.observe.per_address_limit();
             let count = |scope: &mut Scope| scope.add(Counter::PerAddressLimit, 1);
             cx.tables.count(Some(key), None, count);
             return Some(Answer::too_many("too_many_connections", retry_after));
         }
-        if counted.len() == MAX_COUNTED {
-            let first = counted.remove(0);
-            cx.per_address.leave(first, self.client.ip());
+        let first = (counted.len() == MAX_COUNTED).then(|| counted.remove(0));
+        counted
+            .push(Counted { cluster: key, sources: sources.map(|s| s.map(|(source, _)| source)) });
+        for (source, limit) in sources.into_iter().flatten() {
+            cx.per_address.enter(source, limit, cx.now);
         }
-        counted.push(key);
+        if let Some(first) = first {
+            first.leave(cx);
+        }
         None
     }
 

@@ -60,7 +60,7 @@ pub(crate) use active::{Active, Upstreamed};
 pub(crate) use announced::Announced;
 pub(crate) use connection::Born;
 pub(crate) use handshake::TlsClient;
-pub(crate) use limit::MAX_COUNTED;
+pub(crate) use limit::{Counted, MAX_COUNTED};
 pub(crate) use raw::protocol_token;
 
 /// Requests of one client served in one turn when they come pipelined.
@@ -133,7 +133,7 @@ pub(crate) struct Session {
     /// Identity in logs.
     pub(crate) id: RequestId,
     /// Clusters in whose per-address count this connection is; at most [`MAX_COUNTED`].
-    pub(crate) counted: Vec<Key>,
+    pub(crate) counted: Vec<Counted>,
     /// What it may take out of the pool.
     pub(crate) reservation: Reservation,
     /// What the handshake agreed on.
@@ -262,8 +262,8 @@ impl Session {
         if self.starved {
             cx.leave_starved(self.key);
         }
-        for cluster in self.counted.drain(..) {
-            cx.per_address.leave(cluster, self.client.ip());
+        for counted in self.counted.drain(..) {
+            counted.leave(cx);
         }
         self.front
     }

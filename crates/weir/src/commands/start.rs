@@ -86,6 +86,7 @@ pub(crate) fn serve(
         pid_file: checked.main.pid_file,
         tls: checked.main.tls,
         metrics: checked.main.metrics,
+        clients: checked.main.clients,
         drain_timeout,
         executable,
     };

@@ -53,8 +53,6 @@ impl Builder<'_> {
     }
 
     fn cluster(&mut self, id: &str, table: &Reader<'_>) -> Cluster {
-        let limit = table.read("max_connections_per_ip");
-        let limit = limit.unwrap_or(self.inherited.max_connections_per_ip);
         let retry_after = table.read("retry_after").unwrap_or(self.inherited.retry_after);
         Cluster {
             id: id.to_owned(),
@@ -66,7 +64,8 @@ impl Builder<'_> {
             answers: self.answers(table),
             authorized_hashes: self.hashes(table),
             www_authenticate: self.field_value(table, "www_authenticate"),
-            max_connections_per_ip: Some(limit).filter(|limit| *limit > 0),
+            max_connections_per_ip: table.read("max_connections_per_ip"),
+            max_connections_per_subnet: table.read("max_connections_per_subnet"),
             retry_after: Some(retry_after).filter(|seconds| *seconds > 0),
             http2: table.value("http2"),
             tls: self.backend_tls(table).map(Box::new),

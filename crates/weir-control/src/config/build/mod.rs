@@ -73,7 +73,6 @@ struct Inherited {
     connect_timeout: Duration,
     request_timeout: Duration,
     active: bool,
-    max_connections_per_ip: u64,
     retry_after: u32,
 }
 
@@ -94,7 +93,6 @@ impl<'r> Builder<'r> {
             connect_timeout: file.value("connect_timeout"),
             request_timeout: file.value("request_timeout"),
             active: file.value("activate_listeners"),
-            max_connections_per_ip: file.value("max_connections_per_ip"),
             retry_after: file.value("retry_after"),
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -10,6 +10,7 @@ use super::super::suggest::nearest;
 use super::super::{MainSettings, TlsPlan};
 use super::control::{control, path_of};
 use crate::channel::{AccessForm, LogSettings, Settings};
+use crate::clients::ClientLimits;
 use crate::metrics::{MetricsPlan, StatsdPlan};
 
 /// Bytes of a request target: what servers commonly accept.
@@ -37,6 +38,12 @@ pub(super) fn main(file: &Reader<'_>, report: &mut Report) -> MainSettings {
         control: control(file, report),
         tls: tls(file, report),
         metrics: metrics(file),
+        clients: ClientLimits {
+            per_ip: file.value("max_connections_per_ip"),
+            per_subnet: file.value("max_connections_per_subnet"),
+            v4_prefix: file.value("subnet_ipv4_prefix"),
+            v6_prefix: file.value("subnet_ipv6_prefix"),
+        },
     }
 }
 

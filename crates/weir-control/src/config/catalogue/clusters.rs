@@ -32,6 +32,7 @@ pub(in super::super) static CLUSTER: Section = Section {
         optional("authorized_hashes", Kind::Texts, HASHES),
         optional("www_authenticate", Kind::Text, "`WWW-Authenticate` of a 401."),
         key("max_connections_per_ip", PER_IP, Without::Other("top level"), CONNECTIONS_PER_IP),
+        key("max_connections_per_subnet", PER_IP, Without::Other("top level"), PER_SUBNET),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
         RATE_LIMITS,
         flag("http2", false, HTTP2),
@@ -68,7 +69,8 @@ const METRIC: &str = "What load counts, for policies that compare loads.";
 const HASHES: &str =
     "Who may pass `required_auth`: `user:` and the SHA-256 of the password, 64 hex digits.";
 const CONNECTIONS_PER_IP: &str =
-    "Connections of one source address that may reach it, in each worker; 0: any number.";
+    "Connections of one source address that may reach it, in all workers together; 0: any number.";
+const PER_SUBNET: &str = "The same of the addresses of one subnet.";
 
 /// An entry of `frontends`.
 pub(in super::super) static FRONTEND: Section = Section {

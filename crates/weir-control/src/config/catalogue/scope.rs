@@ -41,6 +41,7 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "load_balancing",
         "load_metric",
         "max_connections_per_ip",
+        "max_connections_per_subnet",
         "rate_limits",
         "send_proxy",
         "udp",

@@ -46,6 +46,9 @@ pub(in super::super) static FILE: Section = Section {
         seconds("accept_queue_timeout", 60, ACCEPT_QUEUE),
         flag("evict_on_queue_full", false, EVICT),
         number("max_connections_per_ip", PER_IP, 0, CONNECTIONS_PER_IP),
+        number("max_connections_per_subnet", PER_IP, 0, CONNECTIONS_PER_SUBNET),
+        number("subnet_ipv4_prefix", Kind::Number(0, 32), 32, "Bits that a subnet shares."),
+        number("subnet_ipv6_prefix", Kind::Number(0, 128), 128, "The same with IPv6."),
         number(
             "retry_after",
             RETRY_AFTER,
@@ -130,8 +133,9 @@ const BUFFER: &str = "Bytes of a buffer: the largest message head.";
 const ACCEPT_QUEUE: &str = "Longest wait of an accepted connection for a place.";
 const EVICT: &str =
     "At `max_connections`, close the least recently active connections instead of waiting.";
-const CONNECTIONS_PER_IP: &str =
-    "Connections of one source address that may reach a cluster, in each worker; 0: any number.";
+const CONNECTIONS_PER_IP: &str = "Connections of one source address that may reach a cluster, in \
+                                  all workers together; 0: any number.";
+const CONNECTIONS_PER_SUBNET: &str = "The same of the addresses of one subnet.";
 const CREDENTIALS: &str = "Largest decoded Basic credentials, in bytes; 0: the default.";
 const PIPE: &str =
     "Bytes of a pipe that moves large bodies inside the kernel; 0: the default. See below.";

@@ -8,6 +8,7 @@ use weir_telemetry::{Fine, Scope, Time};
 use weir_route::{REGEX_MEMORY, Request, Rule, Table};
 
 use super::{EXAMPLE, SMALL, cluster_with, frontend_with, good, small_with};
+use crate::clients::ClientLimits;
 use crate::config::ACCOUNT;
 use crate::config::Sizes;
 use crate::config::summary::precedence;
@@ -44,14 +45,16 @@ fn what_is_said_nearer_wins_over_the_top_level() {
     let listener = checked.state.listeners.values().next().expect("one");
     assert_eq!(listener.back_timeout, Duration::from_secs(7));
     let cluster = &checked.state.clusters["app"];
-    assert_eq!((cluster.max_connections_per_ip, cluster.retry_after), (Some(5), None));
+    assert_eq!((cluster.max_connections_per_ip, cluster.retry_after), (None, None));
+    let clients = ClientLimits { per_ip: 5, ..ClientLimits::default() };
+    assert_eq!(checked.main.clients, clients);
     assert!(checked.logs().access_colored);
     let nearer =
         cluster_with("max_connections_per_ip = 0\nretry_after = 9\nload_balancing = \"RANDOM\"");
     let nearer = nearer.replace("[[listeners]]", "[[listeners]]\nback_timeout = 0x10");
     let checked = good(&format!("{top}\n{nearer}"));
     let cluster = &checked.state.clusters["app"];
-    assert_eq!((cluster.max_connections_per_ip, cluster.retry_after), (None, Some(9)));
+    assert_eq!((cluster.max_connections_per_ip, cluster.retry_after), (Some(0), Some(9)));
     assert_eq!(cluster.load_balancing, LoadBalancing::Random);
     let listener = checked.state.listeners.values().next().expect("one");
     assert_eq!(listener.back_timeout, Duration::from_secs(16));

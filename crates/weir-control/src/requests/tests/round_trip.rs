@@ -254,6 +254,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 authorized_hashes: vec![format!("u:{:064x}", id); usize::from(auth)],
                 www_authenticate: auth.then(|| "Basic realm=\"x\"".to_owned()),
                 max_connections_per_ip: limit,
+                max_connections_per_subnet: limit.map(|limit| limit - 1),
                 retry_after: retry,
             }
         },
