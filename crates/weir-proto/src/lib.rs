@@ -34,6 +34,9 @@ pub mod state_file;
 pub use address::AddressError;
 pub use generated::*;
 
+/// The schema of all messages, as a `FileDescriptorSet` of protobuf: for readers in other languages.
+pub const SCHEMA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/command.bin"));
+
 #[allow(missing_docs, reason = "names say what a field is; `command.proto` where they do not")]
 #[allow(clippy::large_enum_variant, reason = "made in one place, moved a few times")]
 mod generated {

@@ -12,8 +12,7 @@ const OWN: i32 = 1000;
 
 #[test]
 fn the_messages_are_those_of_the_interface() {
-    let descriptors = include_bytes!(concat!(env!("OUT_DIR"), "/command.bin"));
-    let set = FileDescriptorSet::decode(&descriptors[..]).expect("descriptors");
+    let set = FileDescriptorSet::decode(weir_proto::SCHEMA).expect("descriptors");
     let [file] = &set.file[..] else { panic!("one file") };
     assert_eq!((file.package(), file.syntax()), ("command", ""), "proto2 is the unnamed syntax");
     let messages = file.message_type.iter().flat_map(message_lines);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json, pids};
-use process_support::tools::tool;
+use process_support::tools::{python, run, script, text, tool};
 use process_support::{Config, Proxy, connect};
 use serde_json::Value;
 use weir_testkit::process::{Process, Signal, eventually, send_signal};
@@ -97,6 +97,37 @@ fn a_record_of_json_has_what_is_known_and_no_secret() {
     }
     assert!(record["backend_bytes_out"].as_u64() > Some(0), "{line}");
     assert!(record.get("tls_us").is_none() && record.get("tls_version").is_none(), "{line}");
+}
+
+#[test]
+fn records_of_protobuf_are_read_with_the_schema() {
+    let Some(mut python) = python("google.protobuf") else { return };
+    let backend = Backend::start();
+    let proxy = proxy(&backend, |file| {
+        format!("access_logs_format = \"protobuf\"\naccess_logs_target = \"{}\"", file("records"))
+    });
+    for path in ["/one", "/two"] {
+        fetch(&proxy, path, "User-Agent: tested\r\nCookie: secret\r\nAuthorization: secret\r\n");
+    }
+    let records = proxy.config.in_directory("records");
+    let bytes = || fs::read(&records).unwrap_or_default();
+    let has = |text: &[u8]| bytes().windows(text.len()).any(|part| part == text);
+    eventually("both are written", || has(b"/one") && has(b"/two") && bytes().ends_with(b"\0\0"));
+    assert!(!has(b"secret"));
+    let schema = proxy.config.in_directory("schema");
+    fs::write(&schema, weir_client::proto::SCHEMA).expect("written");
+    let output = run(python.arg(script("access_records.py")).args([schema, records]));
+    let read: Vec<Value> = text(&output.stdout).lines().map(json).collect();
+    assert_eq!(read.len(), 2);
+    for (record, path) in read.iter().zip(["/one", "/two"]) {
+        let http = &record["endpoint"]["http"];
+        assert_eq!((&http["path"], &http["status"]), (&path.into(), &200.into()), "{record}");
+        assert_eq!((&record["cluster_id"], &record["protocol"]), (&"app".into(), &"http".into()));
+        assert_eq!(
+            (&record["user_agent"], &record["tags"]["owner"]),
+            (&"tested".into(), &"team".into())
+        );
+    }
 }
 
 #[test]
