@@ -34,7 +34,7 @@ pub mod state_file;
 pub use address::AddressError;
 pub use generated::*;
 
-/// The schema of all messages, as a `FileDescriptorSet` of protobuf: for readers in other languages.
+/// The schema of all messages, as a `FileDescriptorSet`: for readers in other languages.
 pub const SCHEMA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/command.bin"));
 
 #[allow(missing_docs, reason = "names say what a field is; `command.proto` where they do not")]
