@@ -43,6 +43,7 @@ fn serve(path: &Path) -> Result<(), Box<dyn Error>> {
         state: checked.state,
         settings: checked.settings,
         worker_count: checked.main.worker_count,
+        clients: checked.main.clients,
         automatic_restart: false,
         worker_timeout: checked.main.worker_timeout,
         pin_workers: false,
