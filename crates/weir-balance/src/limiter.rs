@@ -147,19 +147,18 @@ impl Limiter {
             self.places = vec![Place::new(0, &self.rate, now); self.sets * WAYS];
         }
         let set = self.set(key);
-        let mut most_left = (0, set.start);
-        for at in set {
-            let place = &self.places[at];
-            if place.key == key {
-                return at;
-            }
-            let left = match place.key {
-                0 => u64::MAX,
-                _ => 1 + u64::from(place.bucket.tokens(&place.rate(&self.rate), now)),
-            };
-            most_left = most_left.max((left, at));
+        if let Some(at) = self.places[set.clone()].iter().position(|place| place.key == key) {
+            return set.start + at;
         }
-        let (_, at) = most_left;
+        let left = |at: &usize| {
+            let place = &self.places[*at];
+            match place.key {
+                0 => u64::MAX,
+                _ => place.bucket.tokens(&place.rate(&self.rate), now).into(),
+            }
+        };
+        // The first of those that have as much.
+        let at = set.clone().rev().max_by_key(left).unwrap_or(set.start);
         let place = &mut self.places[at];
         *place = Place { listed: place.listed, ..Place::new(key, &self.rate, now) };
         at
