@@ -1,6 +1,7 @@
 //! Changes to the desired state, in the form main sends them and a worker applies them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_base::Cidr;
@@ -56,6 +57,8 @@ pub enum Order {
         cluster: String,
         /// Backend id.
         id: String,
+        /// When the sessions end that use it still; `None`: by themselves.
+        close_after: Option<Duration>,
     },
     /// Add or replace a certificate of a listener.
     Certificate(Box<Certificate>),

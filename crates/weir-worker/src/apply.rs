@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use weir_balance::breaker::Breaker;
 use weir_balance::{Group, Queue, Rules, Spec};
@@ -28,6 +29,7 @@ mod udp;
 
 use tls::Stores;
 
+use crate::departures::Departed;
 use crate::lists::ListUpdate;
 use crate::measure::Scopes;
 use crate::rates::Limit;
@@ -58,6 +60,8 @@ pub(crate) struct Changes {
     pub(crate) joined: Vec<(Key, Box<str>)>,
     /// Backends to which no idle connection is to be kept.
     pub(crate) forgotten: Vec<Address>,
+    /// Removed backends whose sessions end after that time.
+    pub(crate) departed: Vec<(Departed, Duration)>,
 }
 
 /// Orders as they come, in pieces: each piece is checked and compiled when it is added, and traffic
@@ -85,7 +89,7 @@ enum Prepared {
     Frontend(Box<(Compiled, Route)>),
     RemoveFrontend(Box<FrontendId>),
     Backend(Box<(state::Backend, u64)>),
-    RemoveBackend { cluster: String, id: String },
+    RemoveBackend { cluster: String, id: String, close_after: Option<Duration> },
     Certificate(Box<(SocketAddr, Offer, u64)>),
     RemoveCertificate(CertificateId),
     List(Box<ListUpdate>),
@@ -155,7 +159,9 @@ fn compile(order: Order, tables: &Tables, stores: &mut Stores) -> Result<Prepare
             let hash = object_hash("backend", &backend);
             Prepared::Backend(Box::new((backend, hash)))
         }
-        Order::RemoveBackend { cluster, id } => Prepared::RemoveBackend { cluster, id },
+        Order::RemoveBackend { cluster, id, close_after } => {
+            Prepared::RemoveBackend { cluster, id, close_after }
+        }
         Order::Certificate(certificate) => {
             Prepared::Certificate(Box::new(tls::certificate(*certificate)))
         }
@@ -289,9 +295,12 @@ fn put(tables: &mut Tables, sockets: &mut Sockets, order: Prepared, changes: &mu
                 Err(error) => log::error!("cluster `{}`: {error}", backend.cluster),
             }
         }
-        Prepared::RemoveBackend { cluster, id } => {
+        Prepared::RemoveBackend { cluster, id, close_after } => {
             let key = tables.by_id.get(&cluster).copied();
             let Some(key) = key else { return };
+            let group = tables.clusters.get(key).map(|cluster| &cluster.group);
+            let backend = group.and_then(|group| group.key_of(&id));
+            changes.departed.extend(backend.zip(close_after).map(|(b, after)| ((key, b), after)));
             changes.forgotten.extend(tables.remove_backend(key, &id));
             drop_if_unused(tables, key);
         }

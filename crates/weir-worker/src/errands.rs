@@ -13,10 +13,12 @@ mod wanted;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::ops::Range;
+use std::time::Duration;
 
 use weir_base::Key;
 use weir_control::sessions::{Closed, Filter, Found, Live, Query};
 
+use crate::departures::Departed;
 use crate::udp;
 use crate::worker::Worker;
 use wanted::Wanted;
@@ -30,8 +32,6 @@ const TOLD: usize = 256;
 
 /// Something to be done about all sessions.
 pub(crate) struct Errand {
-    /// Of the question.
-    number: u64,
     wanted: Wanted,
     what: What,
     /// Places that were not looked at.
@@ -41,16 +41,19 @@ pub(crate) struct Errand {
 
 enum What {
     List {
+        /// Of the question.
+        number: u64,
         query: Query,
         found: BinaryHeap<Reverse<Ranked>>,
         matching: u64,
     },
     /// The list is complete and is being told.
-    Tell {
-        left: VecDeque<Live>,
-        matching: u64,
+    Tell { number: u64, left: VecDeque<Live>, matching: u64 },
+    Close {
+        /// Of the question, if it is one.
+        number: Option<u64>,
+        closed: Closed,
     },
-    Close(Closed),
 }
 
 /// A session that may be in the list.
@@ -89,19 +92,36 @@ impl Worker {
     /// Somebody wants to know which sessions there are.
     pub(crate) fn begin_list(&mut self, number: u64, query: Query) {
         let wanted = Wanted::new(&query.filter, &self.cx);
-        let what = What::List { query, found: BinaryHeap::new(), matching: 0 };
-        self.begin_errand(number, wanted, what);
+        let what = What::List { number, query, found: BinaryHeap::new(), matching: 0 };
+        self.begin_errand(wanted, what);
     }
 
     /// Somebody wants sessions to end.
     pub(crate) fn begin_close(&mut self, number: u64, filter: &Filter) {
         let wanted = Wanted::new(filter, &self.cx);
-        self.begin_errand(number, wanted, What::Close(Closed::default()));
+        let (number, closed) = (Some(number), Closed::default());
+        self.begin_errand(wanted, What::Close { number, closed });
     }
 
-    fn begin_errand(&mut self, number: u64, wanted: Wanted, what: What) {
+    /// Backends were removed whose sessions do not go on for as long as they want.
+    pub(crate) fn note_departed(&mut self, departed: Vec<(Departed, Duration)>) {
+        for (departed, patience) in departed {
+            self.departures.add(departed, patience, self.cx.now);
+        }
+    }
+
+    /// Ends sessions whose backends were removed, when it is time.
+    fn see_off(&mut self) {
+        if self.departures.deadline() > self.cx.now {
+            return;
+        }
+        let wanted = Wanted::departed(self.departures.due(self.cx.now).collect(), &self.cx);
+        self.begin_errand(wanted, What::Close { number: None, closed: Closed::default() });
+    }
+
+    fn begin_errand(&mut self, wanted: Wanted, what: What) {
         let (sessions, flows) = (0..self.sessions.end(), 0..self.cx.udp.end_position());
-        self.errands.push_back(Errand { number, wanted, what, sessions, flows });
+        self.errands.push_back(Errand { wanted, what, sessions, flows });
     }
 
     /// A part can be done now: what was said before has left.
@@ -111,6 +131,7 @@ impl Worker {
 
     /// Does the next part of the errand that waits longest.
     pub(crate) fn run_errand(&mut self) {
+        self.see_off();
         if !self.can_run_errand() {
             return;
         }
@@ -121,38 +142,40 @@ impl Worker {
     }
 
     fn do_part(&mut self, errand: &mut Errand) -> Piece {
-        let Errand { number, wanted, what, sessions, flows } = errand;
+        let Errand { wanted, what, sessions, flows } = errand;
         let part = match what {
-            What::Close(_) => cut_off(sessions, DISMISSED),
+            What::Close { .. } => cut_off(sessions, DISMISSED),
             What::List { .. } | What::Tell { .. } => cut_off(sessions, STRIDE),
         };
         let of_flows = if part.is_empty() { cut_off(flows, STRIDE) } else { 0..0 };
         let over = part.is_empty() && of_flows.is_empty();
         match what {
-            What::List { query, found, matching } if !over => {
+            What::List { query, found, matching, .. } if !over => {
                 self.look(wanted, query, found, matching, (part, of_flows));
                 Piece::More
             }
-            What::List { found, matching, .. } => {
+            What::List { number, found, matching, .. } => {
                 let list = std::mem::take(found).into_sorted_vec();
                 let left = list.into_iter().map(|Reverse(ranked)| ranked.live).collect();
-                *what = What::Tell { left, matching: *matching };
+                *what = What::Tell { number: *number, left, matching: *matching };
                 Piece::More
             }
-            What::Tell { left, matching } => {
+            What::Tell { number, left, matching } => {
                 let sessions = left.drain(..left.len().min(TOLD)).collect();
                 let last = left.is_empty();
                 let matching = if last { *matching } else { 0 };
                 self.control.sessions_found(*number, Found { sessions, matching }, last);
                 if last { Piece::Done } else { Piece::More }
             }
-            What::Close(closed) if !over => {
+            What::Close { closed, .. } if !over => {
                 self.dismiss_those(wanted, closed, (part, of_flows));
                 Piece::More
             }
-            What::Close(closed) => {
+            What::Close { number, closed } => {
                 self.cx.observe.dismissed(closed.closed + closed.draining);
-                self.control.sessions_closed(*number, *closed);
+                if let Some(number) = *number {
+                    self.control.sessions_closed(number, *closed);
+                }
                 Piece::Done
             }
         }

@@ -18,6 +18,7 @@ mod checkup;
 mod context;
 mod control;
 mod date;
+mod departures;
 mod desk;
 mod drain;
 mod errands;

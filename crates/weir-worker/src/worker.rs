@@ -19,6 +19,7 @@ use crate::buffers::{PER_EXCHANGE, Reservation};
 use crate::census;
 use crate::context::Context;
 use crate::control::{Command, Control};
+use crate::departures::Departures;
 use crate::errands::Errand;
 use crate::front::Front;
 use crate::observe::Shut;
@@ -68,6 +69,7 @@ pub(crate) struct Worker {
     pub(crate) surveys: VecDeque<Survey>,
     /// What is to be done about all sessions.
     pub(crate) errands: VecDeque<Errand>,
+    pub(crate) departures: Departures,
 }
 
 impl Worker {
@@ -90,6 +92,7 @@ impl Worker {
             tell_at: Instant::FAR,
             surveys: VecDeque::new(),
             errands: VecDeque::new(),
+            departures: Departures::default(),
         };
         worker.control.watch(&worker.cx.epoll)?;
         if let Some(signals) = &worker.signals {
@@ -161,6 +164,7 @@ impl Worker {
             self.gate.deadline(&self.cx),
             self.next_sweep,
             self.cx.udp.deadline(),
+            self.departures.deadline(),
             self.cx.tables.rates.deadline(),
             self.cx.per_address.deadline(),
             self.probes.as_ref().map_or(Instant::FAR, Probes::deadline),
@@ -539,6 +543,7 @@ impl Worker {
                         self.gate.close(listener, &mut self.cx);
                     }
                     self.check(changes.checked, changes.joined);
+                    self.note_departed(changes.departed);
                     self.control.applied(epoch);
                 }
                 Command::Findings(findings) => {

@@ -51,7 +51,11 @@ fn sessions_count_for_what_their_request_goes_through() {
     let replaced = Frontend { required_auth: true, ..frontend(address) };
     proxy.transact(vec![Order::Frontend(Box::new(replaced))]);
     assert_eq!(proxy.count(all.clone())[1], 2, "they keep the route that they started with");
-    proxy.transact(vec![Order::RemoveBackend { cluster: "app".into(), id: "app-0".into() }]);
+    proxy.transact(vec![Order::RemoveBackend {
+        cluster: "app".into(),
+        id: "app-0".into(),
+        close_after: None,
+    }]);
     assert_eq!(proxy.count(all.clone())[2..4], [2, 2], "the backend serves what it has begun");
     proxy.transact(vec![Order::Backend(backend("app-1", back.address))]);
     assert_eq!(proxy.count(all)[2..5], [2, 2, 0]);

@@ -35,7 +35,11 @@ impl Random {
                 let backend = backend(&id, at);
                 Order::Backend(weir_control::state::Backend { cluster, ..backend })
             }
-            4 => Order::RemoveBackend { cluster, id: format!("b{}", self.below(3)) },
+            4 => Order::RemoveBackend {
+                cluster,
+                id: format!("b{}", self.below(3)),
+                close_after: None,
+            },
             5 => Order::RemoveFrontend(self.frontend(address, cluster).id()),
             _ => Order::Frontend(Box::new(self.frontend(address, cluster))),
         }

@@ -160,7 +160,8 @@ fn a_removed_backend_takes_no_connection_of_another_at_its_address() {
     server.head();
     server.send(response);
     client.head();
-    let remove = |id: &str| Order::RemoveBackend { cluster: "app".into(), id: id.into() };
+    let remove =
+        |id: &str| Order::RemoveBackend { cluster: "app".into(), id: id.into(), close_after: None };
     proxy.apply(vec![remove("app-0")]);
     client.send(request);
     server.head();

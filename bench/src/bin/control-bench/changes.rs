@@ -33,7 +33,7 @@ pub(crate) fn remove_backend(number: usize, backend: &str, place: u32) -> Reques
         cluster_id: cluster(number),
         backend_id: backend.to_owned(),
         address: at(place).into(),
-        unix_path: None,
+        ..RemoveBackend::default()
     })
 }
 

@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 
 use super::lists;
 use crate::order::Order;
-use crate::state::{Backend, Certificate, CertificateId, Frontend, FrontendId, Position, State};
+use crate::state::{
+    Backend, BackendId, Certificate, CertificateId, Frontend, FrontendId, Position, State,
+};
 
 /// What is removed comes first, so that nothing dangles: frontends, backends, clusters, listeners;
 /// then what is new or different, in the opposite order, and at last lists that nobody names.
@@ -92,7 +94,11 @@ impl Between<'_> {
     fn backends_gone(&self) -> impl Iterator<Item = Order> {
         let alone = self.old.backends.iter().filter(|b| !self.drops_cluster(&b.cluster));
         let gone = alone.map(Backend::key).filter(|key| self.new.backends.get(key).is_none());
-        gone.map(|key| Order::RemoveBackend { cluster: key.cluster, id: key.id })
+        gone.map(|BackendId { cluster, id }| Order::RemoveBackend {
+            cluster,
+            id,
+            close_after: None,
+        })
     }
 
     /// Nothing is to be done for a backend of the new state.

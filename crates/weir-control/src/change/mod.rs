@@ -110,7 +110,7 @@ impl State {
                 };
                 undo.push(Undo::Backend(id, before));
             }
-            Order::RemoveBackend { cluster, id } => {
+            Order::RemoveBackend { cluster, id, .. } => {
                 self.remove_backend(&BackendId { cluster, id }, undo);
             }
             Order::Certificate(certificate) => {

@@ -116,7 +116,8 @@ fn order() -> impl Strategy<Value = Order> {
             .prop_map(|(cluster, id, weight)| Order::Backend(backend(cluster, id, weight))),
         (small.clone(), small.clone()).prop_map(|(cluster, id)| Order::RemoveBackend {
             cluster: format!("c{cluster}"),
-            id: format!("b{id}")
+            id: format!("b{id}"),
+            close_after: None,
         }),
         (small.clone(), small.clone(), small.clone()).prop_map(|(port, number, name)| {
             Order::Certificate(Box::new(certificate(port, number, name)))
@@ -259,7 +260,7 @@ proptest! {
 #[test]
 fn what_was_never_declared_can_go_alone() {
     let (orphan, _) = made(vec![Order::Backend(backend(0, 0, 0))]);
-    let alone = Order::RemoveBackend { cluster: "c0".into(), id: "b0".into() };
+    let alone = Order::RemoveBackend { cluster: "c0".into(), id: "b0".into(), close_after: None };
     assert_eq!(diff(&orphan, &State::default()), [alone]);
     let cluster = Cluster { id: "c0".into(), ..Cluster::default() };
     let (declared, _) = made(vec![Order::Cluster(cluster), Order::Backend(backend(0, 0, 0))]);

@@ -242,7 +242,9 @@ pub(super) fn remove_backend(
         let (cluster, id) = (&id.cluster, &id.id);
         return Err(format!("cluster `{cluster}` has no backend `{id}` at {wanted}").into());
     }
-    Ok(vec![Order::RemoveBackend { cluster: id.cluster, id: id.id }])
+    let patience = backend.close_sessions_after.map(|seconds| Duration::from_secs(seconds.into()));
+    let BackendId { cluster, id } = id;
+    Ok(vec![Order::RemoveBackend { cluster, id, close_after: patience }])
 }
 
 /// A cluster as the protocol shows it.

@@ -58,7 +58,8 @@ fn what_was_undone_stands_where_it_stood_though_others_before_it_had_gone() {
         backup: false,
         max_connections: None,
     };
-    let remove = |id: &str| Order::RemoveBackend { cluster: "c".into(), id: id.into() };
+    let remove =
+        |id: &str| Order::RemoveBackend { cluster: "c".into(), id: id.into(), close_after: None };
     let mut state = State::default();
     let all = ["a", "b", "d", "e"].map(|id| Order::Backend(backend(id))).to_vec();
     record(&mut state, all);
@@ -138,7 +139,11 @@ fn objects_that_come_go_and_move_in_one_transaction_are_found_as_they_are() {
             match what % 4 {
                 0 => cluster(format!("c{number}")),
                 1 => Order::RemoveCluster(format!("c{number}")),
-                2 => Order::RemoveBackend { cluster: format!("c{number}"), id: "b".into() },
+                2 => Order::RemoveBackend {
+                    cluster: format!("c{number}"),
+                    id: "b".into(),
+                    close_after: None,
+                },
                 _ => backend(number, what as u8),
             }
         });

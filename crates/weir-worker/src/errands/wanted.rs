@@ -9,6 +9,7 @@ use weir_control::sessions::{Filter, State};
 use weir_l4::flows::Flow;
 
 use crate::context::Context;
+use crate::departures::Departed;
 use crate::session::Session;
 use crate::udp::{self, Link};
 
@@ -22,6 +23,8 @@ pub(super) struct Wanted {
     older_than: Duration,
     backend: Option<String>,
     backend_address: Option<Address>,
+    /// Backends that were removed.
+    departed: HashSet<Departed>,
 }
 
 impl Wanted {
@@ -42,7 +45,13 @@ impl Wanted {
             older_than: filter.older_than,
             backend: filter.backend.clone(),
             backend_address: filter.backend_address.clone(),
+            departed: HashSet::new(),
         }
+    }
+
+    /// What uses backends that were removed.
+    pub(super) fn departed(departed: HashSet<Departed>, cx: &Context) -> Self {
+        Self { departed, ..Self::new(&Filter::default(), cx) }
     }
 
     pub(super) fn has_session(&self, session: &Session, cx: &Context) -> bool {
@@ -60,6 +69,12 @@ impl Wanted {
             && self.has_listener(session.settings.config.address)
             && (self.states.is_empty() || self.states.contains(&session.state()))
             && self.older_than <= session.age(cx.observe.unix_millis())
+            && self.has_departed(|| {
+                session
+                    .active()
+                    .and_then(|a| a.cluster.zip(a.back))
+                    .map(|(cluster, back)| (cluster, back.backend))
+            })
             && self.has_cluster(|| session.cluster(&cx.tables))
             && self.has_backend(backend, |wanted| address() == Some(wanted))
     }
@@ -74,8 +89,14 @@ impl Wanted {
             && self.has_listener(flow.key.listener)
             && (self.states.is_empty() || self.states.contains(&State::Flow))
             && self.older_than <= cx.now.since(flow.begun)
+            && self.has_departed(|| Some((link.cluster, link.backend)))
             && self.has_cluster(|| cluster.map(|cluster| &*cluster.settings.config.id))
             && self.has_backend(backend, |wanted| *wanted == link.address())
+    }
+
+    fn has_departed(&self, backend: impl Fn() -> Option<Departed>) -> bool {
+        self.departed.is_empty()
+            || backend().is_some_and(|backend| self.departed.contains(&backend))
     }
 
     fn has_client(&self, client: IpAddr) -> bool {

@@ -139,6 +139,12 @@ const LINES: &[(&str, &str)] = &[
         "ReplaceCertificate",
     ),
     ("cluster add -i a -s -r --load-balancing-policy MAGLEV", "AddCluster"),
+    (
+        "cluster add -i a --load-balancing-policy random --max-queued 5 --queue-timeout 2",
+        "AddCluster",
+    ),
+    ("backend remove -i a --backend-id b -a unix:/run/b.sock --close-sessions", "RemoveBackend"),
+    ("backend remove -i a --backend-id b -a 127.0.0.1:1 --close-sessions=9", "RemoveBackend"),
     ("cluster h2 enable -i a", "QueryClusterById"),
     ("cluster h2 disable --id a", "QueryClusterById"),
     ("cluster health-check set -i a -u /", "SetHealthCheck"),

@@ -12,7 +12,7 @@ pub(crate) enum Verb {
     /// Add a backend, or put another in its place.
     Add(Add),
     /// Remove a backend.
-    Remove(Name),
+    Remove(Remove),
 }
 
 /// What names a backend.
@@ -61,6 +61,17 @@ pub(crate) struct Add {
     max_connections: Option<u32>,
 }
 
+/// A backend to remove.
+#[derive(clap::Args)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    name: Name,
+    /// End the sessions that use it still, after so many seconds; at once without a number.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "0")]
+    close_sessions: Option<u32>,
+}
+
 impl Verb {
     pub(super) fn request(&self) -> RequestType {
         match self {
@@ -74,12 +85,15 @@ impl Verb {
                 unix_path: add.name.unix_path(),
                 max_connections: add.max_connections,
             }),
-            Self::Remove(name) => RequestType::RemoveBackend(RemoveBackend {
-                cluster_id: name.id.clone(),
-                backend_id: name.backend_id.clone(),
-                address: name.address(),
-                unix_path: name.unix_path(),
-            }),
+            Self::Remove(Remove { name, close_sessions }) => {
+                RequestType::RemoveBackend(RemoveBackend {
+                    cluster_id: name.id.clone(),
+                    backend_id: name.backend_id.clone(),
+                    address: name.address(),
+                    unix_path: name.unix_path(),
+                    close_sessions_after: *close_sessions,
+                })
+            }
         }
     }
 }

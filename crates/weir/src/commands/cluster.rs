@@ -87,6 +87,12 @@ pub(crate) struct Add {
     /// An answer: `503=text` or `503=file://path`. May be given again.
     #[arg(long, value_name = "CODE=ANSWER")]
     answer: Vec<String>,
+    /// Requests that may wait for backends that are busy, in each worker; 0: none.
+    #[arg(long, value_name = "COUNT")]
+    max_queued: Option<u32>,
+    /// How long one waits; else as long as a connection may take to be made.
+    #[arg(long, value_name = "SECONDS")]
+    queue_timeout: Option<u32>,
     #[command(flatten)]
     rates: Rates,
     #[command(flatten)]
@@ -208,6 +214,8 @@ impl Add {
             https_redirect_port: self.https_redirect_port,
             authorized_hashes: self.authorized_hash.clone(),
             www_authenticate: self.www_authenticate.clone(),
+            max_queued: self.max_queued,
+            queue_timeout: self.queue_timeout,
             rate_limits: self.rates.messages(),
             tls: self.tls.message()?,
             ..Cluster::default()
