@@ -132,6 +132,9 @@ fn totals(found: &BTreeMap<u16, Measured>) -> BTreeMap<Scope, Vec<Sample>> {
     let mut add = |cluster: &str, backend: &str, samples: &[Sample]| {
         let is_windowed = |sample: &&Sample| WINDOWED.iter().any(|time| time.name() == sample.name);
         let times: Vec<_> = samples.iter().filter(is_windowed).cloned().collect();
+        if times.is_empty() {
+            return;
+        }
         let total = totals.entry((cluster.to_owned(), backend.to_owned())).or_default();
         Sample::add_all(total, times);
     };
