@@ -46,15 +46,6 @@ pub(crate) struct Link {
     pub(super) dropped: u64,
 }
 
-/// Datagrams of one client, on their way to its backend.
-#[derive(Clone, Copy)]
-pub(super) struct Upward<'a> {
-    pub(super) client: SocketAddr,
-    pub(super) bytes: &'a [u8],
-    /// As [`Outgoing::segment`].
-    pub(super) segment: usize,
-}
-
 impl Link {
     /// That went to the backend, and to the client.
     pub(crate) fn bytes(&self) -> (u64, u64) {
@@ -74,28 +65,45 @@ impl Link {
         config.public_address.or_else(local).unwrap_or(config.address)
     }
 
-    /// Sends datagrams to the backend. `head`: room for a header; `room`: bytes that may wait.
+    /// Sends datagrams of a client to the backend. `head`: room for a header; `room`: bytes that
+    /// may wait.
     pub(super) fn send(
         &mut self,
-        upward: Upward<'_>,
+        client: SocketAddr,
+        messages: &[Outgoing<'_>],
         head: &mut Vec<u8>,
         room: &mut usize,
     ) -> Result<Tally, EncodeError> {
-        let Upward { client, bytes, segment } = upward;
-        let whole = Outgoing { to: None, from: None, head: b"", bytes, segment };
-        let Some(mode) = self.proxy else {
-            return Ok(deliver(&self.socket, &[whole], &mut self.backlog, room));
-        };
-        head.clear();
-        let source = SocketAddr::new(client.ip().to_canonical(), client.port());
-        Encoder::inet(head, Transport::Datagram, source, self.destination()).finish()?;
+        let mut tally = Tally::default();
+        let mut rest = messages;
+        while let (Some(mode), Some((first, others))) = (self.proxy, rest.split_first()) {
+            head.clear();
+            let source = SocketAddr::new(client.ip().to_canonical(), client.port());
+            Encoder::inet(head, Transport::Datagram, source, self.destination()).finish()?;
+            tally.add(self.send_after(head, *first, mode, room));
+            rest = others;
+        }
+        if !rest.is_empty() {
+            tally.add(deliver(&self.socket, rest, &mut self.backlog, room));
+        }
+        Ok(tally)
+    }
+
+    /// Sends the datagrams of a message, of which the first one or each one begins with a header.
+    fn send_after(
+        &mut self,
+        head: &[u8],
+        whole: Outgoing<'_>,
+        mode: ProxyDatagrams,
+        room: &mut usize,
+    ) -> Tally {
         let mut tally = Tally::default();
         let mut parts = send::datagrams(&whole);
-        let mut rest = &bytes[..0];
+        let mut rest = &whole.bytes[..0];
         if mode == ProxyDatagrams::First {
             self.proxy = None;
             let first = parts.next();
-            rest = first.map_or(rest, |first| &bytes[first.bytes.len()..]);
+            rest = first.map_or(rest, |first| &whole.bytes[first.bytes.len()..]);
             parts = send::datagrams(&first.unwrap_or(whole));
         }
         for part in parts {
@@ -106,7 +114,7 @@ impl Link {
             let rest = Outgoing { bytes: rest, ..whole };
             tally.add(deliver(&self.socket, &[rest], &mut self.backlog, room));
         }
-        Ok(tally)
+        tally
     }
 
     /// Watches the socket for room if something waits.

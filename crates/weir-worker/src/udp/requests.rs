@@ -1,15 +1,16 @@
 //! Datagrams of clients, on their way to backends.
 //!
-//! Datagrams of one client that came together leave together, as far as they are of one flow.
+//! Datagrams of one client that came one after the other leave together, as far as they are of one
+//! flow.
 
 use std::net::SocketAddr;
 use std::ops::Range;
 
 use weir_base::Key;
 use weir_l4::flows::{Affinity, Arrival, FlowKey};
-use weir_sys::{Inbox, Received};
+use weir_sys::{Inbox, MOST_MESSAGES, Outgoing, Received};
 
-use super::link::{Upward, is_unreachable};
+use super::link::is_unreachable;
 use super::open::{Caller, open, rules};
 use super::{Tally, Udp};
 use crate::context::Context;
@@ -25,9 +26,11 @@ pub(super) fn serve(cx: &mut Context, listener: Key, inbox: &mut Inbox) {
         for _ in 0..ROUNDS {
             inbox.clear();
             receive(cx, listener, index, inbox);
+            let mut run = Run { of: None, messages: Vec::with_capacity(inbox.len()) };
             for message in (0..inbox.len()).filter_map(|at| inbox.get(at)) {
-                pass_on(cx, listener, &message);
+                pass_on(cx, listener, &message, &mut run);
             }
+            run.send(cx);
             if !inbox.is_full() {
                 break;
             }
@@ -45,14 +48,40 @@ fn receive(cx: &mut Context, listener: Key, index: usize, inbox: &mut Inbox) {
     }
 }
 
-/// Neighbours in a message that are of one flow.
-struct Run {
-    flow: Key,
-    bytes: Range<usize>,
+/// What is of one flow and one client, and came one after the other.
+struct Run<'a> {
+    of: Option<(Key, SocketAddr)>,
+    messages: Vec<Outgoing<'a>>,
+}
+
+impl<'a> Run<'a> {
+    /// Adds neighbours in a message, after sending what is not of the same flow and client.
+    fn add(&mut self, cx: &mut Context, flow: Key, message: &Received<'a>, part: Range<usize>) {
+        let (Some(bytes), Some(client)) = (message.bytes.get(part), message.from) else { return };
+        if self.of != Some((flow, client)) || self.messages.len() == MOST_MESSAGES {
+            self.send(cx);
+            self.of = Some((flow, client));
+        }
+        let segment = if bytes.len() > message.segment { message.segment } else { 0 };
+        self.messages.push(Outgoing { to: None, from: None, head: b"", bytes, segment });
+    }
+
+    fn send(&mut self, cx: &mut Context) {
+        let Some((id, client)) = self.of.take() else { return };
+        let Context { udp, observe, scratch, .. } = cx;
+        let (link, room) = (udp.flows.data_mut(id), &mut udp.room);
+        let sent = link.map(|link| link.send(client, &self.messages, scratch, room));
+        self.messages.clear();
+        match sent {
+            Some(Ok(tally)) => account(cx, id, tally),
+            Some(Err(error)) => observe.internal("writing a PROXY protocol header", &error),
+            None => {}
+        }
+    }
 }
 
 /// Passes a message on, flow by flow.
-fn pass_on(cx: &mut Context, listener: Key, message: &Received<'_>) {
+fn pass_on<'a>(cx: &mut Context, listener: Key, message: &Received<'a>, run: &mut Run<'a>) {
     let Some(entry) = cx.tables.udp.get(listener) else { return };
     let Some(client) = message.from.filter(|_| !message.cut) else {
         return cx.observe.datagrams_dropped(Dropped::Truncated, 1);
@@ -68,7 +97,7 @@ fn pass_on(cx: &mut Context, listener: Key, message: &Received<'_>) {
     let affinity = rules(cx, entry.cluster).affinity;
     let [key, other] = [affinity, opposite(affinity)].map(|a| FlowKey::new(address, client, a));
     let caller = Caller { listener, key, other, client, local: message.to };
-    let mut run: Option<Run> = None;
+    let mut neighbours: Option<(Key, Range<usize>)> = None;
     let mut end = 0;
     for datagram in message.datagrams() {
         let start = end;
@@ -80,17 +109,21 @@ fn pass_on(cx: &mut Context, listener: Key, message: &Received<'_>) {
         } else {
             flow_of(cx, caller)
         };
-        match (&mut run, flow) {
-            (Some(run), Some(flow)) if run.flow == flow && run.bytes.end == start => {
-                run.bytes.end = end;
+        match (&mut neighbours, flow) {
+            (Some((of, bytes)), Some(flow)) if *of == flow && bytes.end == start => {
+                bytes.end = end;
             }
             (_, flow) => {
-                flush(cx, run.take(), client, message);
-                run = flow.map(|flow| Run { flow, bytes: start..end });
+                let next = flow.map(|flow| (flow, start..end));
+                if let Some((flow, bytes)) = std::mem::replace(&mut neighbours, next) {
+                    run.add(cx, flow, message, bytes);
+                }
             }
         }
     }
-    flush(cx, run, client, message);
+    if let Some((flow, bytes)) = neighbours {
+        run.add(cx, flow, message, bytes);
+    }
 }
 
 fn opposite(affinity: Affinity) -> Affinity {
@@ -119,20 +152,6 @@ fn flow_of(cx: &mut Context, caller: Caller) -> Option<Key> {
             None
         }
     }
-}
-
-fn flush(cx: &mut Context, run: Option<Run>, client: SocketAddr, message: &Received<'_>) {
-    let Some(Run { flow: id, bytes }) = run else { return };
-    let Some(bytes) = message.bytes.get(bytes) else { return };
-    let segment = if bytes.len() > message.segment { message.segment } else { 0 };
-    let Context { udp, observe, scratch, .. } = cx;
-    let Some(link) = udp.flows.data_mut(id) else { return };
-    let upward = Upward { client, bytes, segment };
-    let tally = match link.send(upward, scratch, &mut udp.room) {
-        Ok(tally) => tally,
-        Err(error) => return observe.internal("writing a PROXY protocol header", &error),
-    };
-    account(cx, id, tally);
 }
 
 /// The kernel takes datagrams to a backend again.
