@@ -141,7 +141,7 @@ impl Rates {
         taken.retain(|key| {
             let Some(entry) = limits.get_mut(*key) else { return false };
             let limit = entry.id;
-            let room = if workers > 1 { MOST_TOLD - told.len() } else { 0 };
+            let room = MOST_TOLD - told.len();
             let tell = |key, amount| told.push(Held { limit, key, amount });
             entry.limiter.report(workers, INTERVAL, room, tell);
             entry.limiter.has_taken()
@@ -218,5 +218,6 @@ mod tests {
         assert_eq!(rates.deadline(), Instant::FAR);
         let _ = rates.take(&held[0], 0, at(800));
         assert_eq!(rates.report(1, at(2000)), [], "nobody else is there");
+        assert_eq!(rates.deadline(), Instant::FAR);
     }
 }

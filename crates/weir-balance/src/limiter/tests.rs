@@ -210,6 +210,16 @@ fn who_keeps_to_the_rate_is_hardly_refused_whichever_holder_is_asked() {
 }
 
 #[test]
+fn who_is_left_alone_has_the_whole_rate_again() {
+    let mut limiter = Limiter::new(rate(1000, 1), true);
+    let _ = limiter.take(KEY, at(0));
+    limiter.share(KEY, 1, 4, 4);
+    limiter.report(1, INTERVAL, 99, |key, _| panic!("nobody is told of {key}"));
+    let passed = (1..=1_000).filter(|millis| limiter.take(KEY, at(*millis)).is_ok()).count();
+    assert_eq!(passed, 1_000);
+}
+
+#[test]
 fn without_answers_each_goes_on_with_what_it_was_told_last() {
     let mut limiter = Limiter::new(rate(1000, 1), true);
     let _ = limiter.take(KEY, at(0));
