@@ -487,7 +487,18 @@ impl Context {
         let Some(cluster) = cluster else { return };
         let took = self.now - active.times.sent;
         cluster.group.handle_response_time(back.backend, took, self.now);
-        let change = cluster.group.handle_outcome(back.backend, good, self.now);
+        if !good {
+            let change = cluster.group.handle_outcome(back.backend, false, self.now);
+            self.tell_transition(active.cluster, back.backend, change);
+        }
+    }
+
+    /// A response is complete: not before it is known that its backend did well.
+    pub(crate) fn completed(&mut self, active: &Active) {
+        let Some(back) = active.back.filter(|_| (1..500).contains(&active.status)) else { return };
+        let cluster = active.cluster.and_then(|key| self.tables.clusters.get_mut(key));
+        let Some(cluster) = cluster else { return };
+        let change = cluster.group.handle_outcome(back.backend, true, self.now);
         self.tell_transition(active.cluster, back.backend, change);
     }
 

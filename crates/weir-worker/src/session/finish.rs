@@ -13,6 +13,7 @@ impl Session {
         let stray = active.response.buffer.as_ref().is_some_and(|b| !b.unread.is_empty());
         let kept = active.back_keep && !stray && active.request.is_done();
         let keep = kept.then_some(self.settings.config.back_timeout);
+        cx.completed(active);
         detach(active, self.key, keep, cx);
         let keep = active.front_keep;
         let piped = active.tunnel;
