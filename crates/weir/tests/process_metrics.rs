@@ -158,7 +158,9 @@ type Counts = BTreeMap<String, u64>;
 
 /// Takes down all that counts.
 fn note(counts: &mut Counts, of: &str, metrics: &BTreeMap<String, FilteredMetrics>) {
-    for (name, metric) in metrics {
+    // What is of the last seconds comes and goes.
+    let lasting = |name: &&String| !name.ends_with("_10s") && !name.ends_with("_1m");
+    for (name, metric) in metrics.iter().filter(|(name, _)| lasting(name)) {
         let count = match &metric.inner {
             Some(Inner::Count(count)) => u64::try_from(*count).expect("it is not negative"),
             Some(Inner::Percentiles(times)) => times.samples,
