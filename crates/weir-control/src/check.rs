@@ -18,7 +18,7 @@ use weir_route::{PathRule, Rule, RuleError};
 
 use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
 pub(crate) use access::{block, known_lists, list};
-pub(crate) use health::{affinity, health};
+pub(crate) use health::{affinity, datagram_probe, fail_open, health, one_health};
 pub(crate) use rates::{WrittenRate, rate_limit, rate_limits};
 pub(crate) use tcp::{
     LEAST_HELLO_BYTES, MOST_HELLO_BYTES, for_tcp, hello_bytes, protocols, proxied, sni,
@@ -27,7 +27,7 @@ pub(crate) use tls::{
     HTTPS_FOR_CERTIFICATES, HTTPS_FOR_HSTS, alpn, backend_tls, cipher_suite, group, host_pattern,
     listener_tls, server_name,
 };
-pub(crate) use udp::{NO_UDP_HEALTH, datagram_bytes, for_udp, proxy_datagrams};
+pub(crate) use udp::{datagram_bytes, for_udp, proxy_datagrams};
 
 /// Bytes of an id.
 const LONGEST_ID: usize = 255;

@@ -19,7 +19,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, socket_with,
+    AddressFamily, RecvFlags, SocketFlags, SocketType, bind, connect, getsockname, recv,
+    socket_with,
 };
 
 pub use inbox::{Inbox, Received};
@@ -98,6 +99,18 @@ impl UdpSocket {
     /// Of `recvmmsg(2)`; of a connected socket, what became of earlier datagrams, too.
     pub fn receive(&self, inbox: &mut Inbox) -> io::Result<usize> {
         inbox.receive(self.0.as_raw_fd())
+    }
+
+    /// Takes a datagram and forgets it; false when none waits.
+    ///
+    /// # Errors
+    /// Of `recv(2)`; of a connected socket, what became of earlier datagrams, too.
+    pub fn take_one(&self) -> io::Result<bool> {
+        match recv(&self.0, &mut [0; 1], RecvFlags::DONTWAIT) {
+            Ok(_) => Ok(true),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends messages, the first ones at least: how many.

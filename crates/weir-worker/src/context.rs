@@ -431,8 +431,10 @@ impl Context {
     pub(crate) fn checked(&mut self, cluster: Key, backend: &str, healthy: bool) {
         let Some(entry) = self.tables.clusters.get_mut(cluster) else { return };
         let change = entry.group.handle_check(backend, healthy, self.now);
-        if let Some(backend) = entry.group.key_of(backend) {
-            self.tell_transition(Some(cluster), backend, change);
+        let Some(backend) = entry.group.key_of(backend) else { return };
+        self.tell_transition(Some(cluster), backend, change);
+        if change == Some(Transition::BackendDown { last: false }) {
+            self.leave_backend(cluster, backend);
         }
     }
 

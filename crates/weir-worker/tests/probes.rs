@@ -2,7 +2,7 @@
 
 mod harness;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use harness::h2::Server;
@@ -154,6 +154,68 @@ fn a_connection_may_be_enough() {
     assert!(until_told(&mut proxy, &[], &[]).1);
     drop(side);
     assert!(!until_told(&mut proxy, &[], &[]).1);
+}
+
+/// A socket for the datagrams of checks.
+fn datagrams() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    socket.set_read_timeout(Some(PATIENCE)).expect("set");
+    let address = socket.local_addr().expect("bound");
+    (socket, address)
+}
+
+/// Answers the next datagram, in which a check asks "up?".
+fn answer(socket: &UdpSocket) {
+    let mut bytes = [0; 16];
+    let (n, from) = socket.recv_from(&mut bytes).expect("a datagram in time");
+    assert_eq!(&bytes[..n], b"up?");
+    socket.send_to(b"", from).expect("sent");
+}
+
+fn datagram(connect: bool) -> Probe {
+    Probe::Udp { payload: b"up?".to_vec(), connect }
+}
+
+#[test]
+fn a_datagram_is_to_be_answered() {
+    let (socket, address) = datagrams();
+    let once = HealthCheck { fall: 1, ..*check(datagram(false)) };
+    let mut proxy = checked(&[address], Box::new(once));
+    answer(&socket);
+    assert!(until_told(&mut proxy, &[], &[]).1);
+    assert!(!until_told(&mut proxy, &[], &[]).1, "silence");
+    // What has come meanwhile is asked by nobody any more: the answers may be late.
+    for _ in 0..3 {
+        answer(&socket);
+    }
+    assert!(until_told(&mut proxy, &[], &[]).1);
+}
+
+#[test]
+fn what_the_host_says_by_icmp_is_an_answer() {
+    let (socket, address) = datagrams();
+    // Nobody waits that long here.
+    let timeout = Duration::from_secs(3600);
+    let once = HealthCheck { fall: 1, timeout, ..*check(datagram(false)) };
+    let mut proxy = checked(&[address], Box::new(once));
+    answer(&socket);
+    assert!(until_told(&mut proxy, &[], &[]).1);
+    drop(socket);
+    // The probe that is under way has no answer, nor does its sender get one.
+    assert!(!until_told(&mut proxy, &[], &[]).1);
+}
+
+#[test]
+fn a_connection_and_a_datagram_may_be_wanted() {
+    let side = Backside::new();
+    let (socket, address) = datagrams();
+    let port = Some(side.address.port());
+    let both = HealthCheck { port, fall: 1, ..*check(datagram(true)) };
+    let mut proxy = checked(&[address], Box::new(both));
+    answer(&socket);
+    assert!(until_told(&mut proxy, &[], &[]).1);
+    drop(side);
+    assert!(!until_told(&mut proxy, &[], &[]).1, "there is no connection");
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use harness::{PATIENCE, Proxy, backend, cluster, limits, settings, state};
 use weir_base::Endpoint;
 use weir_control::change::state_hash;
+use weir_control::channel::{Finding, Happening, ToMain, ToWorker};
 use weir_control::order::{Object, Order};
 use weir_control::state::{
-    Cluster, ProxyDatagrams, State, UdpAffinity as Affinity, UdpListener, UdpRules,
+    BackendId, Cluster, HealthCheck, Probe, ProxyDatagrams, State, UdpAffinity as Affinity,
+    UdpListener, UdpRules,
 };
 use weir_l4::proxy::{Origin, Parsed, Transport, parse};
 
@@ -483,4 +485,51 @@ fn a_drain_leaves_datagrams_to_the_next_worker_and_cuts_what_is_left() {
     flows.proxy.start_drain(Duration::ZERO);
     assert_eq!(flows.proxy.drained(), 1);
     assert!(backend.is_quiet());
+}
+
+/// Waits until main is told that a backend is down.
+fn until_down(flows: &mut Flows) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "main is told nothing");
+        if let Some(ToMain::Happened(Happening::BackendDown { .. })) = flows.proxy.poll() {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn flows_leave_a_backend_that_fails_its_checks() {
+    let backends = [Peer::new(), Peer::new()];
+    // One that finds nothing in the time of this test: main says what holds.
+    let check = HealthCheck {
+        probe: Probe::Tcp,
+        port: None,
+        interval: Duration::from_secs(3600),
+        timeout: Duration::from_secs(3600),
+        rise: 9,
+        fall: 9,
+    };
+    let mut flows = Flows::to(&backends.each_ref(), |_, _, app| app.health = Some(Box::new(check)));
+    let client = Peer::new();
+    let hears = |backend: &Peer| !backend.is_quiet();
+    let found = |number: usize, healthy| {
+        let backend = BackendId { cluster: "app".into(), id: format!("app-{number}") };
+        ToWorker::Findings(vec![Finding { backend, healthy }])
+    };
+    flows.proxy.say(&found(0, true));
+    flows.proxy.say(&found(1, true));
+    client.send(flows.at, "one");
+    flows.has(1);
+    let first = usize::from(hears(&backends[1]));
+    flows.proxy.say(&found(first, false));
+    until_down(&mut flows);
+    client.send(flows.at, "two");
+    let flow = heard(&backends[1 - first], "two");
+    // Where all fail, flows stay where they are.
+    flows.proxy.say(&found(1 - first, false));
+    until_down(&mut flows);
+    client.send(flows.at, "three");
+    assert_eq!(heard(&backends[1 - first], "three"), flow);
 }

@@ -4,17 +4,20 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
+use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use process_support::control::{bad, good, json, pids};
 use process_support::held::kill;
 use process_support::installed::Installed;
 use process_support::tools::{run, script, text, tool};
-use process_support::{Config, Proxy};
+use process_support::{Config, Proxy, weir};
 use weir_client::proto::request::RequestType;
 use weir_client::{Client, Options};
-use weir_testkit::process::{PATIENCE, eventually};
+use weir_testkit::process::{PATIENCE, Process, eventually};
 
 /// A server that sends everything back, after its name.
 fn echo(name: &'static str) -> SocketAddr {
@@ -32,6 +35,35 @@ fn echo_at(name: &'static str, at: SocketAddr) -> SocketAddr {
         }
     });
     address
+}
+
+/// A server that answers as [`echo`] does, while it may.
+struct Sometimes {
+    address: SocketAddr,
+    answers: Arc<AtomicBool>,
+}
+
+impl Sometimes {
+    fn named(name: &'static str) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let address = socket.local_addr().expect("bound");
+        let answers = Arc::new(AtomicBool::new(true));
+        let may = Arc::clone(&answers);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok((n, from)) = socket.recv_from(&mut bytes) {
+                if may.load(Ordering::SeqCst) {
+                    let answer = [name.as_bytes(), &bytes[..n]].concat();
+                    socket.send_to(&answer, from).expect("sent");
+                }
+            }
+        });
+        Self { address, answers }
+    }
+
+    fn answers(&self, may: bool) {
+        self.answers.store(may, Ordering::SeqCst);
+    }
 }
 
 /// A server that answers with the port that a datagram came from: that of its flow.
@@ -77,6 +109,18 @@ fn ask(client: &UdpSocket, at: SocketAddr, text: &str) -> String {
     }
 }
 
+/// A client whose datagrams go to the server of that name.
+fn client_of(at: SocketAddr, name: &str) -> UdpSocket {
+    let last = Cell::new(None);
+    eventually(name, || {
+        let client = client();
+        let is_of = ask(&client, at, "?").starts_with(name);
+        last.set(Some(client));
+        is_of
+    });
+    last.into_inner().expect("a client")
+}
+
 /// Adds a listener that leads to a cluster of this backend.
 fn serve(proxy: &Proxy, at: SocketAddr, backend: SocketAddr) {
     serve_for(proxy, at, backend, "5");
@@ -113,6 +157,40 @@ fn a_file_serves_real_clients() {
     let (ip, port) = (at.ip().to_string(), at.port().to_string());
     let output = run(python.arg(script("datagrams.py")).args([&*ip, &*port]));
     assert_eq!(text(&output.stdout).trim(), "50 clients, 1000 answers");
+}
+
+#[test]
+fn flows_leave_a_server_that_stops_answering_and_come_back() {
+    let (at, sides) = (free(), ["one ", "two "].map(Sometimes::named));
+    let [one, two] = &sides;
+    let file = format!(
+        "command_socket = \"control.sock\"\nworker_count = 2\nmax_connections = 100\n\
+         [[listeners]]\nprotocol = \"http\"\naddress = \"127.0.0.1:0\"\n\
+         [[listeners]]\nprotocol = \"udp\"\naddress = \"{at}\"\n\
+         [clusters.echo]\nprotocol = \"tcp\"\nfrontends = [{{ address = \"{at}\" }}]\n\
+         backends = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]\n\
+         [clusters.echo.udp]\naffinity_key = \"SOURCE_IP_PORT\"\n\
+         health = {{ mode = \"UDP_PROBE\", udp_probe_payload = \"up?\", rise = 1, fall = 1, \
+         probe_interval_seconds = 1, probe_timeout_seconds = 1 }}\n",
+        one.address, two.address
+    );
+    let mut proxy = Proxy::start(Config::new(&file), &[]);
+    let mut events = Process::spawn(weir().arg("events").arg("-c").arg(proxy.config.path()));
+    events.line_with("EVENTS_SUBSCRIBED");
+    let kept = client_of(at, "one ");
+    one.answers(false);
+    let name = one.address.to_string();
+    assert!(proxy.main.line_with("is unhealthy").contains(&name));
+    assert!(events.line_with("HEALTH_CHECK_UNHEALTHY").contains(&name));
+    for _ in 0..8 {
+        assert_eq!(ask(&client(), at, "?"), "two ?");
+    }
+    assert_eq!(ask(&kept, at, "?"), "two ?", "a flow that was there");
+    let checks = good(&proxy, &["cluster", "health-check", "list"]);
+    assert!(checks.contains("UDP"), "{checks}");
+    one.answers(true);
+    assert!(events.line_with("HEALTH_CHECK_HEALTHY").contains(&name));
+    client_of(at, "one ");
 }
 
 #[test]

@@ -40,8 +40,3 @@ pub(crate) fn for_udp(cluster: &Cluster) -> Result<(), Problem> {
         None => Ok(()),
     }
 }
-
-/// Why nothing probes the backends of datagrams.
-pub(crate) const NO_UDP_HEALTH: &str = "backends of datagrams are not probed in this version: \
-                                        leave `udp.health` out, or have their host checked with \
-                                        the `health_check` of the cluster";

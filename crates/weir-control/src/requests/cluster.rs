@@ -13,7 +13,7 @@ use weir_base::{Address, UnixPath};
 use weir_tls::certificate::{certificate_pem, key_pem};
 
 use super::health::{
-    breaker, breaker_config, ejection, ejection_config, health_check, health_config, retries,
+    breaker, breaker_config, ejection, ejection_config, health_config, health_of, retries,
     retries_config,
 };
 use super::{Keys, Refusal, address, certificate, https, port, rates, udp};
@@ -60,7 +60,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         affinity: check::affinity(config.affinity_header.clone(), config.affinity_cookie.clone())?,
         proxy: proxy(config.proxy_protocol)?,
         udp: config.udp.as_ref().map(udp::rules).transpose()?.map(Box::new),
-        health: config.health_check.as_ref().map(health_check).transpose()?.map(Box::new),
+        health: health_of(config)?.map(Box::new),
         ejection: config.ejection.as_ref().map(ejection).transpose()?,
         retries: config.retry_budget.as_ref().map(retries).transpose()?,
         breaker: config.breaker.as_ref().map(breaker).transpose()?,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use weir_proto::{
-    Breaker, Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList, HttpStatusRange,
-    QueryHealthChecks, RetryBudget, SetHealthCheck,
+    Breaker, Cluster as Config, Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList,
+    HttpStatusRange, QueryHealthChecks, RetryBudget, SetHealthCheck, UdpHealthConfig,
+    UdpHealthMode,
 };
 
 use super::Refusal;
@@ -37,8 +38,38 @@ pub fn health_checks(state: &State, query: &QueryHealthChecks) -> HealthChecksLi
     HealthChecksList { map: checks.collect() }
 }
 
+/// How a cluster is checked.
+pub(super) fn health_of(config: &Config) -> Result<Option<HealthCheck>, Refusal> {
+    let own = config.health_check.as_ref().map(health_check).transpose()?;
+    let datagrams = config.udp.as_ref().and_then(|udp| udp.health.as_ref());
+    let datagrams = datagrams.map(udp_health).transpose()?.flatten();
+    Ok(check::one_health(own, datagrams)?)
+}
+
+/// The check that a cluster of datagrams describes.
+fn udp_health(config: &UdpHealthConfig) -> Result<Option<HealthCheck>, Refusal> {
+    check::fail_open(config.fail_open())?;
+    let connect = match config.mode.map(UdpHealthMode::try_from) {
+        None | Some(Ok(UdpHealthMode::TcpProbe)) => true,
+        Some(Ok(UdpHealthMode::UdpProbe)) => false,
+        Some(Ok(UdpHealthMode::HealthOff)) => return Ok(None),
+        Some(Err(_)) => return Err("the mode of `udp.health` has no known number".into()),
+    };
+    let payload = config.udp_probe_payload.clone();
+    let check = HealthCheck {
+        probe: check::datagram_probe(connect, payload)?,
+        port: config.tcp_port.filter(|_| connect).map(port).transpose()?,
+        interval: Duration::from_secs(config.probe_interval_seconds().into()),
+        timeout: Duration::from_secs(config.probe_timeout_seconds().into()),
+        rise: config.rise(),
+        fall: config.fall(),
+    };
+    check::health(&check)?;
+    Ok(Some(check))
+}
+
 /// The check that a message describes.
-pub(super) fn health_check(config: &HealthCheckConfig) -> Result<HealthCheck, Refusal> {
+fn health_check(config: &HealthCheckConfig) -> Result<HealthCheck, Refusal> {
     if !config.headers.is_empty() {
         return Err("a health check cannot have header fields in this version".into());
     }
@@ -59,7 +90,8 @@ fn probe(config: &HealthCheckConfig) -> Result<Probe, Refusal> {
         return Ok(Probe::Grpc { service: service.clone() });
     }
     match HealthCheckMode::try_from(config.mode) {
-        Ok(HealthCheckMode::Tcp) => Ok(Probe::Tcp),
+        Ok(HealthCheckMode::Tcp) => Ok(check::datagram_probe(true, config.payload.clone())?),
+        Ok(HealthCheckMode::Udp) => Ok(check::datagram_probe(false, config.payload.clone())?),
         Ok(HealthCheckMode::Http) => {
             let one = (config.expected_status, config.expected_status);
             let one = Some(one).filter(|(status, _)| *status > 0);
@@ -104,6 +136,11 @@ pub(super) fn health_config(check: &HealthCheck) -> HealthCheckConfig {
         }
         Probe::Grpc { service } => config.grpc_service = Some(service.clone()),
         Probe::Tcp => config.mode = HealthCheckMode::Tcp.into(),
+        Probe::Udp { payload, connect } => {
+            let mode = if *connect { HealthCheckMode::Tcp } else { HealthCheckMode::Udp };
+            config.mode = mode.into();
+            config.payload = Some(payload.clone());
+        }
     }
     config
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use weir_proto::{
     ActivateListener, ListenerType, RequestUdpFrontend, UdpAffinityKey, UdpClusterConfig,
-    UdpHealthMode, UdpListenerConfig as Config, UpdateUdpListenerConfig as Patch,
+    UdpListenerConfig as Config, UpdateUdpListenerConfig as Patch,
 };
 
 use super::listener::{as_seconds, no_interface, seconds};
@@ -107,10 +107,6 @@ pub(super) fn remove_frontend(
 
 /// What a cluster says of datagrams.
 pub(super) fn rules(config: &UdpClusterConfig) -> Result<UdpRules, Refusal> {
-    let probes = |mode: Option<i32>| mode != Some(UdpHealthMode::HealthOff.into());
-    if config.health.as_ref().is_some_and(|health| probes(health.mode)) {
-        return Err(check::NO_UDP_HEALTH.into());
-    }
     let affinity = match config.affinity_key.map(UdpAffinityKey::try_from) {
         None | Some(Ok(UdpAffinityKey::SourceIp)) => UdpAffinity::SourceIp,
         Some(Ok(UdpAffinityKey::SourceIpPort)) => UdpAffinity::SourceIpPort,
@@ -138,6 +134,7 @@ pub(super) fn rules_config(rules: &UdpRules) -> UdpClusterConfig {
         requests: Some(rules.requests),
         send_proxy_protocol: Some(rules.proxy.is_some()),
         proxy_protocol_every_datagram: Some(rules.proxy == Some(ProxyDatagrams::Every)),
+        // Shown as the `health_check` that it is.
         health: None,
     }
 }

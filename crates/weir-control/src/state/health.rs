@@ -38,4 +38,15 @@ pub enum Probe {
     },
     /// A connection, and TLS where the cluster speaks it.
     Tcp,
+    /// A datagram that any other answers.
+    Udp {
+        /// What is sent, 1 to [`LONGEST_PAYLOAD`] bytes.
+        payload: Vec<u8>,
+        /// A connection must be possible before. Then the port of the check is the connection's
+        /// alone.
+        connect: bool,
+    },
 }
+
+/// Bytes of the datagram of a check: as many as pass everywhere in one piece.
+pub const LONGEST_PAYLOAD: usize = 1_200;

@@ -28,7 +28,7 @@ use crate::change::object_hash;
 use crate::declared::{Declared, Named};
 pub use access::{Access, AddressList, BLOCKS_AT_ONCE, MOST_BLOCKS, MOST_LISTS};
 pub use h2::{H2, H2Key};
-pub use health::{HealthCheck, Probe};
+pub use health::{HealthCheck, LONGEST_PAYLOAD, Probe};
 pub use rates::{LONGEST_RATE, MOST_RATE_LIMITS, RateLimit};
 pub use tcp::ANY_NAME;
 pub use tls::{

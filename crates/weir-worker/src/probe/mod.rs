@@ -7,6 +7,7 @@
 //! Invariants: at most [`MOST`] probes are under way, the others wait in line; a backend is in the
 //! line at most once; probes take buffers like exchanges, and wait when there are none.
 
+mod connection;
 mod running;
 mod talk;
 
@@ -17,13 +18,14 @@ use std::time::Duration;
 
 use weir_balance::Tally;
 use weir_base::{Address, Instant, Key, Slab};
+use weir_control::state::Probe;
 use weir_sys::Event;
 use weir_telemetry::Counter;
 
 use crate::context::Context;
 use crate::tables::ClusterSettings;
 use crate::upstream::Peer;
-use running::Running;
+use running::{Running, Way};
 
 /// Probes that are under way at once.
 const MOST: usize = 64;
@@ -170,12 +172,11 @@ impl Probes {
         while !self.running.is_full() && self.paused_until <= cx.now {
             let Some(target) = self.line.pop_front() else { return };
             self.in_line.remove(&target);
-            let Some((settings, peer)) = peer_of(&target, cx) else { continue };
+            let Some((settings, way)) = way_to(&target, cx) else { continue };
             let Some(check) = settings.config.health.as_ref() else { continue };
-            let deadline = cx.now + check.timeout;
             let (epoll, pool) = (&cx.epoll, &mut cx.buffers);
             let again = target.clone();
-            let begin = |key| match Running::begin(key, target, (peer, deadline), epoll, pool) {
+            let begin = |key| match Running::begin(key, target, (way, check), epoll, pool) {
                 Ok(begun) => begun.ok_or(Failed::NoBuffers),
                 Err(_) => Err(Failed::Io),
             };
@@ -196,7 +197,7 @@ impl Probes {
         let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let check = settings.as_ref().and_then(|settings| settings.config.health.as_ref());
         let Some(check) = check else { return self.end(key, cx) };
-        if let Some(passed) = running.drive(check, cx.now, &mut cx.buffers) {
+        if let Some(passed) = running.drive(check, &cx.epoll, cx.now, &mut cx.buffers) {
             let target = (running.cluster, running.backend.clone());
             self.end(key, cx);
             self.conclude(&target, passed, cx, judged);
@@ -248,18 +249,24 @@ enum Failed {
 }
 
 /// How a backend is asked.
-fn peer_of((cluster, backend): &Target, cx: &Context) -> Option<(Rc<ClusterSettings>, Peer)> {
+fn way_to((cluster, backend): &Target, cx: &Context) -> Option<(Rc<ClusterSettings>, Way)> {
     let known = cx.tables.clusters.get(*cluster)?;
     let settings = Rc::clone(&known.settings);
     let check = settings.config.health.as_ref()?;
-    let mut address = known.group.spec_of(backend)?.address.clone();
+    let own = &known.group.spec_of(backend)?.address;
+    let mut address = own.clone();
     if let (Address::Ip(address), Some(port)) = (&mut address, check.port) {
         address.set_port(port);
     }
+    let datagrams = match &check.probe {
+        Probe::Udp { connect: true, .. } => own.ip(),
+        _ => address.ip(),
+    };
     let streams = settings.config.http2;
     let peer = match &settings.tls {
         Some(tls) => Peer::tls(address, streams, tls, b""),
         None => Peer::clear(address, streams),
     };
-    Some((settings, peer))
+    let deadline = cx.now + check.timeout;
+    Some((settings, Way { peer, datagrams, deadline }))
 }

@@ -1,28 +1,42 @@
-//! One probe under way: a connection of its own, on which one question is asked.
+//! One probe under way: a question on a connection of its own, or a datagram, or both, one after
+//! the other.
 
-use std::io::{self, IoSlice};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
 use weir_base::{Instant, Key};
 use weir_control::state::{HealthCheck, Probe};
-use weir_sys::{Epoll, Event};
+use weir_sys::{Epoll, Event, Outgoing, UdpSocket};
 
-use super::talk::Talk;
-use crate::buffers::{Buffers, PER_TLS, Reservation};
-use crate::socket::{Read, Shaken, Socket};
+use super::connection::Connection;
+use crate::buffers::Buffers;
 use crate::token::Token;
 use crate::upstream::Peer;
 
-/// The connection and what is said on it.
+/// How a backend is asked.
+pub(super) struct Way {
+    pub(super) peer: Peer,
+    /// Where datagrams are sent to; `None`: they cannot be.
+    pub(super) datagrams: Option<SocketAddr>,
+    pub(super) deadline: Instant,
+}
+
+/// Whom is asked, and how far that has come.
 pub(super) struct Running {
     pub(super) cluster: Key,
     pub(super) backend: Box<str>,
     pub(super) deadline: Instant,
-    socket: Socket,
-    secure: bool,
-    peer: Peer,
-    /// `None` until the connection is made.
-    talk: Option<Talk>,
-    reserved: Reservation,
+    datagrams: Option<SocketAddr>,
+    token: Token,
+    step: Step,
+}
+
+/// What is under way.
+enum Step {
+    Connection(Box<Connection>),
+    /// A datagram was sent.
+    Datagram(UdpSocket),
 }
 
 impl Running {
@@ -30,100 +44,83 @@ impl Running {
     pub(super) fn begin(
         key: Key,
         (cluster, backend): (Key, Box<str>),
-        (peer, deadline): (Peer, Instant),
+        (way, check): (Way, &HealthCheck),
         epoll: &Epoll,
         pool: &mut Buffers,
     ) -> io::Result<Option<Self>> {
-        let tls = peer.connection().transpose().map_err(io::Error::other)?;
-        let secure = tls.is_some();
-        if secure && !pool.admit(PER_TLS) {
-            return Ok(None);
-        }
-        let reserved = if secure { Reservation::Exchange(PER_TLS) } else { Reservation::None };
-        let mut socket = match Socket::connect(&peer.address, epoll, Token::Probe(key)) {
-            Ok(socket) => socket,
-            Err(error) => {
-                pool.dismiss(reserved);
-                return Err(error);
+        let Way { peer, datagrams, deadline } = way;
+        let token = Token::Probe(key);
+        let step = match &check.probe {
+            Probe::Udp { payload, connect: false } => {
+                Step::Datagram(send(datagrams, payload, epoll, token)?)
             }
+            _ => match Connection::begin(token, peer, epoll, pool)? {
+                Some(connection) => Step::Connection(Box::new(connection)),
+                None => return Ok(None),
+            },
         };
-        if let Some(connection) = tls {
-            socket.start_tls(connection);
-        }
-        let talk = None;
-        Ok(Some(Self { cluster, backend, deadline, socket, secure, peer, talk, reserved }))
+        Ok(Some(Self { cluster, backend, deadline, datagrams, token, step }))
     }
 
     pub(super) fn handle_event(&mut self, event: Event) {
-        self.socket.handle_event(event);
+        if let Step::Connection(connection) = &mut self.step {
+            connection.handle_event(event);
+        }
     }
 
     /// Does what can be done. The outcome, once it is known.
     pub(super) fn drive(
         &mut self,
         check: &HealthCheck,
+        epoll: &Epoll,
         now: Instant,
         pool: &mut Buffers,
     ) -> Option<bool> {
-        if self.talk.is_none() {
-            if self.socket.is_broken() {
-                return Some(false);
+        let connection = match &mut self.step {
+            Step::Connection(connection) => connection,
+            Step::Datagram(socket) => {
+                return match socket.take_one() {
+                    Ok(answered) => answered.then_some(true),
+                    // Its host says by ICMP that nobody is there.
+                    Err(_) => Some(false),
+                };
             }
-            if !self.socket.is_writable() {
-                return None;
-            }
-            match self.socket.shake_hands(pool) {
-                Shaken::Blocked => return None,
-                Shaken::Done => {}
-                Shaken::Clear | Shaken::Gone | Shaken::Failed(_) => return Some(false),
-            }
-            let talk = self.open(check, now);
-            let over = talk.connected();
-            self.talk = Some(talk);
-            if over.is_some() {
-                return over;
-            }
-        }
-        self.exchange(now, pool)
-    }
-
-    /// The connection is made: the question is put in the version that was agreed on.
-    fn open(&mut self, check: &HealthCheck, now: Instant) -> Talk {
-        let agreed = self.socket.take_facts().map(|facts| facts.alpn.as_deref() == Some(b"h2"));
-        let grpc = matches!(check.probe, Probe::Grpc { .. });
-        let streams = grpc || self.peer.streams && agreed.unwrap_or(true);
-        Talk::new(check, &self.peer.address.authority(), (self.secure, streams), now)
-    }
-
-    fn exchange(&mut self, now: Instant, pool: &mut Buffers) -> Option<bool> {
-        let Some(talk) = &mut self.talk else { return Some(false) };
-        let mut room = [0; 4096];
-        loop {
-            if self.socket.flush(pool).is_err() {
-                return Some(false);
-            }
-            while !talk.out().is_empty() && self.socket.is_writable() {
-                match self.socket.write(&[IoSlice::new(talk.out())], pool) {
-                    Ok(0) => break,
-                    Ok(n) => talk.sent(n),
-                    Err(_) => return Some(false),
-                }
-            }
-            let outcome = match self.socket.read(&mut room, pool) {
-                Read::Data(n) => talk.receive(&room[..n], now),
-                Read::Blocked => return None,
-                Read::Closed | Read::Failed(_) => Some(talk.receive(&[], now).unwrap_or(false)),
-            };
-            if outcome.is_some() {
-                return outcome;
-            }
-        }
+        };
+        let outcome = connection.drive(check, now, pool)?;
+        let (true, Probe::Udp { payload, .. }) = (outcome, &check.probe) else {
+            return Some(outcome);
+        };
+        let Ok(socket) = send(self.datagrams, payload, epoll, self.token) else {
+            return Some(false);
+        };
+        let before = std::mem::replace(&mut self.step, Step::Datagram(socket));
+        before.end(pool);
+        None
     }
 
     /// It is over: what it holds goes back.
-    pub(super) fn end(mut self, pool: &mut Buffers) {
-        self.socket.say_goodbye(pool);
-        self.socket.release(pool);
-        pool.dismiss(self.reserved);
+    pub(super) fn end(self, pool: &mut Buffers) {
+        self.step.end(pool);
     }
+}
+
+impl Step {
+    fn end(self, pool: &mut Buffers) {
+        if let Self::Connection(connection) = self {
+            connection.end(pool);
+        }
+    }
+}
+
+/// Sends the datagram of a probe from a socket of its own, which is watched for an answer.
+fn send(
+    to: Option<SocketAddr>,
+    payload: &[u8],
+    epoll: &Epoll,
+    token: Token,
+) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::connect(to.ok_or(io::ErrorKind::Unsupported)?)?;
+    epoll.add_level(socket.as_fd(), token.to_bits(), true, false)?;
+    socket.send(&[Outgoing { to: None, from: None, head: b"", bytes: payload, segment: 0 }])?;
+    Ok(socket)
 }

@@ -76,7 +76,7 @@ impl Talk {
         now: Instant,
     ) -> Self {
         let (kind, out) = match &check.probe {
-            Probe::Tcp => (Kind::Nothing, Vec::new()),
+            Probe::Tcp | Probe::Udp { .. } => (Kind::Nothing, Vec::new()),
             Probe::Http { uri, statuses } if !streams => {
                 let text = format!(
                     "GET {uri} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Weir\r\n\

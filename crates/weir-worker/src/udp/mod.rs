@@ -33,6 +33,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use weir_balance::BackendKey;
 use weir_base::{Endpoint, Instant, Key, Limits, Transport};
 use weir_l4::flows::{self, Flow, Flows};
 use weir_sys::{Event, Inbox, UdpSocket};
@@ -250,6 +251,13 @@ impl Context {
                 self.lend_datagrams(again, socket);
             }
         }
+    }
+
+    /// A backend fails its checks, others do not: what the clients of its flows send next goes
+    /// there.
+    pub(crate) fn leave_backend(&mut self, cluster: Key, backend: BackendKey) {
+        self.udp.close_those(|flow| (flow.data.cluster, flow.data.backend) == (cluster, backend));
+        self.settle_flows();
     }
 
     /// Ends these flows.

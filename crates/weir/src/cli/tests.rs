@@ -153,6 +153,7 @@ const LINES: &[(&str, &str)] = &[
          --unhealthy-threshold 1 --expected-status 204",
         "SetHealthCheck",
     ),
+    ("cluster health-check set -i a --udp ping --tcp --port 9", "SetHealthCheck"),
     ("cluster health-check remove -i a", "RemoveHealthCheck"),
     ("cluster health-check list", "QueryHealthChecks"),
     ("cluster health-check list -i a", "QueryHealthChecks"),

@@ -32,11 +32,14 @@ pub(crate) struct Set {
     #[arg(short, long)]
     id: String,
     /// What to ask the backends for; begins with `/`.
-    #[arg(short, long, required_unless_present_any = ["tcp", "grpc"], default_value = "")]
+    #[arg(short, long, required_unless_present_any = ["tcp", "grpc", "udp"], default_value = "")]
     uri: String,
     /// A connection is enough.
     #[arg(long, conflicts_with_all = ["uri", "grpc", "expected_status"])]
     tcp: bool,
+    /// Send this datagram, which any other must answer; with `--tcp`, after a connection.
+    #[arg(long, value_name = "PAYLOAD", conflicts_with_all = ["uri", "grpc", "expected_status"])]
+    udp: Option<String>,
     /// Ask by the gRPC health checking protocol, for a service or for the server as a whole.
     #[arg(
         long,
@@ -87,7 +90,7 @@ impl Verb {
 impl Set {
     fn message(&self) -> Result<SetHealthCheck, Failure> {
         let printable = |byte: u8| byte.is_ascii_graphic();
-        let http = !self.tcp && self.grpc.is_none();
+        let http = !self.tcp && self.grpc.is_none() && self.udp.is_none();
         if http && (!self.uri.starts_with('/') || !self.uri.bytes().all(printable)) {
             let message = format!("the URI of a health check begins with `/`: {:?}", self.uri);
             return Err(Failure::Arguments(message));
@@ -102,10 +105,12 @@ impl Set {
             healthy_threshold: self.healthy_threshold,
             unhealthy_threshold: self.unhealthy_threshold,
             expected_status: self.expected_status,
-            mode: match self.tcp {
-                true => HealthCheckMode::Tcp.into(),
-                false => HealthCheckMode::Http.into(),
+            mode: match (self.tcp, &self.udp) {
+                (true, _) => HealthCheckMode::Tcp.into(),
+                (false, Some(_)) => HealthCheckMode::Udp.into(),
+                (false, None) => HealthCheckMode::Http.into(),
             },
+            payload: self.udp.clone().map(String::into_bytes),
             grpc_service: self.grpc.clone(),
             port: self.port.map(Into::into),
             ..HealthCheckConfig::default()

@@ -70,7 +70,9 @@ fn asked(check: &HealthCheckConfig) -> String {
     let what = match (&check.grpc_service, check.mode()) {
         (Some(service), _) if service.is_empty() => "gRPC".to_owned(),
         (Some(service), _) => format!("gRPC {service}"),
+        (None, HealthCheckMode::Tcp) if check.payload.is_some() => "TCP and UDP".to_owned(),
         (None, HealthCheckMode::Tcp) => "TCP".to_owned(),
+        (None, HealthCheckMode::Udp) => "UDP".to_owned(),
         (None, HealthCheckMode::Http) => check.uri.clone(),
     };
     check.port.map_or_else(|| what.clone(), |port| format!("{what} on port {port}"))

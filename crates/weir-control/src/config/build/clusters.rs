@@ -72,7 +72,7 @@ impl Builder<'_> {
             proxy: None,
             udp: self.udp_rules(table).map(Box::new),
             affinity: self.affinity(table),
-            health: self.health_check(table).map(Box::new),
+            health: self.health(table).map(Box::new),
             ejection: table.section("ejection").and_then(|table| ejection(&table)),
             retries: table.section("retry_budget").map(|table| retries(&table)),
             breaker: table.section("breaker").and_then(|table| breaker(&table)),

@@ -13,6 +13,7 @@ pub(super) static HEALTH_CHECK: Section = Section {
         key("uri", Kind::Text, Without::Other("**required** for `http`"), "What is asked for."),
         number("expected_status", Kind::Number(0, 599), 0, "The good status; 0: any 2xx."),
         key("service", Kind::Text, Without::Other("the whole server"), SERVICE),
+        key("payload", Kind::Text, Without::Other("**required** for `udp`"), PAYLOAD),
         key("port", PORT, Without::Other("that of the backend"), "Where they are asked."),
         number("interval", Kind::Seconds, 10, "From one check to the next."),
         number("timeout", Kind::Seconds, 5, "Longest wait for an answer."),
@@ -23,8 +24,10 @@ pub(super) static HEALTH_CHECK: Section = Section {
 };
 
 pub(super) const TIMES: Kind = Kind::Number(1, u32::MAX as u64);
-const MODE: &str =
-    "A GET, the gRPC health checking protocol, or a connection that is all that is wanted.";
+const MODE: &str = "A GET, the gRPC health checking protocol, a connection that is all that is \
+                    wanted, or a datagram.";
+const PAYLOAD: &str = "The datagram, which any other must answer; with `tcp`, it is sent to the \
+                       backend's own port after the connection.";
 const SERVICE: &str = "For `grpc`, the service that is asked for.";
 
 /// Passive ejection.

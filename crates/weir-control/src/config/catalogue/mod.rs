@@ -21,8 +21,8 @@ pub(super) use tls::TLS_ONLY;
 pub(super) use top::FILE;
 pub(super) use udp::{ONLY_UDP, UDP_LISTENER};
 pub(super) use words::{
-    AccessFormat, ClusterProtocol, LineFormat, ListenerProtocol, OnStart, PathType, ProbeMode,
-    Version, Word, Words,
+    AccessFormat, ClusterProtocol, DatagramProbe, LineFormat, ListenerProtocol, OnStart, PathType,
+    ProbeMode, Version, Word, Words,
 };
 
 /// A table of the file.

@@ -92,11 +92,33 @@ pub(in super::super) enum ProbeMode {
     Http,
     Grpc,
     Tcp,
+    Udp,
 }
 
 impl Words for ProbeMode {
-    const WORDS: &'static [(&'static str, Option<Self>)] =
-        &[("http", Some(Self::Http)), ("grpc", Some(Self::Grpc)), ("tcp", Some(Self::Tcp))];
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("http", Some(Self::Http)),
+        ("grpc", Some(Self::Grpc)),
+        ("tcp", Some(Self::Tcp)),
+        ("udp", Some(Self::Udp)),
+    ];
+}
+
+/// What a health check of datagrams asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum DatagramProbe {
+    Off,
+    #[default]
+    Tcp,
+    Udp,
+}
+
+impl Words for DatagramProbe {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[
+        ("TCP_PROBE", Some(Self::Tcp)),
+        ("UDP_PROBE", Some(Self::Udp)),
+        ("HEALTH_OFF", Some(Self::Off)),
+    ];
 }
 
 /// Protocol of a cluster.

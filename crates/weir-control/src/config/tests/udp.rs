@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{bad, good};
-use crate::state::{ProxyDatagrams, UdpAffinity, UdpListener, UdpRules};
+use crate::state::{HealthCheck, Probe, ProxyDatagrams, UdpAffinity, UdpListener, UdpRules};
 
 const UDP: &str = r#"
 [[listeners]]
@@ -85,6 +85,51 @@ fn the_memory_of_flows_counts_where_there_are_some() {
 }
 
 #[test]
+fn backends_of_datagrams_are_checked() {
+    let with = |keys: &str| udp_with("responses = 1", &format!("health = {{ {keys} }}"));
+    let check = |keys: &str| {
+        let checked = good(&with(keys));
+        let check = checked.state.clusters["dns"].health.as_deref().cloned();
+        (check, checked.warnings.to_string())
+    };
+    let seconds = Duration::from_secs;
+    let usual = HealthCheck {
+        probe: Probe::Tcp,
+        port: None,
+        interval: seconds(5),
+        timeout: seconds(2),
+        rise: 2,
+        fall: 3,
+    };
+    assert_eq!(check("").0.as_ref(), Some(&usual));
+    assert_eq!(check("mode = \"HEALTH_OFF\"").0, None);
+    let probe = |connect| Probe::Udp { payload: b"up?".to_vec(), connect };
+    let sent = "udp_probe_payload = \"up?\"";
+    let both =
+        HealthCheck { probe: probe(true), port: Some(54), rise: 1, fall: 9, ..usual.clone() };
+    let keys = "tcp_port = 54, rise = 1, fall = 9, fail_open = true";
+    assert_eq!(check(&format!("{sent}, {keys}")).0, Some(both));
+    let (alone, warnings) = check(&format!("{sent}, mode = \"UDP_PROBE\", tcp_port = 54"));
+    assert_eq!(alone, Some(HealthCheck { probe: probe(false), ..usual }));
+    assert!(warnings.contains("`tcp_port` does nothing"), "{warnings}");
+    let same = format!(
+        "{UDP}health_check = {{ mode = \"udp\", payload = \"up?\", interval = 5, timeout = 2, \
+         healthy_threshold = 2 }}\n"
+    );
+    assert_eq!(good(&same).state.clusters["dns"].health.as_deref(), alone.as_ref());
+    for (source, why) in [
+        (with("mode = \"UDP_PROBE\""), "needs something to send"),
+        (with("mode = \"UDP_PROBE\", udp_probe_payload = \"\""), "1 to 1200 bytes, not 0"),
+        (with("fail_open = false"), "`fail_open` cannot be false"),
+        (with("rise = 0"), "between"),
+        (with("") + "health_check = { mode = \"tcp\" }\n", "checked in one way"),
+    ] {
+        let text = bad(&source);
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let says = |source: &str, why: &str| {
         let text = bad(source);
@@ -101,7 +146,6 @@ fn what_cannot_be_is_refused() {
     );
     says(&udp_with("tags = { team = \"net\" }", "sni = \"a.example\""), "`sni` is not for");
     says(&udp_with("send_proxy_protocol", "proxy_protocol_every_datagram"), "set both");
-    says(&udp_with("responses = 1", "health = {}"), "`health_check` of the cluster");
     says(&format!("{UDP}tls = {{ enabled = true }}\n"), "datagrams are not encrypted");
     let twice = "frontends = [{ address = \"127.0.0.1:53\" }, { address = \"127.0.0.1:53\" }]";
     let one = "frontends = [{ address = \"127.0.0.1:53\", tags = { team = \"net\" } }]";

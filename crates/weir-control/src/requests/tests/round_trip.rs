@@ -182,6 +182,8 @@ fn health() -> impl Strategy<Value = HealthCheck> {
         http(&[(200, 299), (404, 404)]),
         Probe::Grpc { service: "shop".into() },
         Probe::Tcp,
+        Probe::Udp { payload: vec![0, 255], connect: true },
+        Probe::Udp { payload: b"ping".to_vec(), connect: false },
     ];
     let numbers = (1..99_u64, 1..99_u64, 1..9_u32, 1..9_u32);
     (select(probes), option::of(1..9_u16), numbers).prop_map(|(probe, port, numbers)| {

@@ -6,7 +6,7 @@ use weir_proto::{
 };
 
 use super::*;
-use crate::state::{ProxyDatagrams, UdpListener};
+use crate::state::{Probe, ProxyDatagrams, UdpListener};
 
 /// Where HTTP is served, too.
 fn here() -> SocketAddr {
@@ -106,6 +106,31 @@ fn a_cluster_has_rules_for_datagrams() {
     assert_eq!((rules.responses, rules.proxy), (1, Some(ProxyDatagrams::Every)));
 }
 
+fn unset() -> UdpHealthConfig {
+    UdpHealthConfig::default()
+}
+
+#[test]
+fn a_cluster_of_datagrams_says_how_it_is_checked() {
+    let mut state = serving();
+    let mut make_and_see = |health: UdpHealthConfig| {
+        let udp = UdpClusterConfig { health: Some(health), ..Default::default() };
+        make(&mut state, &cluster(udp)).expect("accepted");
+        state.clusters["app"].health.as_deref().expect("checked").clone()
+    };
+    let usual = make_and_see(unset());
+    assert_eq!((&usual.probe, usual.rise, usual.fall), (&Probe::Tcp, 2, 3));
+    assert_eq!((usual.interval.as_secs(), usual.timeout.as_secs()), (5, 2));
+    let payload = Some(vec![0, 255]);
+    let asked = UdpHealthConfig { udp_probe_payload: payload, tcp_port: Some(9), ..unset() };
+    let both = make_and_see(asked.clone());
+    assert_eq!(both.probe, Probe::Udp { payload: vec![0, 255], connect: true });
+    assert_eq!(both.port, Some(9));
+    let alone = make_and_see(UdpHealthConfig { mode: Some(2), ..asked });
+    assert_eq!(alone.probe, Probe::Udp { payload: vec![0, 255], connect: false });
+    assert_eq!(alone.port, None);
+}
+
 #[test]
 fn what_cannot_be_carried_out_is_refused() {
     let mut state = served();
@@ -121,7 +146,7 @@ fn what_cannot_be_carried_out_is_refused() {
     ];
     let mut state = serving();
     make(&mut state, &RequestType::AddUdpFrontend(to("app"))).expect("accepted");
-    let probed = UdpClusterConfig { health: Some(Default::default()), ..Default::default() };
+    let probed = |health| UdpClusterConfig { health: Some(health), ..Default::default() };
     let headless =
         UdpClusterConfig { proxy_protocol_every_datagram: Some(true), ..Default::default() };
     let tls = Some(ClusterTls { server_name: Some("b.example".into()), ..Default::default() });
@@ -131,7 +156,13 @@ fn what_cannot_be_carried_out_is_refused() {
         refused(&mut state, &RequestType::AddUdpFrontend(to("app"))),
         refused(&mut state, &RequestType::AddUdpFrontend(to(""))),
         refused(&mut state, &RequestType::RemoveUdpFrontend(to("other"))),
-        refused(&mut state, &cluster(probed)),
+        refused(&mut state, &cluster(probed(UdpHealthConfig { mode: Some(2), ..unset() }))),
+        refused(&mut state, &cluster(probed(UdpHealthConfig { mode: Some(7), ..unset() }))),
+        refused(
+            &mut state,
+            &cluster(probed(UdpHealthConfig { fail_open: Some(false), ..unset() })),
+        ),
+        refused(&mut state, &cluster(probed(UdpHealthConfig { tcp_port: Some(0), ..unset() }))),
         refused(&mut state, &cluster(headless)),
         refused(
             &mut state,
