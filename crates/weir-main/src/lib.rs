@@ -31,6 +31,7 @@ mod hear;
 mod history;
 mod home;
 mod limits;
+mod listeners;
 mod metrics;
 mod notify;
 mod orphans;

@@ -3,7 +3,8 @@
 //!
 //! Main binds them before the first worker starts and keeps them until the proxy stops; whoever is
 //! worker *i* borrows those of slot *i*. Connections that wait in the queue of a socket therefore
-//! outlive the worker.
+//! outlive the worker. Those of a listener of TCP that is deactivated *rest*: they keep the port,
+//! let nobody in, are lent to nobody, and listen again when it is activated.
 //!
 //! Must not know: who the workers are.
 
@@ -11,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use log::warn;
 use serde::{Deserialize, Serialize};
 use weir_base::{Endpoint, Transport};
 use weir_control::state::State;
@@ -31,6 +33,8 @@ pub(crate) struct Sockets {
 struct Group {
     at: Endpoint,
     sockets: Vec<BoundSocket>,
+    /// Nobody is to be let in.
+    resting: bool,
 }
 
 /// The sockets of one address as they pass from one image of main to the next.
@@ -41,6 +45,8 @@ pub(crate) struct HandedGroup {
     transport: Transport,
     /// By slot.
     pub(crate) sockets: Vec<RawFd>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    resting: bool,
 }
 
 impl Sockets {
@@ -50,16 +56,18 @@ impl Sockets {
             address: group.at.address,
             transport: group.at.transport,
             sockets: group.sockets.iter().map(|socket| socket.as_fd().as_raw_fd()).collect(),
+            resting: group.resting,
         });
         groups.collect()
     }
 
     /// Goes on with what [`Sockets::hand_over`] has told.
     pub(crate) fn resume(handed: Vec<HandedGroup>) -> io::Result<Self> {
-        let groups = handed.into_iter().map(|HandedGroup { address, transport, sockets }| {
+        let groups = handed.into_iter().map(|group| {
+            let HandedGroup { address, transport, sockets, resting } = group;
             let sockets = sockets.into_iter().map(|fd| Ok(BoundSocket::from_fd(inherited(fd)?)));
             let at = Endpoint { transport, address };
-            Ok(Group { at, sockets: sockets.collect::<io::Result<_>>()? })
+            Ok(Group { at, sockets: sockets.collect::<io::Result<_>>()?, resting })
         });
         Ok(Self { groups: groups.collect::<io::Result<_>>()? })
     }
@@ -90,12 +98,12 @@ impl Sockets {
 
     /// Where clients come to.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
-        self.groups.iter().map(|group| group.at)
+        self.listening().map(|group| group.at)
     }
 
-    /// True when there are sockets for it.
-    pub(crate) fn has(&self, at: Endpoint) -> bool {
-        self.groups.iter().any(|group| group.at == at)
+    /// What there are sockets for, and whether they rest.
+    pub(crate) fn rests(&self, at: Endpoint) -> Option<bool> {
+        self.groups.iter().find(|group| group.at == at).map(|group| group.resting)
     }
 
     /// Binds one more.
@@ -110,6 +118,32 @@ impl Sockets {
         self.groups.retain(|group| !endpoints.contains(&group.at));
     }
 
+    /// Nobody new comes to these listeners of TCP, which are about to rest: workers empty their
+    /// queues, and whoever has begun to connect is there before that is done.
+    pub(crate) fn turn_away(&mut self, endpoints: &[Endpoint]) {
+        for group in self.groups.iter_mut().filter(|group| endpoints.contains(&group.at)) {
+            group.resting = true;
+            // Where it cannot be done, who comes too late is reset.
+            group.sockets.iter().for_each(|socket| drop(socket.turn_away()));
+        }
+    }
+
+    /// Puts the sockets of some listeners of TCP to rest, those that workers have not. Where the
+    /// kernel cannot do that, they are closed.
+    pub(crate) fn rest(&mut self, endpoints: &[Endpoint]) {
+        self.groups.retain_mut(|group| !endpoints.contains(&group.at) || group.rest());
+    }
+
+    /// Sockets that rest listen again, one for each slot; they rest on if that cannot be.
+    pub(crate) fn wake(&mut self, at: Endpoint, slots: u16) -> Result<(), Error> {
+        let mut groups = self.groups.iter_mut().filter(|group| group.at == at);
+        groups.try_for_each(|group| group.wake(slots)).inspect_err(|_| self.rest(&[at]))
+    }
+
+    fn listening(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(|group| !group.resting)
+    }
+
     /// Number of sockets of all slots.
     pub(crate) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.sockets.len()).sum()
@@ -117,7 +151,7 @@ impl Sockets {
 
     /// What tells the sockets of a slot apart from others.
     pub(crate) fn identities(&self, slot: u16) -> impl Iterator<Item = u64> {
-        let sockets = self.groups.iter().filter_map(move |g| g.sockets.get(usize::from(slot)));
+        let sockets = self.listening().filter_map(move |g| g.sockets.get(usize::from(slot)));
         sockets.map(|socket| socket.identity().unwrap_or_default())
     }
 
@@ -126,10 +160,11 @@ impl Sockets {
         self.groups.iter().map(|group| group.sockets.len().max(slots.into())).sum()
     }
 
-    /// Binds what that many slots lack; nothing, if that cannot be.
+    /// Binds what that many slots lack; nothing, if that cannot be. What rests is left alone.
     pub(crate) fn grow(&mut self, slots: u16) -> Result<(), Error> {
         let before: Vec<usize> = self.groups.iter().map(|group| group.sockets.len()).collect();
-        let grown = self.groups.iter_mut().try_for_each(|group| group.grow(slots));
+        let mut listening = self.groups.iter_mut().filter(|group| !group.resting);
+        let grown = listening.try_for_each(|group| group.grow(slots));
         if grown.is_err() {
             for (group, count) in self.groups.iter_mut().zip(before) {
                 group.sockets.truncate(count);
@@ -140,7 +175,7 @@ impl Sockets {
 
     /// The number of sockets of the listener that has most.
     pub(crate) fn slots(&self) -> u16 {
-        let counts = self.groups.iter().map(|group| group.sockets.len());
+        let counts = self.listening().map(|group| group.sockets.len());
         counts.max().unwrap_or_default() as u16
     }
 
@@ -155,9 +190,9 @@ impl Sockets {
         self.groups.clear();
     }
 
-    /// The sockets of one slot, with the listener that each belongs to.
+    /// The sockets of one slot that listen, with the listener that each belongs to.
     pub(crate) fn of_slot(&self, slot: u16) -> impl Iterator<Item = (Endpoint, BorrowedFd<'_>)> {
-        self.groups.iter().filter_map(move |group| {
+        self.listening().filter_map(move |group| {
             let socket = group.sockets.get(usize::from(slot))?;
             Some((group.at, socket.as_fd()))
         })
@@ -177,19 +212,45 @@ impl Group {
         Ok(())
     }
 
+    /// True when they rest.
+    fn rest(&mut self) -> bool {
+        self.resting = true;
+        let rested = self.sockets.iter().try_for_each(BoundSocket::rest);
+        let beware = |error: &io::Error| warn!("{} is closed: {error}", self.at.address);
+        rested.inspect_err(beware).is_ok()
+    }
+
+    fn wake(&mut self, slots: u16) -> Result<(), Error> {
+        // Nobody waits in those that there is no slot for any more.
+        self.sockets.truncate(slots.into());
+        for socket in &self.sockets {
+            socket.wake(BACKLOG).map_err(|source| Error::bind(self.at, source))?;
+        }
+        self.resting = false;
+        self.grow(slots)
+    }
+
     /// Binds those that are missing.
     fn complete(at: Endpoint, sockets: Vec<Option<BoundSocket>>) -> Result<Self, Error> {
         let refused = |source| Error::bind(at, source);
-        let mut group = Self { at, sockets: Vec::with_capacity(sockets.len()) };
+        let mut group = Self { at, sockets: Vec::new(), resting: false };
         for socket in sockets {
             let bind = || BoundSocket::bind(group.at, BACKLOG);
-            let socket = socket.map_or_else(bind, Ok).map_err(refused)?;
+            let socket = socket.map_or_else(bind, |left| awake(left, at)).map_err(refused)?;
             // The first one has chosen the port.
             group.at.address = socket.local_addr().map_err(refused)?;
             group.sockets.push(socket);
         }
         Ok(group)
     }
+}
+
+/// What another main has left may be about to rest.
+fn awake(left: BoundSocket, at: Endpoint) -> io::Result<BoundSocket> {
+    if at.transport == Transport::Tcp {
+        left.wake(BACKLOG)?;
+    }
+    Ok(left)
 }
 
 fn is_tcp(transport: &Transport) -> bool {

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use log::info;
-use weir_base::{Endpoint, Instant};
+use weir_base::Instant;
 use weir_control::change::{Undo, plan, plan_by_object, warnings};
 use weir_control::channel::ToWorker;
 use weir_control::order::Order;
@@ -24,6 +24,7 @@ use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult, frame};
 
 use crate::control::Asker;
 use crate::history::{Record, now_millis};
+use crate::listeners::Listeners;
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
 use crate::worker_process::order_frames;
@@ -35,10 +36,7 @@ pub(crate) struct Transaction {
     undo: Vec<Undo>,
     changes: Vec<PlannedChange>,
     warnings: Vec<String>,
-    /// What was bound for it.
-    bound: Vec<Endpoint>,
-    /// What is served no more.
-    closed: Vec<Endpoint>,
+    listeners: Listeners,
     step: Step,
     /// Slots whose workers have not said yes to this step.
     waiting: BTreeSet<u16>,
@@ -110,27 +108,24 @@ impl Supervisor {
             let sentence = "no worker is there to check the change: try again in a moment";
             return self.fail(&who, sentence);
         }
-        let listeners = match self.bind_listeners(&undo) {
+        let epoch = self.epoch + 1;
+        let frames = order_frames(orders, |orders| ToWorker::Prepare { epoch, orders });
+        let Ok(frames) = frames else {
+            self.plan.state.undo(undo);
+            return self.fail(&who, "the change cannot be told to workers");
+        };
+        let listeners = match self.open_listeners(&undo) {
             Ok(listeners) => listeners,
             Err(sentence) => {
                 self.plan.state.undo(undo);
                 return self.fail(&who, &sentence);
             }
         };
-        let epoch = self.epoch + 1;
-        let frames = order_frames(orders, |orders| ToWorker::Prepare { epoch, orders });
-        let Ok(frames) = frames else {
-            self.sockets.remove(&listeners.bound);
-            self.plan.state.undo(undo);
-            return self.fail(&who, "the change cannot be told to workers");
-        };
-        self.lend_new_sockets(&listeners.bound);
         for slot in &waiting {
             if let Some(worker) = &mut self.slots[usize::from(*slot)].worker {
                 worker.send_frames(&frames);
             }
         }
-        let (bound, closed) = (listeners.bound, listeners.closed);
         // To check many changes takes main its time: the workers' begins now.
         let deadline = weir_sys::now() + self.plan.worker_timeout;
         let step = Step::Preparing;
@@ -140,44 +135,12 @@ impl Supervisor {
             undo,
             changes,
             warnings,
-            bound,
-            closed,
+            listeners,
             step,
             waiting,
             checked: false,
             deadline,
         });
-    }
-
-    /// Binds the listeners that became active, and finds those that are not any more.
-    fn bind_listeners(&mut self, undo: &[Undo]) -> Result<Listeners, String> {
-        let mut listeners = Listeners::default();
-        for step in undo {
-            let state = &self.plan.state;
-            let (at, active) = match step {
-                Undo::Listener(address, _) => {
-                    let active = state.listeners.get(address).is_some_and(|l| l.active);
-                    (Endpoint::tcp(*address), active)
-                }
-                Undo::UdpListener(address, _) => {
-                    let active = state.udp.get(address).is_some_and(|l| l.active);
-                    (Endpoint::udp(*address), active)
-                }
-                _ => continue,
-            };
-            match (self.sockets.has(at), active) {
-                (false, true) => match self.sockets.add(at, self.plan.worker_count) {
-                    Ok(()) => listeners.bound.push(at),
-                    Err(error) => {
-                        self.sockets.remove(&listeners.bound);
-                        return Err(error.to_string());
-                    }
-                },
-                (true, false) => listeners.closed.push(at),
-                _ => {}
-            }
-        }
-        Ok(listeners)
     }
 
     /// A worker can apply what was prepared.
@@ -232,7 +195,7 @@ impl Supervisor {
 
     fn abandon(&mut self, transaction: Transaction, reason: &str) {
         self.send_to_all(&ToWorker::Abort { epoch: transaction.epoch });
-        self.sockets.remove(&transaction.bound);
+        self.undo_listeners(&transaction.listeners);
         self.plan.state.undo(transaction.undo);
         self.fail(&transaction.who, reason);
     }
@@ -256,8 +219,7 @@ impl Supervisor {
         }
         self.epoch = transaction.epoch;
         self.hash.follow(&self.plan.state, &transaction.undo);
-        // Workers empty their queues; ours must not take what they cannot see.
-        self.sockets.remove(&transaction.closed);
+        self.commit_listeners(&transaction.listeners);
         self.send_to_all(&ToWorker::Commit { epoch: self.epoch });
         transaction.step = Step::Committing;
         transaction.deadline = weir_sys::now() + self.plan.worker_timeout;
@@ -272,6 +234,7 @@ impl Supervisor {
     /// Every worker uses it.
     fn finish_transaction(&mut self) {
         let Some(transaction) = self.transaction.take() else { return };
+        self.settle_listeners(&transaction.listeners);
         let who = &transaction.who;
         let (added, changed, removed) = counts(&transaction.changes);
         info!(
@@ -335,12 +298,6 @@ fn beware(warnings: &[String]) -> String {
         1..=TOLD => format!("; beware: {told}"),
         count => format!("; beware: {told}; and {} more", count - TOLD),
     }
-}
-
-#[derive(Default)]
-struct Listeners {
-    bound: Vec<Endpoint>,
-    closed: Vec<Endpoint>,
 }
 
 /// Objects added, changed and removed.

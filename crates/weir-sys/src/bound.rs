@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::getsockname;
 use weir_base::{Endpoint, Transport};
 
-use crate::{TcpListener, UdpSocket, tcp, udp};
+use crate::{TcpListener, UdpSocket, resting, tcp, udp};
 
 /// A bound socket of either kind.
 #[derive(Debug)]
@@ -44,6 +44,32 @@ impl BoundSocket {
     /// Of `fstat(2)`.
     pub fn identity(&self) -> io::Result<u64> {
         Ok(rustix::fs::fstat(&self.0)?.st_ino)
+    }
+
+    /// Of TCP: nobody new comes, whoever has begun to still gets in. Those who try wait until they
+    /// try again.
+    ///
+    /// # Errors
+    /// Of `setsockopt(2)`.
+    pub fn turn_away(&self) -> io::Result<()> {
+        resting::turn_away(self.as_fd())
+    }
+
+    /// Of TCP: listens no more and stays bound, so that clients are refused and nobody else can
+    /// have the port. Who waits in its queue is reset. Nothing changes when it rests already.
+    ///
+    /// # Errors
+    /// Of `setsockopt` or `connect`.
+    pub fn rest(&self) -> io::Result<()> {
+        resting::rest(self.as_fd())
+    }
+
+    /// Of TCP: listens again and lets everybody in; `backlog` connections may wait.
+    ///
+    /// # Errors
+    /// Of `setsockopt` or `listen`.
+    pub fn wake(&self, backlog: i32) -> io::Result<()> {
+        resting::wake(self.as_fd(), backlog)
     }
 
     /// The address it is bound to.

@@ -16,6 +16,7 @@ mod peer;
 mod pipe;
 mod process;
 mod random;
+mod resting;
 mod signals;
 mod tcp;
 #[cfg(test)]

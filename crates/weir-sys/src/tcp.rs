@@ -16,6 +16,8 @@ use rustix::net::{
 };
 use weir_base::Address;
 
+use crate::resting;
+
 /// Of every socket.
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
@@ -28,11 +30,11 @@ impl TcpListener {
     /// # Errors
     /// Of `socket`, `bind` or `listen`.
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
-        let fd = stream_socket(address)?;
-        sockopt::set_socket_reuseaddr(&fd, true)?;
-        sockopt::set_socket_reuseport(&fd, true)?;
-        sockopt::set_tcp_nodelay(&fd, true)?;
-        bind(&fd, &address)?;
+        let mut fd = shared_socket(address)?;
+        if address.port() == 0 {
+            // It may rest only if its port was asked for by its number.
+            fd = shared_socket(getsockname(&fd)?.try_into()?)?;
+        }
         listen(&fd, backlog)?;
         Ok(Self(fd))
     }
@@ -42,7 +44,15 @@ impl TcpListener {
         Self(fd)
     }
 
-    /// The next connection that waits; `None` when none does.
+    /// Listens no more and stays bound: see [`crate::BoundSocket::rest`].
+    ///
+    /// # Errors
+    /// Of `setsockopt` or `connect`.
+    pub fn rest(&self) -> io::Result<()> {
+        resting::rest(self.as_fd())
+    }
+
+    /// The next connection that waits; `None` when none does, or when the socket rests.
     ///
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` and what else is not about one connection.
@@ -54,7 +64,7 @@ impl TcpListener {
                     Err(_) => continue,
                 },
                 Ok((_, None)) => continue,
-                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::AGAIN | Errno::INVAL) => return Ok(None),
                 Err(error) if concerns_one_connection(error) => continue,
                 Err(error) => return Err(error.into()),
             }
@@ -260,6 +270,16 @@ impl From<OwnedFd> for TcpStream {
     fn from(fd: OwnedFd) -> Self {
         Self(fd)
     }
+}
+
+/// Bound to `address`, for clients; others of ours may be, too.
+fn shared_socket(address: SocketAddr) -> io::Result<OwnedFd> {
+    let fd = stream_socket(address)?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    sockopt::set_socket_reuseport(&fd, true)?;
+    sockopt::set_tcp_nodelay(&fd, true)?;
+    bind(&fd, &address)?;
+    Ok(fd)
 }
 
 fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {

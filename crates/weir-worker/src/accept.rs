@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use weir_base::{Instant, Key};
 use weir_control::channel::Passed;
-use weir_sys::TcpStream;
+use weir_sys::{Epoll, TcpListener, TcpStream};
 
 use crate::context::Context;
 use crate::observe::Shut;
@@ -215,7 +215,7 @@ impl Gate {
         for index in (0..sockets_of(listener, cx)).rev() {
             let emptied = self.take_from(listener, index, cx) == Ok(true);
             if let Some(listener) = cx.tables.listeners.get_mut(listener).filter(|_| emptied) {
-                listener.sockets.swap_remove(index);
+                forget(&cx.epoll, &listener.sockets.swap_remove(index));
             }
         }
     }
@@ -226,21 +226,30 @@ impl Gate {
         let keys: Vec<Key> = cx.tables.listeners.iter().map(|(key, _)| key).collect();
         for key in keys {
             let Some(listener) = cx.tables.listeners.get_mut(key) else { continue };
-            for socket in listener.sockets.drain(..) {
-                // They stay open elsewhere, so the kernel would go on telling us of them.
-                let _ = cx.epoll.remove(socket.as_fd());
-            }
+            listener.sockets.drain(..).for_each(|socket| forget(&cx.epoll, &socket));
         }
     }
 
     /// A listener accepts no more: what waits for it is served as far as there is room, and its
-    /// sockets close.
+    /// sockets are put to rest at once, before another comes. Main keeps them.
     pub(crate) fn close(&mut self, listener: Key, cx: &mut Context) {
-        self.empty(listener, cx);
+        for index in 0..sockets_of(listener, cx) {
+            while !self.is_full() && self.take_from(listener, index, cx) == Ok(false) {}
+            let sockets = cx.tables.listeners.get(listener).map(|listener| &listener.sockets);
+            let Some(socket) = sockets.and_then(|sockets| sockets.get(index)) else { continue };
+            if let Err(error) = socket.rest() {
+                cx.observe.internal("putting a listener to rest", &error);
+            }
+        }
         if let Some(listener) = cx.tables.listeners.get_mut(listener) {
-            listener.sockets.clear();
+            listener.sockets.drain(..).for_each(|socket| forget(&cx.epoll, &socket));
         }
     }
+}
+
+/// A socket that stays open elsewhere: the kernel would go on telling us of it.
+fn forget(epoll: &Epoll, socket: &TcpListener) {
+    let _ = epoll.remove(socket.as_fd());
 }
 
 fn sockets_of(listener: Key, cx: &Context) -> usize {

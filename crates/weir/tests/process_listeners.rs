@@ -4,15 +4,16 @@
 #[allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 mod process_support;
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use process_support::connect;
-use process_support::control::good;
-use process_support::held::is_one;
+use process_support::control::{good, pids};
+use process_support::held::{is_one, kill};
 use process_support::installed::Installed;
 use process_support::traffic::Traffic;
 use weir_client::proto::request::RequestType;
@@ -97,12 +98,11 @@ fn a_listener_that_is_declared_anew_is_the_same_to_its_clients() {
 fn a_listener_that_is_deactivated_keeps_its_connections() {
     let installed = Installed::start();
     let at = installed.proxy.address;
-    let switch = |verb| good(&installed.proxy, &["listener", "http", verb, "-a", &at.to_string()]);
     installed.backend.let_go();
-    let mut kept = connect(at);
+    let (mut kept, sockets) = (connect(at), listening(at));
     for _ in 0..3 {
-        switch("deactivate");
-        assert!(TcpStream::connect(at).is_err(), "nobody else is let in");
+        switch(&installed, "deactivate");
+        rests(&installed, &sockets);
         kept.write_all(b"GET /kept HTTP/1.1\r\nHost: traffic.example\r\n\r\n").expect("sent");
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n/kept") {
@@ -110,10 +110,144 @@ fn a_listener_that_is_deactivated_keeps_its_connections() {
             kept.read_exact(&mut byte).expect("an answer");
             answer.extend(byte);
         }
-        switch("activate");
+        switch(&installed, "activate");
+        assert_eq!(listening(at), sockets, "they are the same");
         Traffic::of_single_requests(at).finish();
     }
     is_one(&installed.proxy);
+}
+
+#[test]
+fn whoever_was_let_in_before_a_listener_is_deactivated_is_answered() {
+    let installed = Installed::start();
+    installed.backend.let_go();
+    let clients = Traffic::of_insistent_clients(installed.proxy.address);
+    for _ in 0..TIMES / 2 {
+        clients.goes_on(2);
+        switch(&installed, "deactivate");
+        switch(&installed, "activate");
+    }
+    clients.finish();
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn a_listener_that_is_deactivated_stays_so_whoever_is_replaced() {
+    let installed = Installed::start();
+    let at = installed.proxy.address;
+    installed.backend.let_go();
+    let sockets = listening(at);
+    let replace: [&dyn Fn(); 3] = [
+        &|| drop(good(&installed.proxy, &["upgrade", "--worker", "0"])),
+        &|| drop(good(&installed.proxy, &["upgrade"])),
+        &|| {
+            pids(&installed.proxy).into_iter().for_each(kill);
+            is_one(&installed.proxy);
+        },
+    ];
+    for replace in replace {
+        switch(&installed, "deactivate");
+        replace();
+        rests(&installed, &sockets);
+        switch(&installed, "activate");
+        assert_eq!(listening(at), sockets, "they are the same");
+        Traffic::of_single_requests(at).finish();
+    }
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn a_listener_that_is_activated_has_a_socket_for_each_worker_that_there_is() {
+    let installed = Installed::start();
+    let at = installed.proxy.address;
+    installed.backend.let_go();
+    let set = |count: usize| good(&installed.proxy, &["workers", "set", &count.to_string()]);
+    for count in [3, 1, 2] {
+        let before = listening(at);
+        switch(&installed, "deactivate");
+        set(count);
+        rests(&installed, &before);
+        switch(&installed, "activate");
+        let after = listening(at);
+        assert_eq!(after.len(), count);
+        assert_eq!(after.intersection(&before).count(), count.min(before.len()));
+        Traffic::of_single_requests(at).finish();
+    }
+    // The other way round: some listen that no worker has a place for.
+    let before = listening(at);
+    set(1);
+    Traffic::of_single_requests(at).finish();
+    assert_eq!(listening(at), before);
+    switch(&installed, "deactivate");
+    rests(&installed, &before);
+    switch(&installed, "activate");
+    assert_eq!(listening(at).len(), 1);
+    set(2);
+    Traffic::of_single_requests(at).finish();
+    is_one(&installed.proxy);
+}
+
+#[test]
+fn a_listener_rests_on_when_its_activation_is_refused_and_is_let_go_when_it_is_removed() {
+    use ListenerType::Http;
+    let installed = Installed::start();
+    let (at, mut control) = (installed.proxy.address, client(&installed));
+    let sockets = listening(at);
+    switch(&installed, "deactivate");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let other = taken.local_addr().expect("bound");
+    let both = [declared_anew(at, Http, Http), declared_anew(other, Http, Http).split_off(1)];
+    let changes = both.concat().into_iter().map(Request::from).collect();
+    let wanted = Transaction { changes, ..Transaction::default() };
+    let error = control.request(RequestType::Transact(wanted)).expect_err("refused").to_string();
+    assert!(error.contains(&other.to_string()), "{error}");
+    rests(&installed, &sockets);
+    transact(&mut control, declared_anew(at, Http, Http));
+    assert_eq!(listening(at), sockets, "they are the same");
+    installed.backend.let_go();
+    Traffic::of_single_requests(at).finish();
+    switch(&installed, "deactivate");
+    let remove = RemoveListener { address: at.into(), proxy: Http.into(), interface: None };
+    transact(&mut control, vec![RequestType::RemoveListener(remove)]);
+    TcpListener::bind(at).expect("the port is free");
+    assert!(held(installed.proxy.main.pid()).is_disjoint(&sockets));
+}
+
+fn switch(installed: &Installed, verb: &str) {
+    let at = installed.proxy.address.to_string();
+    good(&installed.proxy, &["listener", "http", verb, "-a", &at]);
+}
+
+/// Nobody is let in, nobody else can have the port, and main has the sockets.
+fn rests(installed: &Installed, sockets: &BTreeSet<u64>) {
+    let at = installed.proxy.address;
+    let refused = TcpStream::connect(at).expect_err("nobody is let in").kind();
+    assert_eq!(refused, ErrorKind::ConnectionRefused);
+    let taken = TcpListener::bind(at).expect_err("the port is kept").kind();
+    assert_eq!(taken, ErrorKind::AddrInUse);
+    assert!(held(installed.proxy.main.pid()).is_superset(sockets));
+    for worker in pids(&installed.proxy) {
+        assert!(held(worker).is_disjoint(sockets), "workers have let them go");
+    }
+}
+
+/// What tells the sockets apart that listen at an address.
+fn listening(at: SocketAddr) -> BTreeSet<u64> {
+    const LISTENS: &str = "0A";
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("readable");
+    let port = format!(":{:04X}", at.port());
+    let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let rows = rows.filter(|row| row[1].ends_with(&port) && row[3] == LISTENS);
+    rows.map(|row| row[9].parse().expect("a number")).collect()
+}
+
+/// What tells the sockets apart that a process has.
+fn held(pid: i32) -> BTreeSet<u64> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("readable").flatten();
+    let links = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let names = links.map(|link| link.to_string_lossy().into_owned());
+    let number = |name: String| name.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    names.filter_map(number).collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Clients that must notice nothing: one keeps its connection, one makes a new one for each
 //! request.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,20 +23,25 @@ struct Client {
 impl Traffic {
     /// Requests to `address` for `traffic.example`, which are answered 200 with their target.
     pub(crate) fn start(address: SocketAddr) -> Self {
-        Self::of(address, &[true, false])
+        Self::of(address, &[true, false], false)
     }
 
     /// The same, each on a connection of its own.
     pub(crate) fn of_single_requests(address: SocketAddr) -> Self {
-        Self::of(address, &[false, false])
+        Self::of(address, &[false, false], false)
     }
 
-    fn of(address: SocketAddr, keep: &[bool]) -> Self {
+    /// The same by clients that try again when they are not let in.
+    pub(crate) fn of_insistent_clients(address: SocketAddr) -> Self {
+        Self::of(address, &[false; 4], true)
+    }
+
+    fn of(address: SocketAddr, keep: &[bool], insists: bool) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let client = |keeps| {
             let (answered, over) = (Arc::<AtomicUsize>::default(), Arc::clone(&over));
             let count = Arc::clone(&answered);
-            let thread = std::thread::spawn(move || ask(address, keeps, &count, &over));
+            let thread = std::thread::spawn(move || ask(address, (keeps, insists), &count, &over));
             Client { answered, thread }
         };
         let clients = keep.iter().map(|keeps| client(*keeps)).collect();
@@ -67,7 +72,7 @@ impl Traffic {
 
 fn ask(
     address: SocketAddr,
-    keeps: bool,
+    (keeps, insists): (bool, bool),
     answered: &AtomicUsize,
     over: &AtomicBool,
 ) -> Result<(), String> {
@@ -76,7 +81,11 @@ fn ask(
         let number = answered.load(Ordering::SeqCst);
         let mut stream = match kept.take() {
             Some(stream) => stream,
-            None => connect(address).map_err(|e| format!("connection {number}: {e}"))?,
+            None => match connect(address) {
+                Ok(stream) => stream,
+                Err(error) if insists && error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(format!("connection {number}: {error}")),
+            },
         };
         let target = format!("/{number}");
         exchange(&mut stream, &target, keeps)
