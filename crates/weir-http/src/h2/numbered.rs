@@ -39,6 +39,10 @@ impl<T> Numbered<T> {
     pub fn push(&mut self, number: u32, one: T) {
         debug_assert!(self.list.back().is_none_or(|(last, _)| *last < number));
         let place = self.free.pop().unwrap_or_else(|| {
+            if self.places.len() == self.places.capacity() {
+                // From one: many connections never have more at once.
+                self.places.reserve_exact(self.places.len().max(1));
+            }
             self.places.push(None);
             // Numbers are of 31 bits.
             (self.places.len() - 1) as u32

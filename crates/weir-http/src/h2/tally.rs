@@ -118,9 +118,10 @@ pub const NAMES: [&str; COUNT] = {
     names
 };
 
-/// What one connection has counted and not given to [`Tallies`].
+/// What one connection has counted and not given to [`Tallies`]; a count that is as high as it can
+/// be stays there.
 #[derive(Clone, Debug)]
-pub struct Tally([u32; COUNT]);
+pub struct Tally([u16; COUNT]);
 
 impl Default for Tally {
     fn default() -> Self {

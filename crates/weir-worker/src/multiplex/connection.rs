@@ -119,6 +119,8 @@ pub(crate) struct Multiplex {
     pub(super) sent: usize,
     pub(super) entries: Numbered<Entry>,
     pub(super) dirty: bool,
+    /// A full frame was sent in this turn: others have theirs first.
+    pub(super) full: bool,
     /// Some that may write have not had their turn.
     crowded: bool,
     /// Writes of DATA so far.
@@ -171,6 +173,7 @@ impl Multiplex {
             sent: 0,
             entries: Numbered::default(),
             dirty: false,
+            full: false,
             crowded: false,
             turns: 0,
             window,
@@ -296,6 +299,7 @@ impl Multiplex {
 
     /// Sends what waits; true when nothing does any more.
     pub(crate) fn flush(&mut self, pool: &mut Buffers) -> io::Result<bool> {
+        self.full = false;
         self.machine.send_control(&mut self.out);
         self.socket.flush(pool)?;
         while self.sent < self.out.len() {

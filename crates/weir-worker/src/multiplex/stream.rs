@@ -54,7 +54,7 @@ impl Multiplexes {
     /// Whether DATA can be written; when it cannot, the session is woken when it can.
     pub(crate) fn is_writable(&mut self, id: StreamId) -> bool {
         let Some((connection, number)) = self.both(id) else { return true };
-        let room = connection.waiting() < OUT_BYTES - HEADER;
+        let room = !connection.full && connection.waiting() < OUT_BYTES - HEADER;
         let writable = room && connection.machine.sendable(number) > 0;
         if let Some(entry) = connection.entry(number) {
             entry.blocked |= !writable;

@@ -25,7 +25,7 @@ const NAMES: usize = 8;
 #[derive(Clone, Copy)]
 enum Named {
     Nowhere,
-    Fixed(usize),
+    Fixed(u8),
     /// The number of an entry.
     Entry(u16),
 }
@@ -116,6 +116,7 @@ impl Known {
         let index = match self.names[self.named % NAMES] {
             Named::Nowhere => None,
             Named::Fixed(index) => {
+                let index = usize::from(index);
                 let (known, _) = static_table::get(index)?;
                 let same = name.eq_ignore_ascii_case(known);
                 // With an index for its value too, it needs no literal.
@@ -133,7 +134,7 @@ impl Known {
         self.names[self.named % NAMES] = match index {
             None => Named::Nowhere,
             Some(index) => match index.checked_sub(static_table::DYNAMIC) {
-                None => Named::Fixed(index),
+                None => Named::Fixed(index as u8),
                 Some(age) => Named::Entry(newest.wrapping_sub(age as u16)),
             },
         };
