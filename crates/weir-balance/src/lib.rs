@@ -22,6 +22,7 @@
 //!   limit tell a [`ledger`] what they take of it, and divide the rate.
 //! * [`retry`]: a budget for requests that are sent once more.
 //! * [`breaker`]: a circuit breaker: whom nobody asks while too many of the answers are failures.
+//! * [`commons`]: what several share, of which some is guaranteed.
 //!
 //! Invariants: at most [`Group::CAPACITY`] backends; a removed backend is never picked, and the
 //! counts behind its key stay right until its last release; picking does not allocate once the
@@ -30,6 +31,7 @@
 mod backend;
 pub mod breaker;
 mod check;
+pub mod commons;
 mod draw;
 mod ejection;
 mod group;

@@ -6,6 +6,7 @@
 mod access;
 mod health;
 mod rates;
+mod sessions;
 mod tcp;
 mod tls;
 mod udp;
@@ -20,6 +21,7 @@ use crate::state::{Backend, EditPosition, Frontend, HeaderEdit};
 pub(crate) use access::{block, known_lists, list};
 pub(crate) use health::{affinity, datagram_probe, fail_open, health, one_health};
 pub(crate) use rates::{WrittenRate, rate_limit, rate_limits};
+pub(crate) use sessions::sessions;
 pub(crate) use tcp::{
     LEAST_HELLO_BYTES, MOST_HELLO_BYTES, for_tcp, hello_bytes, protocols, proxied, sni,
 };

@@ -10,6 +10,7 @@
 //! * [`requests`]: the control protocol's requests as changes, and back.
 //! * [`order`]: numbered changes to it; a worker is the fold of its orders.
 //! * [`channel`]: the messages between main and a worker.
+//! * [`guarantees`]: whether workers can keep what clusters are promised.
 //! * [`metrics`]: what is measured, as it travels and as it is shown.
 //! * [`packed`]: values as bytes.
 //! * [`sessions`]: live sessions, as they are asked for and told of.
@@ -23,6 +24,7 @@ pub mod config;
 pub mod declared;
 #[cfg(test)]
 mod fixtures;
+pub mod guarantees;
 pub mod last_words;
 pub mod metrics;
 pub mod order;

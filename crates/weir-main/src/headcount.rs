@@ -86,7 +86,9 @@ impl Supervisor {
             return Err("the number of workers is being changed already: try again".to_owned());
         }
         let fits = u16::try_from(wanted).ok().filter(|wanted| (1..=MOST).contains(wanted));
-        fits.ok_or_else(|| format!("there can be 1 to {MOST} workers, not {wanted}"))
+        let wanted =
+            fits.ok_or_else(|| format!("there can be 1 to {MOST} workers, not {wanted}"))?;
+        limits::guarantee(&self.plan, wanted).map(|()| wanted)
     }
 
     /// Makes places, which are filled in this turn.

@@ -1,11 +1,13 @@
-//! Open descriptors: what the configuration can use at most, and what the system allows.
+//! Open descriptors: what the configuration can use at most, and what the system allows; and
+//! whether what is guaranteed is there.
 //!
 //! Workers inherit the limit, so it is raised once, for the process that can use most.
 
 use log::warn;
 use weir_base::Limits;
+use weir_control::guarantees;
 
-use crate::Error;
+use crate::{Error, Plan};
 
 /// Descriptors of a process for everything that is not counted: logs, epoll, channel, files that
 /// are open for a moment.
@@ -36,6 +38,22 @@ pub(crate) fn allow(limits: &Limits, sockets: usize, workers: u16) -> Result<(),
             warn!("/proc/sys/fs/file-max cannot be read: {total} descriptors may be too many");
             Ok(())
         }
+    }
+}
+
+/// Whether so many workers can keep what clusters are guaranteed.
+///
+/// # Errors
+/// A sentence, when they cannot.
+pub(crate) fn guarantee(plan: &Plan, workers: u16) -> Result<(), String> {
+    guarantees::check(&plan.state, &plan.settings.limits, workers)
+        .map_err(|excess| format!("{excess}: {}", excess.remedy()))
+}
+
+/// A stored state may guarantee more than the limits of a file that is newer.
+pub(crate) fn warn_of_guarantees(plan: &Plan) {
+    if let Err(sentence) = guarantee(plan, plan.worker_count) {
+        warn!("{sentence}; until then, other clusters find no room");
     }
 }
 

@@ -66,6 +66,7 @@ pub fn run(
     let mut left = Adoption::new(left, before);
     let sockets = Sockets::bind(&mut plan.state, plan.worker_count, &mut left)?;
     limits::allow(&plan.settings.limits, sockets.count(), plan.worker_count)?;
+    limits::warn_of_guarantees(&plan);
     if let Some(path) = &plan.pid_file {
         pidfile::write(path).map_err(|source| Error::PidFile { path: path.clone(), source })?;
     }

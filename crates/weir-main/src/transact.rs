@@ -24,6 +24,7 @@ use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult, frame};
 
 use crate::control::Asker;
 use crate::history::{Record, now_millis};
+use crate::limits;
 use crate::listeners::Listeners;
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
@@ -90,6 +91,10 @@ impl Supervisor {
 
     /// Begins a transaction of what was just made of the state.
     pub(crate) fn transact(&mut self, who: Who, Made { orders, undo }: Made, now: Instant) {
+        if let Err(sentence) = self.check_guarantees(&orders) {
+            self.plan.state.undo(undo);
+            return self.fail(&who, &sentence);
+        }
         let seconds = weir_sys::unix_time().as_secs().cast_signed();
         let warnings = warnings(&self.plan.state, &undo, seconds);
         if who.dry_run {
@@ -141,6 +146,16 @@ impl Supervisor {
             checked: false,
             deadline,
         });
+    }
+
+    /// Workers must be able to keep what orders guarantee.
+    fn check_guarantees(&self, orders: &[Order]) -> Result<(), String> {
+        let guarantees =
+            |order: &Order| matches!(order, Order::Cluster(c) if c.min_sessions.is_some());
+        if !orders.iter().any(guarantees) {
+            return Ok(());
+        }
+        limits::guarantee(&self.plan, self.plan.worker_count)
     }
 
     /// A worker can apply what was prepared.

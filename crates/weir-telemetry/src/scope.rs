@@ -22,6 +22,7 @@ pub const SCOPED: &[Counter] = &[
     Counter::PerAddressLimit,
     Counter::RequestsDenied,
     Counter::RateLimited,
+    Counter::NoPlace,
     Counter::Status1xx,
     Counter::Status3xx,
     Counter::Status4xx,

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weir_balance::breaker::Breaker;
+use weir_balance::commons::{Tenant, Terms};
 use weir_balance::{Group, Queue, Rules, Spec};
 use weir_base::{Address, Endpoint, Instant, Key};
 use weir_control::change::object_hash;
@@ -403,7 +404,10 @@ fn commit_cluster(tables: &mut Tables, mut settings: ClusterSettings, changes: &
     }
     let before = std::mem::replace(&mut cluster.settings, Rc::new(settings));
     tables.rates.let_go(&before.rates);
-    if std::mem::replace(&mut cluster.defined, true) {
+    let known = std::mem::replace(&mut cluster.defined, true);
+    let terms = cluster.terms(tables.share);
+    tables.commons.set(&mut cluster.tenant, terms);
+    if known {
         tables.subtract(before.hash);
     }
 }
@@ -428,6 +432,7 @@ fn cluster_slot(tables: &mut Tables, id: &str) -> Key {
         }),
         retries: None,
         breaker: None,
+        tenant: Tenant::default(),
         scopes: Scopes::default(),
         routes: 0,
         defined: false,
@@ -451,6 +456,7 @@ fn remove_cluster(tables: &mut Tables, id: &str, changes: &mut Changes) {
         changes.forgotten.extend(tables.remove_backend(key, &id));
     }
     let Some(cluster) = tables.clusters.get_mut(key) else { return };
+    tables.commons.set(&mut cluster.tenant, Terms::default());
     if std::mem::replace(&mut cluster.defined, false) {
         let hash = cluster.settings.hash;
         tables.subtract(hash);

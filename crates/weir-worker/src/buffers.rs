@@ -114,6 +114,11 @@ impl Buffers {
         self.reserved
     }
 
+    /// Those that nobody has reserved.
+    pub(crate) fn free(&self) -> usize {
+        self.limit - self.reserved
+    }
+
     /// Bytes of a buffer.
     pub(crate) fn size(&self) -> usize {
         self.size

@@ -54,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) born: Vec<Born>,
     pub(crate) tables: Tables,
     pub(crate) per_address: PerAddress,
+    /// Connections of clients, as they were counted last.
+    pub(crate) connections: usize,
     /// How many connections clients may have.
     pub(crate) clients: ClientLimits,
     pub(crate) observe: Observe,
@@ -114,6 +116,7 @@ impl Context {
             born: Vec::new(),
             tables: Tables::new(limits),
             per_address: PerAddress::new(limits.sessions),
+            connections: 0,
             clients: ClientLimits::default(),
             observe,
             date: Date::new(),
@@ -305,6 +308,9 @@ impl Context {
         }
         let buffer = active.request.finish(&mut self.buffers, &mut self.pipes);
         active.route = None;
+        if active.place > 0 {
+            self.tables.leave_place(active.cluster, active.place);
+        }
         if self.actives.len() < self.actives.capacity() {
             self.actives.push(active);
         }

@@ -51,6 +51,7 @@ pub(crate) fn explain(
     let cluster = route.cluster.and_then(|key| tables.clusters.get(key));
     let of_cluster = cluster.map_or(&[][..], |cluster| &cluster.settings.config.rate_limits);
     explained.steps.extend(rates("the cluster", of_cluster));
+    explained.steps.extend(cluster.and_then(sessions));
     let encrypted = listener.settings.tls.is_some();
     outcome(&Site { tables, now, encrypted }, route, &mut explained);
     explained
@@ -85,6 +86,16 @@ fn rates(who: &str, limits: &[RateLimit]) -> impl Iterator<Item = String> {
         let RateLimit { requests, seconds, burst, .. } = limit;
         format!("{who} serves {requests} in {seconds} s{whose}, at once {burst}; others get 429")
     })
+}
+
+/// What the cluster is guaranteed, and its ceiling.
+fn sessions(cluster: &Cluster) -> Option<String> {
+    let config = &cluster.settings.config;
+    let min = config.min_sessions.map(|min| format!("has room for {min} sessions at any time"));
+    let max = config.max_sessions.map(|max| format!("has at most {max} sessions"));
+    let told: Vec<_> = min.into_iter().chain(max).collect();
+    let (id, told) = (&config.id, (!told.is_empty()).then(|| told.join(" and "))?);
+    Some(format!("cluster {id} {told}, in all workers together; where there is no room: 503"))
 }
 
 /// What a request meets.

@@ -456,6 +456,10 @@ impl Observe {
         self.counters.add(Counter::RateLimited, 1);
     }
 
+    pub(crate) fn no_place(&mut self) {
+        self.counters.add(Counter::NoPlace, 1);
+    }
+
     pub(crate) fn per_address_limit(&mut self) {
         self.counters.add(Counter::PerAddressLimit, 1);
     }

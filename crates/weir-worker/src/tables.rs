@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use weir_balance::breaker::Breaker;
+use weir_balance::commons::{Amount, Commons, Tenant, Terms};
 use weir_balance::retry::Budget;
 use weir_balance::{Group, GroupFull, Queue, Share, Spec};
 use weir_base::{Address, Key, Limits, Slab};
 use weir_control::change::object_hash;
 use weir_control::channel::FoundCertificates;
+use weir_control::guarantees;
 use weir_control::state;
 use weir_http::answers::AnswerSet;
 use weir_http::answers::Template;
@@ -64,6 +66,8 @@ pub(crate) struct Tables {
     pub(crate) places: Places,
     /// What this worker may take of what backends take.
     pub(crate) share: Share,
+    /// What clusters are guaranteed of this worker.
+    pub(crate) commons: Commons,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<Address, usize>,
 }
@@ -168,12 +172,29 @@ pub(crate) struct Cluster {
     pub(crate) retries: Option<Box<Budget>>,
     /// Of a cluster that has one.
     pub(crate) breaker: Option<Box<Breaker>>,
+    /// Its sessions among those of others.
+    pub(crate) tenant: Tenant,
     /// What was counted.
     pub(crate) scopes: Scopes,
     /// Routes that lead here.
     pub(crate) routes: usize,
     /// Made by an order, and not only named by a route or backend.
     pub(crate) defined: bool,
+}
+
+impl Cluster {
+    /// What this worker's part is of what the cluster may have.
+    pub(crate) fn terms(&self, share: Share) -> Terms {
+        if !self.defined {
+            return Terms::default();
+        }
+        let config = &self.settings.config;
+        let min = config.min_sessions.filter(|min| *min > 0);
+        let places = min.map_or(0, |min| share.of(Some(min)).into());
+        let space = places * guarantees::buffers_each(config);
+        let ceiling = config.max_sessions.map_or(u64::MAX, |max| share.of(Some(max)).into());
+        Terms { guaranteed: Amount { places, space }, ceiling }
+    }
 }
 
 /// What an exchange keeps of its cluster.
@@ -202,6 +223,7 @@ impl Tables {
             tickets: Tickets::new(TICKET_LIFETIME),
             places: Places::default(),
             share: Share::default(),
+            commons: Commons::default(),
             backends_at: Map::default(),
         }
     }
@@ -242,7 +264,18 @@ impl Tables {
     /// Another number of workers share what backends take.
     pub(crate) fn set_share(&mut self, share: Share) {
         self.share = share;
-        self.clusters.values_mut().for_each(|cluster| cluster.group.set_share(share));
+        for cluster in self.clusters.values_mut() {
+            cluster.group.set_share(share);
+            let terms = cluster.terms(share);
+            self.commons.set(&mut cluster.tenant, terms);
+        }
+    }
+
+    /// A session with so many buffers has no place of a cluster any more.
+    pub(crate) fn leave_place(&mut self, cluster: Option<Key>, buffers: usize) {
+        if let Some(cluster) = cluster.and_then(|key| self.clusters.get_mut(key)) {
+            self.commons.leave(&mut cluster.tenant, buffers as u64);
+        }
     }
 
     /// Adds a certificate to a listener, or replaces it.

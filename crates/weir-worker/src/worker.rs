@@ -360,6 +360,7 @@ impl Worker {
             }
             self.open(waiting);
         }
+        self.cx.connections = self.connections();
     }
 
     /// Sessions that are not streams of others.

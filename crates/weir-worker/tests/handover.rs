@@ -15,6 +15,7 @@ use harness::{Backside, Peer, Proxy, frontend};
 use weir_control::change::object_hash;
 use weir_control::channel::{Refusal, ToMain, ToWorker};
 use weir_control::last_words;
+use weir_control::state::Cluster;
 use weir_http::h2::frame::Kind;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -186,6 +187,41 @@ fn a_request_that_has_begun_is_served_and_then_its_connection_passed_on() {
     let (second, _kept_too) = old.passed();
     assert_eq!(second.requests, 1);
     assert_eq!(old.drained(), 0);
+}
+
+#[test]
+fn a_pipe_has_its_place_in_the_worker_that_it_comes_to() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    // It has the address of the other one, and one of its own.
+    let mut new = Proxy::changed(&[backend.address], |state, _| {
+        state.listeners.insert(old.address, harness::listener(old.address));
+        state.frontends.push(frontend(old.address));
+        let full = Cluster { max_sessions: Some(1), ..harness::cluster() };
+        state.clusters.insert("app".into(), full);
+    });
+    let mut client = old.connect();
+    client.send(&get("/").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
+    let mut peer = backend.accept();
+    peer.head();
+    peer.send("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    client.head();
+    retire(&mut old);
+    let (passed, descriptors) = old.passed();
+    old.has_nothing_left();
+    old.has_ended();
+    new.adopt(passed, &descriptors);
+    drop(descriptors);
+    peer.send("here");
+    client.until("here");
+    let answer = new.ask(&get("/"));
+    assert!(answer.contains("as many sessions of this cluster"), "{answer}");
+    drop(peer);
+    assert_eq!(client.rest(), "");
+    drop(client);
+    let mut next = new.connect();
+    next.send(&get("/"));
+    backend.accept().head();
 }
 
 #[test]

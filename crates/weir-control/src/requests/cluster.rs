@@ -69,7 +69,10 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         queue_timeout: config.queue_timeout.map(|seconds| Duration::from_secs(seconds.into())),
         no_access_log: config.access_log == Some(false),
         rate_limits: rates::rate_limits(&config.rate_limits)?,
+        min_sessions: config.min_sessions,
+        max_sessions: config.max_sessions,
     };
+    check::sessions(&cluster)?;
     if check::for_tcp(&cluster).is_err() && leads_tcp(state, &cluster.id) {
         check::for_tcp(&cluster)?;
     }
@@ -303,6 +306,8 @@ pub(super) fn config(cluster: &Cluster, keys: Keys) -> Config {
         queue_timeout: cluster.queue_timeout.map(|timeout| timeout.as_secs() as u32),
         access_log: cluster.no_access_log.then_some(false),
         rate_limits: rates::shown(&cluster.rate_limits),
+        min_sessions: cluster.min_sessions,
+        max_sessions: cluster.max_sessions,
         ..Config::default()
     }
 }

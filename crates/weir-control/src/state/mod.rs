@@ -214,6 +214,10 @@ pub struct Cluster {
     pub queue_timeout: Option<Duration>,
     /// How many requests it is sent in a while.
     pub rate_limits: Vec<RateLimit>,
+    /// Sessions, in all workers together, whose room no other cluster takes.
+    pub min_sessions: Option<u32>,
+    /// Sessions that may be under way, in all workers together; any number when absent.
+    pub max_sessions: Option<u32>,
 }
 
 /// What a matched frontend does instead of forwarding.

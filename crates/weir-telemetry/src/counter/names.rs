@@ -157,6 +157,9 @@ names! {
         /// Requests answered 429, and connections of TCP closed, because there were too many in a
         /// while.
         RateLimited = "requests.rate_limited",
+        /// Requests answered 503, and connections of TCP closed, because their cluster has as many
+        /// sessions as it may, or the room is kept for others.
+        NoPlace = "requests.no_place",
         /// WebSocket pipes that ended.
         WebSockets = "websocket.upgrades",
 

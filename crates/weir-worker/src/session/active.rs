@@ -76,6 +76,8 @@ pub(crate) struct Active {
     pub(crate) waits_until: Option<Instant>,
     /// A connection to this backend is free for it.
     pub(crate) promised: Option<BackendKey>,
+    /// Buffers for which it has a place of its cluster; 0: it has none.
+    pub(crate) place: usize,
     /// What the cluster's circuit breaker gave it.
     pub(crate) ticket: Option<Ticket>,
     /// Backends that failed for this request.
@@ -181,6 +183,7 @@ impl Active {
             served_at: None,
             waits_until: None,
             promised: None,
+            place: 0,
             ticket: None,
             noted: Noted::default(),
             tried,

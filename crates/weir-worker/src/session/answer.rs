@@ -57,10 +57,9 @@ impl Answer {
         Self { sentence: cause.to_string(), word: cause.word(), ..Self::plain(status) }
     }
 
-    /// While a cluster's circuit breaker is open.
-    pub(super) fn open(refused: &dyn Display) -> Self {
-        let (sentence, word) = (refused.to_string(), "cluster_open");
-        Self { sentence, word, ..Self::plain(503) }
+    /// When a cluster is not asked, with a word for the access log.
+    pub(super) fn unasked(word: &'static str, refused: &dyn Display) -> Self {
+        Self { sentence: refused.to_string(), word, ..Self::plain(503) }
     }
 
     /// To a client that lists of addresses keep out.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use weir_balance::commons::Full;
 use weir_balance::{Pick, Room};
 use weir_base::{Address, Key, address_hash, stable_hash};
 use weir_control::state::Affinity;
@@ -16,9 +17,10 @@ use super::answer::Answer;
 use super::back::detach;
 use super::direction::Stop;
 use super::exchange::Met;
-use super::{Active, Session, Stage, Step, encode, websocket};
-use crate::buffers::PER_TLS;
+use super::{Active, Session, Stage, Step, encode, place, websocket};
+use crate::buffers::{Buffers, PER_TLS};
 use crate::context::Context;
+use crate::tables::ClusterSettings;
 use crate::upstream::{NoBuffers, Peer, per_stream};
 
 impl Session {
@@ -27,8 +29,13 @@ impl Session {
         if let Some(limited) = self.check_address_limit(&active, cx) {
             return self.answer(active, limited, cx);
         }
+        if let Some(full) = self.take_place(&mut active, cx) {
+            // Whoever has no room here leaves that of a connection, too.
+            active.head.keep_alive &= full == Full::Ceiling;
+            return self.answer(active, Answer::unasked(place::word(full), &full), cx);
+        }
         if let Some(refused) = cx.admit_request(&mut active) {
-            return self.answer(active, Answer::open(&refused), cx);
+            return self.answer(active, Answer::unasked("cluster_open", &refused), cx);
         }
         self.engage(active, cx)
     }
@@ -158,8 +165,7 @@ impl Session {
         let settings = cluster.map(|cluster| Rc::clone(&cluster.settings));
         let Some(settings) = settings else { return Ok(Peer::clear(address, false)) };
         let streams = settings.config.http2 && !active.raw;
-        let buffers = if settings.tls.is_some() { PER_TLS } else { 0 }
-            + if streams { per_stream(&cx.buffers) } else { 0 };
+        let buffers = for_backend(&settings, streams, &cx.buffers);
         if !self.reserve_for_backend(buffers, cx) {
             return Err(BackFailure::NoRoom);
         }
@@ -235,6 +241,12 @@ impl Session {
         };
         pick.ok_or(BackFailure::NoBackend)
     }
+}
+
+/// Buffers for the connection to a backend, or a stream of it.
+pub(super) fn for_backend(settings: &ClusterSettings, streams: bool, pool: &Buffers) -> usize {
+    let tls = if settings.tls.is_some() { PER_TLS } else { 0 };
+    tls + if streams { per_stream(pool) } else { 0 }
 }
 
 /// The same in every process.

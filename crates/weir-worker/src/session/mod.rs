@@ -34,6 +34,7 @@ mod head;
 mod limit;
 mod linger;
 mod passage;
+mod place;
 mod queued;
 mod raw;
 mod reserve;

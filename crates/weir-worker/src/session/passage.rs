@@ -139,6 +139,7 @@ impl Session {
         active.served_by = active.back;
         active.served_at = Some(pipe.address);
         cx.bind(active.cluster, backend);
+        self.keep_place(&mut active, cx);
         self.stage = Stage::Exchange(active);
         Ok(())
     }

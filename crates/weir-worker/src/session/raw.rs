@@ -13,7 +13,7 @@ use weir_l4::hello::{self, Peek};
 use weir_route::Request;
 
 use super::direction::Stop;
-use super::{Active, Session, Stage, Step};
+use super::{Active, Session, Stage, Step, place};
 use crate::context::Context;
 use crate::socket::Read;
 use crate::tables::{Listener, Route};
@@ -168,6 +168,9 @@ impl Session {
         }
         if self.check_address_limit(active, cx).is_some() {
             return Some("too_many_connections");
+        }
+        if let Some(full) = self.take_place(active, cx) {
+            return Some(place::word(full));
         }
         cx.admit_request(active).map(|_| "cluster_open")
     }

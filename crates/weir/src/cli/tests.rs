@@ -143,6 +143,10 @@ const LINES: &[(&str, &str)] = &[
         "cluster add -i a --load-balancing-policy random --max-queued 5 --queue-timeout 2",
         "AddCluster",
     ),
+    (
+        "cluster add -i a --load-balancing-policy random --min-sessions 5 --max-sessions 20",
+        "AddCluster",
+    ),
     ("backend remove -i a --backend-id b -a unix:/run/b.sock --close-sessions", "RemoveBackend"),
     ("backend remove -i a --backend-id b -a 127.0.0.1:1 --close-sessions=9", "RemoveBackend"),
     ("cluster h2 enable -i a", "QueryClusterById"),

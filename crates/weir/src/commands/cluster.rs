@@ -93,6 +93,12 @@ pub(crate) struct Add {
     /// How long one waits; else as long as a connection may take to be made.
     #[arg(long, value_name = "SECONDS")]
     queue_timeout: Option<u32>,
+    /// Requests, or connections of TCP, that have room whatever other clusters do.
+    #[arg(long, value_name = "COUNT")]
+    min_sessions: Option<u32>,
+    /// Requests, or connections of TCP, that may be under way.
+    #[arg(long, value_name = "COUNT")]
+    max_sessions: Option<u32>,
     #[command(flatten)]
     rates: Rates,
     #[command(flatten)]
@@ -216,6 +222,8 @@ impl Add {
             www_authenticate: self.www_authenticate.clone(),
             max_queued: self.max_queued,
             queue_timeout: self.queue_timeout,
+            min_sessions: self.min_sessions,
+            max_sessions: self.max_sessions,
             rate_limits: self.rates.messages(),
             tls: self.tls.message()?,
             ..Cluster::default()

@@ -22,6 +22,10 @@ impl Builder<'_> {
             self.check_scope(&CLUSTER_SCOPE, protocol.carries(), table);
         }
         let mut cluster = self.cluster(id, table);
+        self.accept(check::sessions(&cluster), table.span_of("min_sessions"));
+        if cluster.min_sessions.is_some() {
+            self.places.guaranteed = Some(table.span_of("min_sessions"));
+        }
         let is_tcp = protocol == Some(ClusterProtocol::Tcp);
         for frontend in table.tables("frontends") {
             match is_tcp {
@@ -81,6 +85,8 @@ impl Builder<'_> {
             queue_timeout: table.read("queue_timeout"),
             no_access_log: !table.value::<bool>("access_log"),
             rate_limits: self.rate_limits(table),
+            min_sessions: table.read("min_sessions"),
+            max_sessions: table.read("max_sessions"),
         }
     }
 

@@ -33,6 +33,7 @@ use super::read::Reader;
 use super::report::{Diagnostic, Report};
 use crate::change::Coverage;
 use crate::channel::Settings;
+use crate::guarantees;
 use crate::state::{Frontend, FrontendId, State};
 
 /// What a file comes to, if the report is not fatal.
@@ -49,6 +50,7 @@ pub(super) fn build(file: &Reader<'_>, report: &mut Report) -> (MainSettings, St
     for cluster in file.table_map("clusters") {
         builder.add_cluster(&cluster);
     }
+    builder.check_guarantees(&settings, main.worker_count);
     (main, builder.finish(), settings)
 }
 
@@ -83,6 +85,8 @@ struct Places {
     udp: BTreeMap<SocketAddr, Range<usize>>,
     frontends: HashMap<FrontendId, Range<usize>>,
     tables: HashMap<SocketAddr, Usage>,
+    /// The last `min_sessions`.
+    guaranteed: Option<Range<usize>>,
 }
 
 impl<'r> Builder<'r> {
@@ -104,6 +108,15 @@ impl<'r> Builder<'r> {
             certificates: HashMap::new(),
             now: now.as_secs().cast_signed(),
             report,
+        }
+    }
+
+    /// What is guaranteed to clusters must be there.
+    fn check_guarantees(&mut self, settings: &Settings, workers: u16) {
+        let Some(span) = self.places.guaranteed.clone() else { return };
+        if let Err(excess) = guarantees::check(&self.state, &settings.limits, workers) {
+            let diagnostic = Diagnostic::error(span, excess.to_string());
+            self.report.push(diagnostic.help(excess.remedy()));
         }
     }
 

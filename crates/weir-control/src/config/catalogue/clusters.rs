@@ -35,6 +35,8 @@ pub(in super::super) static CLUSTER: Section = Section {
         key("max_connections_per_subnet", PER_IP, Without::Other("top level"), PER_SUBNET),
         key("retry_after", RETRY_AFTER, Without::Other("top level"), "`Retry-After` of a 429."),
         RATE_LIMITS,
+        key("min_sessions", TIMES, Without::Other("none"), GUARANTEED),
+        key("max_sessions", TIMES, Without::Other("any number"), CEILING),
         flag("http2", false, HTTP2),
         flag("send_proxy", false, SEND_PROXY),
         optional("tls", Kind::Table(&CLUSTER_TLS), "Backends speak TLS."),
@@ -51,6 +53,10 @@ pub(in super::super) static CLUSTER: Section = Section {
     later: &[],
 };
 
+const GUARANTEED: &str = "Requests, or connections of TCP, that have room whatever other clusters \
+                          do; in all workers together.";
+const CEILING: &str = "Requests, or connections of TCP, that may be under way, in all workers \
+                       together; others get 503.";
 const AFFINITY_HEADER: &str = "For `HRW` and `MAGLEV`, a field that clients are known by.";
 const AFFINITY_COOKIE: &str = "For `HRW` and `MAGLEV`, a cookie that clients are known by.";
 const RETRIES: &str = "How many requests are sent once more, in each worker.";

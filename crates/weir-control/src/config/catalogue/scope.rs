@@ -43,6 +43,8 @@ pub(in super::super) static CLUSTER_SCOPE: Scope = Scope {
         "max_connections_per_ip",
         "max_connections_per_subnet",
         "rate_limits",
+        "min_sessions",
+        "max_sessions",
         "send_proxy",
         "udp",
         "tls",

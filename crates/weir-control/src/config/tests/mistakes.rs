@@ -50,6 +50,19 @@ fn a_listener_has_room_for_so_many_rules_that_are_tried_one_by_one() {
 }
 
 #[test]
+fn what_cannot_be_guaranteed_is_refused() {
+    let text = bad(&cluster_with("min_sessions = 5\nmax_sessions = 4"));
+    assert!(text.contains("min_sessions = 5\n") && text.contains("more than"), "{text}");
+    assert!(text.contains("lower `min_sessions` or raise `max_sessions`"), "{text}");
+    good(&cluster_with("min_sessions = 5\nmax_sessions = 5"));
+    // Each of two workers has 1000 buffers, of which 63 are for heads.
+    good(&cluster_with("min_sessions = 468"));
+    let text = bad(&cluster_with("min_sessions = 469"));
+    assert!(text.contains("min_sessions = 469\n") && text.contains("235 sessions"), "{text}");
+    assert!(text.contains("lower `min_sessions` of clusters, or raise `max_buffers`"), "{text}");
+}
+
+#[test]
 fn keys_that_ask_for_nothing_are_accepted() {
     good(&cluster_with("http2 = false\nsend_proxy = false"));
     good(&frontend_with("tls_versions = []"));

@@ -242,6 +242,8 @@ fn cluster() -> impl Strategy<Value = Cluster> {
                 slow_start: Duration::from_secs(slow),
                 no_access_log: slow % 2 == 1,
                 rate_limits: rate_limits(id, slow as u32),
+                min_sessions: (slow > 60).then_some(slow as u32 / 2),
+                max_sessions: (slow > 40).then_some(slow as u32),
                 max_queued: (slow > 40).then_some(slow as u32),
                 queue_timeout: (slow > 40).then(|| Duration::from_secs(slow)),
                 http2: true,
