@@ -21,6 +21,15 @@ pub enum Error {
         /// Where.
         at: Endpoint,
     },
+    /// Sockets are of MPTCP, or not, for their life.
+    #[error(
+        "the sockets of {at} are not made for the other value of `mptcp`: remove the listener, \
+         and add it in another change"
+    )]
+    OtherKind {
+        /// Where.
+        at: Endpoint,
+    },
     /// A listening socket cannot be made.
     #[error("cannot listen on {at}: {source}{}", advice(.source))]
     Bind {
@@ -144,6 +153,10 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             " (ports below 1024 need CAP_NET_BIND_SERVICE: AmbientCapabilities= in the unit)"
+        }
+        _ if weir_sys::lacks_mptcp(error) => {
+            " (the kernel has no MPTCP, or `net.mptcp.enabled` is 0: switch it on, or remove \
+             `mptcp` of the listener)"
         }
         io::ErrorKind::AddrNotAvailable => " (no interface has this address)",
         _ => "",

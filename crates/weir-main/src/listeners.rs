@@ -15,6 +15,8 @@ use weir_base::{Endpoint, Transport};
 use weir_control::change::Undo;
 use weir_control::state::State;
 
+use crate::Error;
+use crate::sockets::is_for_mptcp;
 use crate::supervise::Supervisor;
 
 /// Listeners by what becomes of their sockets.
@@ -35,14 +37,16 @@ impl Supervisor {
     pub(crate) fn open_listeners(&mut self, undo: &[Undo]) -> Result<Listeners, String> {
         let mut listeners = Listeners::default();
         for step in undo {
-            let Some((at, fate)) = fate(step, &self.plan.state) else { continue };
+            let (state, slots) = (&self.plan.state, self.plan.worker_count);
+            let Some((at, fate)) = fate(step, state) else { continue };
             let (kind, opened) = match (self.sockets.rests(at), fate) {
-                (None, Fate::Active) => {
-                    (&mut listeners.bound, self.sockets.add(at, self.plan.worker_count))
+                (None, Fate::Active) => (&mut listeners.bound, self.sockets.add(state, at, slots)),
+                (Some(_), Fate::Active)
+                    if self.sockets.are_mptcp(at) != is_for_mptcp(state, at) =>
+                {
+                    (&mut listeners.bound, Err(Error::OtherKind { at }))
                 }
-                (Some(true), Fate::Active) => {
-                    (&mut listeners.woken, self.sockets.wake(at, self.plan.worker_count))
-                }
+                (Some(true), Fate::Active) => (&mut listeners.woken, self.sockets.wake(at, slots)),
                 (Some(false), Fate::Resting) => (&mut listeners.resting, Ok(())),
                 (Some(_), Fate::Gone) => (&mut listeners.closed, Ok(())),
                 _ => continue,

@@ -87,7 +87,13 @@ impl Sockets {
         }
         let mut groups = Vec::with_capacity(sockets.len());
         for (at, sockets) in sockets {
-            let group = Group::complete(at, sockets)?;
+            let group = Group::complete(at, sockets, is_for_mptcp(state, at))?;
+            if let Some(listener) =
+                state.listeners.get_mut(&at.address).filter(|_| is_tcp(&at.transport))
+            {
+                // Those that were left may be of the other kind.
+                listener.mptcp = group.is_mptcp();
+            }
             if group.at != at {
                 move_listener(state, at, group.at.address);
             }
@@ -106,10 +112,16 @@ impl Sockets {
         self.groups.iter().find(|group| group.at == at).map(|group| group.resting)
     }
 
+    /// True when there are sockets for it and they are of MPTCP.
+    pub(crate) fn are_mptcp(&self, at: Endpoint) -> bool {
+        self.groups.iter().any(|group| group.at == at && group.is_mptcp())
+    }
+
     /// Binds one more.
-    pub(crate) fn add(&mut self, at: Endpoint, slots: u16) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, state: &State, at: Endpoint, slots: u16) -> Result<(), Error> {
         require_free(at)?;
-        self.groups.push(Group::bind(at, slots)?);
+        let missing = (0..slots).map(|_| None).collect();
+        self.groups.push(Group::complete(at, missing, is_for_mptcp(state, at))?);
         Ok(())
     }
 
@@ -200,13 +212,15 @@ impl Sockets {
 }
 
 impl Group {
-    fn bind(at: Endpoint, slots: u16) -> Result<Self, Error> {
-        Self::complete(at, (0..slots).map(|_| None).collect())
+    /// As its sockets say.
+    fn is_mptcp(&self) -> bool {
+        self.sockets.iter().any(|socket| socket.is_mptcp().unwrap_or_default())
     }
 
     fn grow(&mut self, slots: u16) -> Result<(), Error> {
+        let mptcp = self.is_mptcp();
         while self.sockets.len() < usize::from(slots) {
-            let socket = BoundSocket::bind(self.at, BACKLOG);
+            let socket = bind(self.at, mptcp);
             self.sockets.push(socket.map_err(|source| Error::bind(self.at, source))?);
         }
         Ok(())
@@ -231,11 +245,15 @@ impl Group {
     }
 
     /// Binds those that are missing.
-    fn complete(at: Endpoint, sockets: Vec<Option<BoundSocket>>) -> Result<Self, Error> {
+    fn complete(
+        at: Endpoint,
+        sockets: Vec<Option<BoundSocket>>,
+        mptcp: bool,
+    ) -> Result<Self, Error> {
         let refused = |source| Error::bind(at, source);
         let mut group = Self { at, sockets: Vec::new(), resting: false };
         for socket in sockets {
-            let bind = || BoundSocket::bind(group.at, BACKLOG);
+            let bind = || bind(group.at, mptcp);
             let socket = socket.map_or_else(bind, |left| awake(left, at)).map_err(refused)?;
             // The first one has chosen the port.
             group.at.address = socket.local_addr().map_err(refused)?;
@@ -251,6 +269,18 @@ fn awake(left: BoundSocket, at: Endpoint) -> io::Result<BoundSocket> {
         left.wake(BACKLOG)?;
     }
     Ok(left)
+}
+
+fn bind(at: Endpoint, mptcp: bool) -> io::Result<BoundSocket> {
+    match mptcp {
+        true => BoundSocket::bind_mptcp(at.address, BACKLOG),
+        false => BoundSocket::bind(at, BACKLOG),
+    }
+}
+
+/// Whether new sockets are to be of MPTCP.
+pub(crate) fn is_for_mptcp(state: &State, at: Endpoint) -> bool {
+    at.transport == Transport::Tcp && state.listeners.get(&at.address).is_some_and(|l| l.mptcp)
 }
 
 fn is_tcp(transport: &Transport) -> bool {

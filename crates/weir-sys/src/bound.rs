@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::getsockname;
+use rustix::net::{getsockname, ipproto, sockopt};
 use weir_base::{Endpoint, Transport};
 
 use crate::{TcpListener, UdpSocket, resting, tcp, udp};
@@ -23,6 +23,22 @@ impl BoundSocket {
             Transport::Tcp => TcpListener::bind(at.address, backlog)?.into(),
             Transport::Udp => UdpSocket::bind(at.address)?.into(),
         }))
+    }
+
+    /// The same for connections of MPTCP, as [`TcpListener::bind_mptcp`].
+    ///
+    /// # Errors
+    /// Of `socket`, `bind` or `listen`.
+    pub fn bind_mptcp(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        Ok(Self(TcpListener::bind_mptcp(address, backlog)?.into()))
+    }
+
+    /// It is one of MPTCP.
+    ///
+    /// # Errors
+    /// Of `getsockopt(2)`.
+    pub fn is_mptcp(&self) -> io::Result<bool> {
+        Ok(sockopt::socket_protocol(&self.0)? == Some(ipproto::MPTCP))
     }
 
     /// A socket that was made elsewhere.
@@ -101,6 +117,22 @@ pub fn is_bound(at: Endpoint) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_says_whether_it_is_of_mptcp() {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        assert!(
+            !BoundSocket::bind(Endpoint::tcp(any), 16).expect("bound").is_mptcp().expect("known")
+        );
+        match BoundSocket::bind_mptcp(any, 16) {
+            Ok(socket) => {
+                assert!(socket.is_mptcp().expect("known"));
+                let address = socket.local_addr().expect("bound");
+                assert!(is_bound(Endpoint::tcp(address)).expect("known"));
+            }
+            Err(error) => assert!(crate::lacks_mptcp(&error), "{error}"),
+        }
+    }
 
     #[test]
     fn connections_and_datagrams_can_have_one_address() {

@@ -56,8 +56,12 @@ pub(crate) fn wake(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
     let result =
         unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, none, size) };
     match done(result) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        // There may be no filter.
+        // There may be no filter; a socket of MPTCP cannot have one.
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) =>
+        {
+            Err(error)
+        }
         _ => Ok(listen(socket, backlog)?),
     }
 }

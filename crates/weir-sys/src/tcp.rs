@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
-    SocketFlags, SocketType, acceptfrom_with, bind, connect, getsockname, listen, recv, send,
-    sendmsg, shutdown, socket_with,
+    AddressFamily, Protocol, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
+    SocketFlags, SocketType, acceptfrom_with, bind, connect, getsockname, ipproto, listen, recv,
+    send, sendmsg, shutdown, socket_with,
 };
 use weir_base::Address;
 
@@ -30,10 +30,22 @@ impl TcpListener {
     /// # Errors
     /// Of `socket`, `bind` or `listen`.
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
-        let mut fd = shared_socket(address)?;
+        Self::bind_by(None, address, backlog)
+    }
+
+    /// The same for MPTCP (RFC 8684): clients that do not speak it have connections of TCP.
+    ///
+    /// # Errors
+    /// The same, and those of which [`lacks_mptcp`] is true.
+    pub fn bind_mptcp(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        Self::bind_by(Some(ipproto::MPTCP), address, backlog)
+    }
+
+    fn bind_by(protocol: Option<Protocol>, address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let mut fd = shared_socket(address, protocol)?;
         if address.port() == 0 {
             // It may rest only if its port was asked for by its number.
-            fd = shared_socket(getsockname(&fd)?.try_into()?)?;
+            fd = shared_socket(getsockname(&fd)?.try_into()?, protocol)?;
         }
         listen(&fd, backlog)?;
         Ok(Self(fd))
@@ -80,6 +92,12 @@ impl TcpListener {
     }
 }
 
+/// An error of a bind says that the kernel has no MPTCP, or that it is switched off.
+pub fn lacks_mptcp(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::NOPROTOOPT | Errno::PROTONOSUPPORT))
+}
+
 /// accept(2): these tell of a connection that ended while it waited, or of the network. Not
 /// `EOPNOTSUPP` and `EPERM`: a socket that does not listen, or may not, says so each time.
 fn concerns_one_connection(error: Errno) -> bool {
@@ -117,7 +135,7 @@ pub(crate) fn is_bound(address: SocketAddr) -> io::Result<bool> {
     if address.port() == 0 {
         return Ok(false);
     }
-    let fd = stream_socket(address)?;
+    let fd = stream_socket(address, None)?;
     sockopt::set_socket_reuseaddr(&fd, true)?;
     match bind(&fd, &address) {
         Ok(()) => Ok(false),
@@ -159,7 +177,7 @@ impl TcpStream {
     /// # Errors
     /// Of `socket` or `connect`, at once.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let fd = stream_socket(address)?;
+        let fd = stream_socket(address, None)?;
         sockopt::set_tcp_nodelay(&fd, true)?;
         match connect(&fd, &address) {
             Ok(()) | Err(Errno::INPROGRESS) => Ok(Self(fd)),
@@ -273,8 +291,8 @@ impl From<OwnedFd> for TcpStream {
 }
 
 /// Bound to `address`, for clients; others of ours may be, too.
-fn shared_socket(address: SocketAddr) -> io::Result<OwnedFd> {
-    let fd = stream_socket(address)?;
+fn shared_socket(address: SocketAddr, protocol: Option<Protocol>) -> io::Result<OwnedFd> {
+    let fd = stream_socket(address, protocol)?;
     sockopt::set_socket_reuseaddr(&fd, true)?;
     sockopt::set_socket_reuseport(&fd, true)?;
     sockopt::set_tcp_nodelay(&fd, true)?;
@@ -282,9 +300,9 @@ fn shared_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+fn stream_socket(address: SocketAddr, protocol: Option<Protocol>) -> rustix::io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    socket_with(family, SocketType::STREAM, FLAGS, None)
+    socket_with(family, SocketType::STREAM, FLAGS, protocol)
 }
 
 #[cfg(test)]

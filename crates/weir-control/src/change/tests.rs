@@ -429,5 +429,5 @@ fn what_is_stored_has_the_form_that_is_said() {
         Undo::UdpListener(address(0), Some(Box::new(udp_listener(0, 1)))),
     ];
     let lengths = one.map(|undo| crate::packed::pack(&undo).map_or(0, |bytes| bytes.len()));
-    assert_eq!((crate::packed::FORMAT, lengths), (7, [146, 69, 46, 33, 177, 30]));
+    assert_eq!((crate::packed::FORMAT, lengths), (7, [147, 69, 46, 33, 177, 30]));
 }

@@ -80,7 +80,8 @@ fn write_listener(text: &mut String, listener: &Listener) -> fmt::Result {
         [] => "  (behind the PROXY protocol)".to_owned(),
         lists => format!("  (behind the PROXY protocol of {})", lists.join(", ")),
     };
-    writeln!(text, "{scheme}://{}{proxied}{inactive}", listener.address)
+    let mptcp = if listener.mptcp { "  (MPTCP)" } else { "" };
+    writeln!(text, "{scheme}://{}{mptcp}{proxied}{inactive}", listener.address)
 }
 
 /// What TLS of a listener comes to: `TLS 1.2 and 1.3, 2 certificates (until 2027-01-31)`.

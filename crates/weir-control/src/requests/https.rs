@@ -49,7 +49,8 @@ macro_rules! common {
 
 pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal> {
     let interface = config.interface.clone();
-    let plain = HttpListenerConfig { interface, ..common!(HttpListenerConfig of config) };
+    let mptcp = config.mptcp;
+    let plain = HttpListenerConfig { interface, mptcp, ..common!(HttpListenerConfig of config) };
     let mut listener = listener(state, &plain)?;
     h2_bounds(config, &mut listener.h2)?;
     let tls = Some(Box::new(tls(config)?));
@@ -233,6 +234,7 @@ pub(super) fn config(listener: &Listener, tls: &ListenerTls, keys: Keys) -> Conf
         client_auth: Some(client_auth.into()),
         client_ca_certificates: tls.client_authorities.iter().map(certificate_pem).collect(),
         client_ca_crls: tls.client_revoked.iter().map(revocations_pem).collect(),
+        mptcp: listener.mptcp.then_some(true),
         ..common!(Config of super::listener::config(listener))
     };
     with_h2(message, &listener.h2)

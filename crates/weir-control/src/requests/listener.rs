@@ -72,6 +72,7 @@ pub(super) fn listener(state: &State, config: &Config) -> Result<Listener, Refus
         active: false,
         expect_proxy: config.expect_proxy,
         access: access::access(state, config.access.as_ref())?,
+        mptcp: config.mptcp.unwrap_or_default(),
         h2,
         ..Listener::new(address)
     };
@@ -262,6 +263,7 @@ pub(super) fn config(listener: &Listener) -> Config {
         send_x_real_ip: Some(listener.send_x_real_ip),
         access: access::shown(&listener.access),
         proxy_from: access::shown_sources(&listener.proxy_from),
+        mptcp: listener.mptcp.then_some(true),
         ..Config::default()
     };
     with_h2(message, &listener.h2)

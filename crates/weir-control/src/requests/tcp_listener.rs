@@ -18,6 +18,7 @@ pub(super) fn add(state: &State, config: &Config) -> Result<Vec<Order>, Refusal>
         back_timeout: seconds("back_timeout", config.back_timeout)?,
         connect_timeout: seconds("connect_timeout", config.connect_timeout)?,
         access: access::access(state, config.access.as_ref())?,
+        mptcp: config.mptcp.unwrap_or_default(),
         // A request of its own activates it.
         active: false,
         ..Listener::of_tcp(address)
@@ -79,5 +80,6 @@ pub(super) fn config(listener: &Listener) -> Config {
         interface: None,
         access: access::shown(&listener.access),
         proxy_from: access::shown_sources(&listener.proxy_from),
+        mptcp: listener.mptcp.then_some(true),
     }
 }

@@ -105,6 +105,8 @@ pub struct Listener {
     pub h2: Box<H2>,
     /// Whose connections are served.
     pub access: Access,
+    /// Clients may speak MPTCP (RFC 8684). Sockets are made for it, or not.
+    pub mptcp: bool,
 }
 
 impl Listener {
@@ -130,6 +132,7 @@ impl Listener {
             tls: None,
             h2: Box::default(),
             access: Access::default(),
+            mptcp: false,
         }
     }
 

@@ -105,7 +105,7 @@ fn whoever_listens_is_seen_even_where_the_address_could_be_shared() {
 #[test]
 fn a_refused_connection_is_reported() {
     // Bound and not listening: the port is nobody else's.
-    let holder = stream_socket(addr("127.0.0.1:0")).expect("socket");
+    let holder = stream_socket(addr("127.0.0.1:0"), None).expect("socket");
     bind(&holder, &addr("127.0.0.1:0")).expect("bind");
     let target = getsockname(&holder).expect("address").try_into().expect("internet");
     let error = match TcpStream::connect(target) {

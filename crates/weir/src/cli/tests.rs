@@ -208,7 +208,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "listener tcp add --address 127.0.0.1:1 --public-address 192.0.2.1:80 --expect-proxy \
-         --sni-preread-timeout 2 --sni-preread-max-bytes 2048",
+         --sni-preread-timeout 2 --sni-preread-max-bytes 2048 --mptcp",
         "AddTcpListener",
     ),
     (

@@ -43,6 +43,9 @@ pub(crate) struct AddHttp {
     expect_proxy: bool,
     #[command(flatten)]
     sources: Sources,
+    /// Clients may speak MPTCP.
+    #[arg(long)]
+    mptcp: bool,
     /// Name of the cookie for sticky sessions.
     #[arg(long, value_name = "NAME")]
     sticky_name: Option<String>,
@@ -93,6 +96,9 @@ pub(crate) struct AddTcp {
     expect_proxy: bool,
     #[command(flatten)]
     sources: Sources,
+    /// Clients may speak MPTCP.
+    #[arg(long)]
+    mptcp: bool,
     #[command(flatten)]
     hello: Hello,
 }
@@ -150,6 +156,7 @@ macro_rules! message {
             access: arguments.access.message(),
             expect_proxy: arguments.expect_proxy,
             proxy_from: arguments.sources.message(),
+            mptcp: arguments.mptcp.then_some(true),
             sticky_name: sticky_name.to_owned(),
             front_timeout: arguments.front_timeout.unwrap_or(default.front_timeout),
             back_timeout: arguments.back_timeout.unwrap_or(default.back_timeout),
@@ -214,6 +221,7 @@ impl Ask for AddTcp {
             access: self.access.message(),
             expect_proxy: self.expect_proxy,
             proxy_from: self.sources.message(),
+            mptcp: self.mptcp.then_some(true),
             sni_preread_timeout: self.hello.sni_preread_timeout,
             sni_preread_max_bytes: self.hello.sni_preread_max_bytes,
             ..TcpListenerConfig::default()

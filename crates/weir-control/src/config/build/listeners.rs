@@ -92,6 +92,7 @@ impl Builder<'_> {
             hello_bytes: HELLO_BYTES,
             tls: None,
             h2: Box::new(h2(table)),
+            mptcp: table.value("mptcp"),
         }
     }
 }

@@ -48,6 +48,7 @@ pub(in super::super) static LISTENER: Section = Section {
         key("public_address", Kind::Address, Without::Other("`address`"), PUBLIC),
         flag("expect_proxy", false, EXPECT_PROXY),
         PROXY_FROM,
+        flag("mptcp", false, MPTCP),
         ALLOW,
         DENY,
         inherited("front_timeout", "Longest inactivity of a client; on `udp`, 30 without it."),
@@ -123,6 +124,8 @@ const MOST_FLOWS: &str =
     "On `udp`, flows in each worker; 0: as many as it has descriptors and connections for.";
 const EXPECT_PROXY: &str =
     "Connections begin with a header of the PROXY protocol. Not beside `public_address`.";
+const MPTCP: &str = "Clients may use several paths at once (RFC 8684); others have TCP as ever. It \
+                     needs `net.mptcp.enabled`.";
 const HELLO: Kind = Kind::Number(LEAST_HELLO_BYTES as u64, MOST_HELLO_BYTES as u64);
 const HELLO_TIMEOUT: &str = "On `tcp`, longest wait for the ClientHello that says where to go.";
 const HELLO_SIZE: &str = "On `tcp`, bytes of a ClientHello that are looked at.";

@@ -19,6 +19,7 @@ pub(in super::super) static LISTENER_SCOPE: Scope = Scope {
         "protocol",
         "public_address",
         "expect_proxy",
+        "mptcp",
         "proxy_from",
         "allow",
         "deny",

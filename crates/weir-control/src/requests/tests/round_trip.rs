@@ -140,6 +140,7 @@ fn tcp_listener() -> impl Strategy<Value = Listener> {
             expect_proxy: expects && public.is_none(),
             hello_bytes,
             active,
+            mptcp: expects,
             ..Listener::of_tcp(address(port))
         },
     )
@@ -164,6 +165,7 @@ fn http_listener() -> impl Strategy<Value = Listener> {
                 sticky_name: format!("S{front}"),
                 sozu_id_header: format!("Id-{back}"),
                 elide_x_real_ip: elide,
+                mptcp: elide,
                 send_x_real_ip: send,
                 answers,
                 active,
