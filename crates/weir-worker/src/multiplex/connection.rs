@@ -51,6 +51,8 @@ pub(super) struct Entry {
     /// Everything was written.
     pub(super) finished: bool,
     pub(super) priority: Priority,
+    /// The turn of sending in which a full frame of it was sent at once: others have theirs first.
+    pub(super) sent_in: u32,
     /// When DATA of it was last written, among all of the connection.
     pub(super) turn: u64,
     pub(super) width: Width,
@@ -67,6 +69,7 @@ impl Entry {
             congested: false,
             finished: false,
             priority: Priority::default(),
+            sent_in: 0,
             turn: 0,
             width: Width { window, read: 0, buffers: 0 },
         }
@@ -119,8 +122,8 @@ pub(crate) struct Multiplex {
     pub(super) sent: usize,
     pub(super) entries: Numbered<Entry>,
     pub(super) dirty: bool,
-    /// A full frame was sent in this turn: others have theirs first.
-    pub(super) full: bool,
+    /// The present turn of sending.
+    pub(super) sending: u32,
     /// Some that may write have not had their turn.
     crowded: bool,
     /// Writes of DATA so far.
@@ -173,7 +176,7 @@ impl Multiplex {
             sent: 0,
             entries: Numbered::default(),
             dirty: false,
-            full: false,
+            sending: 1,
             crowded: false,
             turns: 0,
             window,
@@ -299,7 +302,7 @@ impl Multiplex {
 
     /// Sends what waits; true when nothing does any more.
     pub(crate) fn flush(&mut self, pool: &mut Buffers) -> io::Result<bool> {
-        self.full = false;
+        self.sending = self.sending.wrapping_add(1);
         self.machine.send_control(&mut self.out);
         self.socket.flush(pool)?;
         while self.sent < self.out.len() {

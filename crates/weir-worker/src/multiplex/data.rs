@@ -59,7 +59,6 @@ impl Multiplex {
             *place = IoSlice::new(piece);
             count += 1;
         }
-        self.full = true;
         let taken = self.socket.write(&all[..count], pool)?;
         self.sent += taken.min(waiting);
         let mut skip = taken.saturating_sub(waiting);

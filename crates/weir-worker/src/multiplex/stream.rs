@@ -54,9 +54,11 @@ impl Multiplexes {
     /// Whether DATA can be written; when it cannot, the session is woken when it can.
     pub(crate) fn is_writable(&mut self, id: StreamId) -> bool {
         let Some((connection, number)) = self.both(id) else { return true };
-        let room = !connection.full && connection.waiting() < OUT_BYTES - HEADER;
+        let room = connection.waiting() < OUT_BYTES - HEADER;
         let writable = room && connection.machine.sendable(number) > 0;
+        let sending = connection.sending;
         if let Some(entry) = connection.entry(number) {
+            let writable = writable && entry.sent_in != sending;
             entry.blocked |= !writable;
             return writable || entry.gone.is_some() || entry.deaf;
         }
@@ -122,7 +124,7 @@ impl Multiplexes {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
-        let mut accepted = 0;
+        let (mut accepted, mut at_once) = (0, false);
         while accepted < total {
             let most = connection.machine.sendable(number).min(total - accepted);
             let straight = connection.goes_straight(most);
@@ -137,6 +139,7 @@ impl Multiplexes {
             let data = Data { slices, from: accepted, len: n };
             accepted += n;
             let header = connection.machine.data_header(number, n, last && accepted == total);
+            at_once |= straight;
             if straight {
                 connection.send_data(header, &data, pool)?;
             } else {
@@ -145,8 +148,9 @@ impl Multiplexes {
             }
         }
         connection.turns += 1;
-        let turn = connection.turns;
+        let (turn, sending) = (connection.turns, connection.sending);
         if let Some(entry) = connection.entry(number) {
+            entry.sent_in = if at_once { sending } else { entry.sent_in };
             entry.turn = turn;
             entry.blocked = accepted < total;
             entry.finished |= last && accepted == total;
