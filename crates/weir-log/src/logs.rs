@@ -1,5 +1,7 @@
 //! The logger of a process: behind the macros of the `log` crate, and for access-log records.
 
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -236,15 +238,35 @@ impl Log for Logs {
             return;
         }
         // Before the lock is taken: writing a value may log something itself.
-        let message = record.args().to_string();
-        let state = &mut *self.state();
-        let (level, module) = (record.level(), record.target());
-        let line = state.line_format.message((state.clock)(), level, module, &message);
-        state.lines.push_line(line);
+        with_text(record.args(), |message| {
+            let state = &mut *self.state();
+            let (level, module) = (record.level(), record.target());
+            let line = state.line_format.message((state.clock)(), level, module, message);
+            state.lines.push_line(line);
+        });
     }
 
     /// Does nothing: lines leave with [`Logs::flush`], so that no statement waits for a sink.
     fn flush(&self) {}
+}
+
+/// Room for a message that a thread keeps.
+const KEPT: usize = 4096;
+
+/// Writes a message into the thread's buffer and shows it.
+fn with_text(message: &fmt::Arguments<'_>, show: impl FnOnce(&str)) {
+    thread_local! {
+        static TEXT: Cell<String> = const { Cell::new(String::new()) };
+    }
+    // While a thread ends it may have no buffer any more.
+    let mut text = TEXT.try_with(Cell::take).unwrap_or_default();
+    text.clear();
+    // What a value fails to write is missing from the line.
+    let _ = text.write_fmt(*message);
+    show(&text);
+    if text.capacity() <= KEPT {
+        let _ = TEXT.try_with(|kept| kept.set(text));
+    }
 }
 
 #[cfg(test)]

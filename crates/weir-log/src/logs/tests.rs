@@ -73,6 +73,25 @@ fn lines_and_records_go_where_they_belong() {
 }
 
 #[test]
+fn a_value_may_log_something_itself() {
+    struct Talker<'a>(&'a Logs);
+    impl fmt::Display for Talker<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            say(self.0, Level::Info, "weir_main", "within");
+            f.write_str("around")
+        }
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = logs(directory.path(), "info", 65_536);
+    say(&logs, Level::Info, "weir_main", &"long ".repeat(KEPT));
+    let mut builder = RecordBuilder::new();
+    let (talker, target) = (Talker(&logs), "weir_main");
+    logs.log(&builder.level(Level::Info).target(target).args(format_args!("{talker}")).build());
+    write(&logs);
+    assert_eq!(messages(directory.path(), "lines")[1..], ["within", "around"]);
+}
+
+#[test]
 fn the_filter_can_be_changed() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs = logs(directory.path(), "warn", 65_536);
