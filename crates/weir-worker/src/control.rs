@@ -417,9 +417,7 @@ impl Control {
 
     /// What a drain has left so far.
     pub(crate) fn tell_left(&mut self, left: Kinds) {
-        self.say(&ToMain::Left(left));
-        // The turn looks whether all of it was sent.
-        self.readable = true;
+        self.report(&ToMain::Left(left));
     }
 
     /// The last word. It is waited for, since this process ends after it.

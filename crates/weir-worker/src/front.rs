@@ -143,7 +143,7 @@ impl End<'_> {
     pub(crate) fn fill(&mut self, buffer: &mut Buffer, most: usize, pool: &mut Buffers) -> Read {
         if let Self::Stream(all, id) = self
             && buffer.unread.end == 0
-            && let Some(n) = all.exchange(*id, buffer, pool)
+            && let Some(n) = all.swap(*id, buffer, pool)
         {
             return Read::Data(n);
         }

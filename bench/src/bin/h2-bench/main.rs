@@ -7,13 +7,14 @@
 //! * `sink`: a backend that takes bodies.
 //! * `load`, `rounds`: what `h2load` asks for, of all proxies in turn, round after round.
 //! * `idle`: memory of connections and streams that do nothing.
-//! * `authority`, `proxy`, `report`: shared with the other rigs.
+//! * `authority`, `options`, `proxy`, `report`: shared with the other rigs.
 
 #[path = "../tls-bench/authority.rs"]
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod authority;
 mod idle;
 mod load;
+mod options;
 mod place;
 #[path = "../control-bench/process.rs"]
 mod process;
@@ -31,6 +32,7 @@ mod sink;
 
 use std::process::Command;
 
+use options::Options;
 use process::said;
 use report::Report;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -38,15 +40,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 type Error = Box<dyn std::error::Error>;
 type Result<T> = std::result::Result<T, Error>;
 
-/// What was asked for.
-struct Options {
-    rounds: usize,
-    /// What the names of loads must have in them.
-    only: String,
-}
-
 fn main() -> Result<()> {
-    let options = options()?;
+    let options = Options::read(3, "bench/h2")?;
     let mut cores = CpuSet::new();
     cores.set(1);
     sched_setaffinity(None, &cores)?;
@@ -79,17 +74,4 @@ fn setting(options: &Options) -> Result<String> {
          counters for them.",
         options.rounds
     ))
-}
-
-fn options() -> Result<Options> {
-    let mut options = Options { rounds: 3, only: String::new() };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match &*word {
-            "--rounds" => options.rounds = words.next().ok_or("--rounds: how many?")?.parse()?,
-            "--only" => options.only.extend(words.next()),
-            _ => return Err(format!("unknown: {word}; see the top of bench/h2").into()),
-        }
-    }
-    Ok(options)
 }

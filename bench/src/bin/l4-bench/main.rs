@@ -7,10 +7,12 @@
 //! * `backend`: the other side, of TCP and UDP.
 //! * `load`: what clients do.
 //! * `rounds`: all loads on all proxies in turn, round after round.
-//! * `process`, `proxy`, `report`: shared with the other rigs.
+//! * `options`, `process`, `proxy`, `report`: shared with the other rigs.
 
 mod backend;
 mod load;
+#[path = "../h2-bench/options.rs"]
+mod options;
 #[path = "../control-bench/process.rs"]
 #[expect(dead_code, reason = "shared, each uses a part")]
 mod process;
@@ -24,6 +26,7 @@ mod server;
 
 use std::process::Command;
 
+use options::Options;
 use process::said;
 use report::Report;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -31,15 +34,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 type Error = Box<dyn std::error::Error>;
 type Result<T> = std::result::Result<T, Error>;
 
-/// What was asked for.
-struct Options {
-    rounds: usize,
-    /// What the names of loads must have in them.
-    only: String,
-}
-
 fn main() -> Result<()> {
-    let options = options()?;
+    let options = Options::read(5, "bench/l4")?;
     let mut cores = CpuSet::new();
     cores.set(1);
     sched_setaffinity(None, &cores)?;
@@ -63,21 +59,7 @@ fn setting(options: &Options) -> Result<String> {
         "`bench/l4`: Weir, {haproxy} (`splice-auto`), {nginx} (stream). One worker each on core 0; \
          clients and backends, in the rig, on core 1. CPU time is what the scheduler gave to the \
          process that carries the traffic; medians of {} interleaved rounds, each with processes \
-         of its own. Logs of connections on. HAProxy of that version does not pass datagrams on, \
-         and Sōzu was not to be had.",
+         of its own. Logs of connections on. HAProxy of that version does not pass datagrams on.",
         options.rounds
     ))
-}
-
-fn options() -> Result<Options> {
-    let mut options = Options { rounds: 5, only: String::new() };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match &*word {
-            "--rounds" => options.rounds = words.next().ok_or("--rounds: how many?")?.parse()?,
-            "--only" => options.only.extend(words.next()),
-            _ => return Err(format!("unknown: {word}; see the top of bench/l4").into()),
-        }
-    }
-    Ok(options)
 }

@@ -21,39 +21,37 @@ impl Control {
 
     /// What was measured, or a part of it.
     pub(crate) fn measured(&mut self, number: u64, part: Measured, last: bool) {
-        self.say(&ToMain::Measured { number, part: Box::new(part), last });
-        // The turn looks whether all of it was sent.
-        self.readable = true;
+        self.report(&ToMain::Measured { number, part: Box::new(part), last });
     }
 
     /// Which sessions there are, or a part of them.
     pub(crate) fn sessions_found(&mut self, number: u64, part: sessions::Found, last: bool) {
-        self.say(&ToMain::SessionsFound { number, part, last });
-        // The turn looks whether all of it was sent.
-        self.readable = true;
+        self.report(&ToMain::SessionsFound { number, part, last });
     }
 
     /// What became of sessions that were to end.
     pub(crate) fn sessions_closed(&mut self, number: u64, closed: sessions::Closed) {
-        self.say(&ToMain::SessionsClosed { number, closed });
-        self.readable = true;
+        self.report(&ToMain::SessionsClosed { number, closed });
     }
 
     /// Requests that somebody looks at.
     pub(crate) fn tapped(&mut self, tapped: Tapped) {
-        self.say(&ToMain::Tapped(tapped));
-        self.readable = true;
+        self.report(&ToMain::Tapped(tapped));
     }
 
     /// What this worker has of limits for all.
     pub(crate) fn held(&mut self, held: Vec<Held>) {
-        self.say(&ToMain::Held(held));
-        // The turn looks whether all of it was sent.
-        self.readable = true;
+        self.report(&ToMain::Held(held));
     }
 
     /// Why nothing is said of what was measured.
     pub(crate) fn not_measured(&mut self, number: u64, reason: String) {
         self.say(&ToMain::NotMeasured { number, reason });
+    }
+
+    /// Says it; the turn looks whether all of it was sent.
+    pub(super) fn report(&mut self, message: &ToMain) {
+        self.say(message);
+        self.readable = true;
     }
 }

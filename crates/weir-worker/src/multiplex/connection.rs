@@ -124,8 +124,6 @@ pub(crate) struct Multiplex {
     pub(super) dirty: bool,
     /// The present turn of sending.
     pub(super) sending: u32,
-    /// Some that may write have not had their turn.
-    crowded: bool,
     /// Writes of DATA so far.
     pub(super) turns: u64,
     /// Bytes that a stream begins with.
@@ -177,7 +175,6 @@ impl Multiplex {
             entries: Numbered::default(),
             dirty: false,
             sending: 1,
-            crowded: false,
             turns: 0,
             window,
             carrier,
@@ -269,9 +266,9 @@ impl Multiplex {
         sessions.chain(self.curious.drain(..)).collect()
     }
 
-    /// Some of the sessions that may write now, the most urgent last: they are taken from the end.
-    /// The others have their turn when these have written.
-    pub(super) fn unblock(&mut self) -> Vec<Key> {
+    /// Wakes some of the sessions that may write now, the most urgent last: they are taken from the
+    /// end. True if there are others, which have their turn when these have written.
+    pub(super) fn unblock(&mut self, woken: &mut Vec<Key>) -> bool {
         let Self { entries, machine, .. } = self;
         let mut ready: Vec<_> = entries
             .iter_mut()
@@ -282,22 +279,17 @@ impl Multiplex {
                 Some((rank(entry.priority, entry.turn, number), entry.session?, entry))
             })
             .collect();
-        self.crowded = ready.len() > AT_ONCE;
-        if self.crowded {
+        let crowded = ready.len() > AT_ONCE;
+        if crowded {
             ready.select_nth_unstable_by_key(AT_ONCE, |(rank, ..)| *rank);
             ready.truncate(AT_ONCE);
         }
         ready.sort_unstable_by_key(|(rank, ..)| std::cmp::Reverse(*rank));
-        let unblocked = ready.into_iter().map(|(_, session, entry)| {
+        woken.extend(ready.into_iter().map(|(_, session, entry)| {
             (entry.blocked, entry.congested) = (false, false);
             session
-        });
-        unblocked.collect()
-    }
-
-    /// More sessions may write than were told of last.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.crowded
+        }));
+        crowded
     }
 
     /// Sends what waits; true when nothing does any more.
@@ -410,7 +402,8 @@ impl Multiplex {
                 self.was_reset(stream, code);
                 site.wake(self.find(stream));
             }
-            Event::Window { stream: 0 } => site.woken.extend(self.unblock()),
+            // Those who are not woken now are when it is next flushed.
+            Event::Window { stream: 0 } => _ = self.unblock(&mut site.woken),
             Event::Window { stream } => {
                 if let Some(entry) = self.entry(stream) {
                     entry.blocked = false;

@@ -153,8 +153,7 @@ impl Multiplexes {
             connection.dirty = false;
             match connection.flush(pool) {
                 Ok(true) => {
-                    self.woken.extend(connection.unblock());
-                    if connection.is_crowded() {
+                    if connection.unblock(&mut self.woken) {
                         connection.dirty = true;
                         self.dirty.push(key);
                     }

@@ -82,7 +82,7 @@ impl Multiplexes {
 
     /// Reads what is in a buffer that can be read as it is, in exchange for an empty one; how many
     /// bytes it has.
-    pub(crate) fn exchange(
+    pub(crate) fn swap(
         &mut self,
         id: StreamId,
         buffer: &mut Buffer,
@@ -150,7 +150,9 @@ impl Multiplexes {
         connection.turns += 1;
         let (turn, sending) = (connection.turns, connection.sending);
         if let Some(entry) = connection.entry(number) {
-            entry.sent_in = if at_once { sending } else { entry.sent_in };
+            if at_once {
+                entry.sent_in = sending;
+            }
             entry.turn = turn;
             entry.blocked = accepted < total;
             entry.finished |= last && accepted == total;
