@@ -36,5 +36,5 @@ pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core};
 pub use process::{replace_self, spawn_bound, spawn_self};
 pub use random::fill as fill_random;
 pub use signals::{Signal, Signals, let_long_writes_fail};
-pub use tcp::{TcpListener, TcpStream, lacks_mptcp};
+pub use tcp::{TcpListener, TcpStream, end_when_stuck, lacks_mptcp};
 pub use udp::{Inbox, Local, MOST_MESSAGES, Outgoing, Received, UdpSocket, must_be_split};

@@ -290,6 +290,16 @@ impl From<OwnedFd> for TcpStream {
     }
 }
 
+/// Has the kernel end a connection whose peer takes nothing for that long (`TCP_USER_TIMEOUT`). A
+/// listening socket hands this on to those that are accepted.
+///
+/// # Errors
+/// It is no socket of TCP.
+pub fn end_when_stuck(socket: impl AsFd, patience: Duration) -> io::Result<()> {
+    let milliseconds = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    Ok(sockopt::set_tcp_user_timeout(socket, milliseconds)?)
+}
+
 /// Bound to `address`, for clients; others of ours may be, too.
 fn shared_socket(address: SocketAddr, protocol: Option<Protocol>) -> io::Result<OwnedFd> {
     let fd = stream_socket(address, protocol)?;

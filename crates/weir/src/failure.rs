@@ -79,7 +79,7 @@ pub(crate) enum Failure {
     /// A comparison that was not made.
     #[error(transparent)]
     Diff(Box<Failure>),
-    /// The exporter's address is taken, or not ours.
+    /// The exporter's address is taken, or not ours; or the process may open nothing more.
     #[error("{address} cannot be listened on: {cause}")]
     Exporter {
         /// Where.

@@ -4,18 +4,17 @@
 mod process_support;
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::net::{SocketAddr, UdpSocket};
-use std::process::Stdio;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use process_support::backend::Backend;
 use process_support::control::{bad, good, json};
+use process_support::counted::{start, traffic};
 use process_support::installed::Installed;
-use process_support::tools::{python, run, script, text, tool};
-use process_support::{Config, Proxy, fetch, fetch_from, listening, weir};
+use process_support::tools::{python, script};
+use process_support::{Config, Proxy, weir};
 use serde_json::Value;
 use weir_client::proto::filtered_metrics::Inner;
 use weir_client::proto::request::RequestType;
@@ -27,36 +26,6 @@ use weir_client::proto::{
 use weir_client::{Client, Options};
 use weir_testkit::process::{PATIENCE, Process, Signal, eventually, send_signal};
 
-/// Two clusters: one with a backend that answers, one whose backend refuses connections.
-fn start(backend: &Backend, extra: &str) -> Proxy {
-    let address = backend.address;
-    let text = format!(
-        r#"
-command_socket = "control.sock"
-ctl_command_timeout = 20000
-worker_count = 2
-worker_timeout = 20
-max_connections = 100
-{extra}
-
-[[listeners]]
-protocol = "http"
-address = "127.0.0.1:0"
-
-[clusters.good]
-protocol = "http"
-frontends = [{{ address = "127.0.0.1:0", hostname = "good.example" }}]
-backends = [{{ address = "{address}", backend_id = "one" }}]
-
-[clusters.broken]
-protocol = "http"
-frontends = [{{ address = "127.0.0.1:0", hostname = "broken.example" }}]
-backends = [{{ address = "127.0.0.1:1", backend_id = "none" }}]
-"#
-    );
-    Proxy::start(Config::new(&text), &[])
-}
-
 /// Waits for datagrams until all of these texts were in one.
 fn receive(sink: &UdpSocket, mut wanted: Vec<&str>) {
     sink.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -65,16 +34,6 @@ fn receive(sink: &UdpSocket, mut wanted: Vec<&str>) {
         let length = sink.recv(&mut datagram).unwrap_or_else(|e| panic!("{e}, not {wanted:?}"));
         let text = String::from_utf8_lossy(&datagram[..length]);
         wanted.retain(|wanted| !text.lines().any(|line| line.contains(wanted)));
-    }
-}
-
-/// Requests to both clusters.
-fn traffic(proxy: &Proxy) {
-    for _ in 0..5 {
-        assert!(fetch_from(proxy.address, "good.example", "/").starts_with("HTTP/1.1 200"));
-    }
-    for _ in 0..2 {
-        assert!(fetch_from(proxy.address, "broken.example", "/").starts_with("HTTP/1.1 503"));
     }
 }
 
@@ -378,173 +337,6 @@ fn changes_are_sent_to_statsd_whose_absence_changes_nothing() {
 }
 
 #[test]
-fn an_exporter_serves_prometheus_and_people_and_can_be_killed() {
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    traffic(&proxy);
-    let (exporter, address) = exporter(&proxy);
-    let get = |path: &str| fetch(address, path);
-    assert!(get("/health").starts_with("HTTP/1.1 200"));
-    assert!(get("/ready").starts_with("HTTP/1.1 200"));
-    assert!(get("/else").starts_with("HTTP/1.1 404"));
-    let page = get("/");
-    assert!(page.contains("Content-Security-Policy: default-src 'none'"), "{page}");
-    assert!(!page.contains("src=") && !page.contains("href="), "nothing is fetched from elsewhere");
-    // The page and the scrape that follow the lease have what backends have counted since.
-    traffic(&proxy);
-    let has = |text: &str| {
-        eventually(text, || get("/metrics").contains(text));
-    };
-    has("weir_up 1\n");
-    has("# TYPE weir_proxy_http_requests_total counter\n");
-    has("weir_cluster_request_time_seconds_bucket{worker=\"");
-    has("cluster=\"good\",backend=\"one\"} ");
-    assert!(get("/api/picture").contains("\"id\":\"good\""));
-    assert!(get("/api/certificates").ends_with("\r\n\r\n[]"));
-    exporter.signal(Signal::KILL);
-    traffic(&proxy);
-}
-
-/// An exporter of that proxy, and its address.
-fn exporter(proxy: &Proxy) -> (Process, SocketAddr) {
-    let mut command = weir();
-    command.arg("exporter").args(["--listen", "127.0.0.1:0", "--backends"]);
-    let mut exporter = Process::spawn(command.arg("-c").arg(proxy.config.path()));
-    let address = listening(&mut exporter);
-    (exporter, address)
-}
-
-#[test]
-fn a_browser_shows_what_changes() {
-    let (Some(_), Some(mut python)) = (tool("chromium", "chromium"), python("playwright")) else {
-        return;
-    };
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    let (_exporter, address) = exporter(&proxy);
-    python.arg(script("dashboard.py")).args([address, proxy.address].map(|a| a.to_string()));
-    // Somebody may want to look at it.
-    let output = run(python.args(std::env::var_os("WEIR_SCREENSHOTS")));
-    assert_eq!(text(&output.stdout), "all is well\n");
-}
-
-#[test]
-fn a_collector_of_opentelemetry_is_sent_what_was_measured() {
-    let Some(mut python) = python("opentelemetry.proto") else { return };
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    traffic(&proxy);
-    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
-    let line = collector.line_with("port ");
-    let (_, port) = line.split_once(' ').expect("the number follows");
-    let mut command = weir();
-    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-period", "1", "--otlp"]);
-    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
-    let mut exporter = Process::spawn(&mut command);
-    collector.line_with("weir.main.configuration.clusters gauge=2");
-    collector.line_with("report");
-    // Both workers together have counted all.
-    let count = |line: &str| {
-        let (_, value) = line.split_once("sum=").expect("a sum");
-        value.split(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number")
-    };
-    let mut sum = 0;
-    while sum < 5 {
-        let line = collector.line_with("weir.cluster.requests sum=");
-        if line.contains("cluster=good") {
-            sum += count(&line);
-        }
-    }
-    assert_eq!(sum, 5, "each report has all that was counted so far");
-    collector.line_with("weir.cluster.request_time count=");
-    collector.signal(Signal::KILL);
-    exporter.line_with("metrics for http://127.0.0.1");
-}
-
-#[test]
-fn a_collector_of_opentelemetry_is_sent_traces() {
-    let Some(mut python) = python("opentelemetry.proto") else { return };
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
-    let line = collector.line_with("port ");
-    let (_, port) = line.split_once(' ').expect("the number follows");
-    let mut command = weir();
-    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-traces", "--otlp"]);
-    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
-    let mut exporter = Process::spawn(&mut command);
-    let address = listening(&mut exporter);
-    let outcome = |name: &str| {
-        let text = fetch(address, "/metrics");
-        let start = format!("weir_exporter_spans_total{{outcome=\"{name}\"}} ");
-        let count = text.lines().find_map(|line| line.strip_prefix(&start));
-        count.and_then(|count| count.parse::<u64>().ok()).expect("a count")
-    };
-    eventually("requests are told", || {
-        traffic(&proxy);
-        outcome("sent") > 0
-    });
-    let own = collector.line_with("span GET");
-    assert!(own.contains(" - "), "nobody has named a parent: {own}");
-    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-    let field = format!("good.example\r\nTraceparent: 00-{trace}-{parent}-01");
-    assert!(fetch_from(proxy.address, &field, "/traced?x=y").starts_with("HTTP/1.1 200"));
-    let span = collector.line_with(trace);
-    assert!(span.starts_with(&format!("span GET {trace} {parent} 0 ")), "{span}");
-    let attributes = [
-        "http.request.method=GET",
-        "url.path=/traced",
-        "url.query=x=y",
-        "http.response.status_code=200",
-        "weir.cluster=good",
-        "weir.backend=one",
-    ];
-    for attribute in attributes {
-        assert!(span.contains(attribute), "{attribute} in {span}");
-    }
-    let lost = ["rate", "slow_reader", "queue_full", "refused", "garbled", "sampled_out"];
-    assert_eq!(lost.map(outcome), [0; 6]);
-}
-
-#[test]
-fn prometheus_has_nothing_against_the_text() {
-    let Some(mut promtool) = tool("promtool", "prometheus") else { return };
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    let (_exporter, address) = exporter(&proxy);
-    traffic(&proxy);
-    let served = fetch(address, "/metrics");
-    let (_, body) = served.split_once("\r\n\r\n").expect("a head and a body");
-    assert!(body.contains("weir_cluster_requests_total"), "{body}");
-    let mut child = promtool
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("piped").write_all(body.as_bytes()).expect("written");
-    let output = child.wait_with_output().expect("it ends");
-    // Its advice (a text for each metric) is not about the format.
-    let complaints = text(&output.stderr);
-    let complaints: Vec<_> =
-        complaints.lines().filter(|line| !line.contains("no help text")).collect();
-    assert!(complaints.is_empty(), "{complaints:#?}");
-}
-
-#[test]
-fn an_exporter_whose_weir_is_away_says_so() {
-    let config = Config::new("command_socket = \"control.sock\"\n");
-    let mut command = weir();
-    command.arg("exporter").args(["--listen", "127.0.0.1:0", "-c"]).arg(config.path());
-    let mut exporter = Process::spawn(&mut command);
-    let address = listening(&mut exporter);
-    assert!(fetch(address, "/metrics").contains("\r\n\r\n# TYPE weir_up gauge\nweir_up 0\n"));
-    assert!(fetch(address, "/ready").starts_with("HTTP/1.1 503"));
-    assert!(fetch(address, "/health").starts_with("HTTP/1.1 200"));
-}
-
-#[test]
 fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
     let backend = Backend::start();
     let proxy = start(&backend, "");
@@ -601,43 +393,4 @@ fn top_needs_a_terminal() {
     let mut top = Process::spawn(weir().args(["top", "-c"]).arg(config.path()));
     top.line_with("this needs a terminal");
     assert_eq!(top.wait().code(), Some(1));
-}
-
-#[test]
-fn prometheus_scrapes_the_exporter() {
-    let Some(mut prometheus) = tool("prometheus", "prometheus") else { return };
-    let backend = Backend::start();
-    let proxy = start(&backend, "");
-    let (_exporter, address) = exporter(&proxy);
-    traffic(&proxy);
-    let config = proxy.config.in_directory("prometheus.yml");
-    let text = format!(
-        "global: {{ scrape_interval: 1s }}\n\
-         scrape_configs: [{{ job_name: weir, static_configs: [{{ targets: ['{address}'] }}] }}]\n"
-    );
-    std::fs::write(&config, text).expect("written");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let listen = free.expect("an address");
-    prometheus.arg(format!("--config.file={}", config.display()));
-    prometheus.arg(format!("--web.listen-address={listen}"));
-    let storage = proxy.config.in_directory("prometheus");
-    prometheus.arg(format!("--storage.tsdb.path={}", storage.display()));
-    let mut prometheus = Process::spawn(&mut prometheus);
-    prometheus.line_with("ready to receive web requests");
-    // What a rule or a graph would ask.
-    let value = |query: &str| {
-        let answer = fetch(listen, &format!("/api/v1/query?query={query}"));
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let start = body.find('{').unwrap_or_default();
-        let end = body.rfind('}').map_or(body.len(), |end| end + 1);
-        let answer = json(&body[start..end]);
-        let value = &answer["data"]["result"][0]["value"][1];
-        value.as_str().and_then(|value| value.parse::<f64>().ok())
-    };
-    eventually("it has scraped", || value("sum(weir_proxy_http_requests_total)") == Some(7.0));
-    assert_eq!(value("weir_up"), Some(1.0));
-    let cluster = "sum(weir_cluster_request_time_seconds_count%7Bcluster=%22good%22%7D)";
-    assert_eq!(value(cluster), Some(5.0));
-    prometheus.signal(Signal::TERM);
-    assert!(prometheus.wait().success());
 }

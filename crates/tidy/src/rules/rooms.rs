@@ -47,7 +47,7 @@ const ROOMS: [(&str, Floor); 19] = [
 ];
 
 /// Crates that reach outside: not for pure ones.
-const OUTWARD: [&str; 13] = [
+const OUTWARD: [&str; 12] = [
     "fastrand",
     "getrandom",
     "jiff",
@@ -60,8 +60,11 @@ const OUTWARD: [&str; 13] = [
     "signal-hook-registry",
     "socket2",
     "tempfile",
-    "tokio",
 ];
+
+/// A runtime, and what needs one: for the command line, whose exporter is a process of its own. A
+/// worker is one loop of state machines, and main is another.
+const RUNTIME: [&str; 5] = ["axum", "hyper", "hyper-util", "tokio", "tower-http"];
 
 /// True for the crates that hold no clock, socket, randomness or environment.
 pub fn is_pure(name: &str) -> bool {
@@ -87,9 +90,14 @@ fn complaint(from: Floor, entry: &Entry) -> Option<String> {
     let allowed = match floor(&entry.key) {
         Some(Workshop) => in_tests || from == Workshop,
         Some(to) => to < from,
+        None if RUNTIME.contains(&&*entry.key) => from >= Command,
         None => from > Pure || in_tests || !OUTWARD.contains(&&*entry.key),
     };
-    (!allowed).then(|| format!("may not depend on `{}`: arrows only go down", entry.key))
+    let rule = match floor(&entry.key) {
+        None if RUNTIME.contains(&&*entry.key) => "a runtime is the exporter's alone",
+        _ => "arrows only go down",
+    };
+    (!allowed).then(|| format!("may not depend on `{}`: {rule}", entry.key))
 }
 
 fn finding(manifest: &Manifest, line: usize, what: String) -> Finding {
@@ -152,6 +160,14 @@ mod tests {
         assert_eq!(lines("weir-http", "[dependencies]\nmemchr = \"2\"\nlibc = \"0.2\""), [5]);
         assert_eq!(lines("weir-sys", "[dependencies]\nlibc = \"0.2\""), []);
         assert_eq!(lines("weir-http", "[dev-dependencies]\nfastrand = \"2\""), []);
+    }
+
+    #[test]
+    fn a_runtime_is_for_the_command_line_only() {
+        let runtime = "[dependencies]\ntokio.workspace = true";
+        assert_eq!(lines("weir", runtime), []);
+        assert_eq!(lines("weir-worker", runtime), [4]);
+        assert_eq!(lines("weir-main", "[dev-dependencies]\nhyper = \"1\""), [4]);
     }
 
     #[test]

@@ -32,6 +32,21 @@ fn sockets_close_on_exec_and_do_not_delay_small_segments() {
 }
 
 #[test]
+fn a_peer_that_takes_nothing_does_not_keep_a_connection_for_ever() {
+    let listener = listener();
+    end_when_stuck(&listener, Duration::from_millis(1)).expect("an option");
+    let _idle = connect(address_of(&listener));
+    let stream = accept(&listener);
+    let full = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+    let mut end = None;
+    eventually("it has ended", || {
+        end = stream.write(&[0; 1 << 16]).err().filter(|error| !full(error));
+        end.is_some()
+    });
+    assert_eq!(end.map(|error| error.kind()), Some(ErrorKind::TimedOut));
+}
+
+#[test]
 fn connections_are_accepted_in_order_with_their_addresses() {
     let listener = listener();
     assert!(listener.accept().expect("accept").is_none());

@@ -1,42 +1,33 @@
 //! The exporter: what Weir has measured, for Prometheus and for people, in a process of its own.
 //!
 //! Must not know: anything that a client of the control socket cannot ask. It can be killed at any
-//! time: traffic does not depend on it.
+//! time: traffic does not depend on it. Only here is a runtime (tokio, on one thread).
 //!
 //! * `otlp`: sends metrics and traces to a collector.
 //! * `text`: what Prometheus reads; `page.html`: what people see of the same picture as `weir top`.
-//! * `server`: a small HTTP server.
+//! * `site`: what is answered; `server`: whom.
 
 mod otlp;
 mod server;
+mod site;
 mod text;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::console::Connection;
 use crate::failure::Failure;
-use crate::watch::{self, Recent, Source};
+use crate::watch::{self, Source};
 pub(crate) use otlp::Endpoint;
 use otlp::Traces;
-use server::{Answer, Server};
-
-/// Certificates that people are shown.
-const SHOWN: usize = 10;
-
-/// What the browser is shown.
-const PAGE: &str = include_str!("page.html");
-
-/// Where answers come from.
-struct Exporter {
-    source: Source,
-    recent: Arc<Recent>,
-    traces: Option<Arc<Traces>>,
-}
+use server::Server;
+use site::Site;
 
 /// What is asked of the exporter.
 pub(crate) struct Options {
@@ -50,50 +41,45 @@ pub(crate) struct Options {
     pub(crate) traces: Option<f64>,
 }
 
-/// Serves until the process is ended; `on_ready` is told the address.
+/// Serves until SIGTERM or SIGINT; `on_ready` is told the address.
 pub(crate) fn run(
     connection: Connection,
     options: Options,
     on_ready: impl FnOnce(SocketAddr),
 ) -> Result<(), Failure> {
     let address = options.listen;
-    let server = Server::bind(address).map_err(|cause| Failure::Exporter { address, cause })?;
-    on_ready(server.address());
+    let fail = |cause| Failure::Exporter { address, cause };
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(fail)?;
+    let served = runtime.block_on(serve(connection, options, on_ready)).map_err(fail);
+    // Nobody waits for a question that Weir does not answer.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(
+    connection: Connection,
+    options: Options,
+    on_ready: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let server = Server::bind(options.listen).await?;
+    on_ready(server.address()?);
     let recent = watch::listen(connection.clone());
     let endpoint = options.otlp.as_ref().map(|(endpoint, _)| endpoint.clone());
     let traces = endpoint.zip(options.traces);
     let traces = traces.map(|(endpoint, ratio)| Traces::start(connection.clone(), endpoint, ratio));
-    let source = Source::new(connection, options.backends);
-    let exporter = Arc::new(Exporter { source, recent, traces });
+    let source = Arc::new(Source::new(connection, options.backends));
     if let Some((endpoint, period)) = options.otlp {
-        let exporter = Arc::clone(&exporter);
-        thread::spawn(move || otlp::report(&exporter, &endpoint, period));
+        let source = Arc::clone(&source);
+        thread::spawn(move || otlp::report(&source, &endpoint, period));
     }
-    server.serve(move |path| exporter.answer(path));
+    server.serve(site::router(Site::new(source, recent, traces)), stop).await;
     Ok(())
-}
-
-impl Exporter {
-    fn answer(&self, path: &str) -> Answer {
-        match path {
-            "/" => Answer::html(PAGE),
-            "/metrics" => {
-                let found = self.source.by_worker().ok();
-                let mut all = text::of(found.as_ref().map(|sample| &sample.metrics));
-                all.extend(self.traces.as_ref().map(|traces| traces.text()));
-                Answer::metrics(all)
-            }
-            "/health" => Answer::text(200, "the exporter runs\n"),
-            "/ready" => match self.source.by_worker() {
-                Ok(_) => Answer::text(200, "Weir answers\n"),
-                Err(why) => Answer::text(503, &format!("{why}\n")),
-            },
-            "/api/picture" => Answer::found(self.source.picture()),
-            "/api/certificates" => {
-                Answer::found(self.source.inventory().map(|found| found.first_to_end(SHOWN)))
-            }
-            "/api/events" => Answer::json(&json!(self.recent.all())),
-            _ => Answer::text(404, "there is /, /metrics, /health and /ready\n"),
-        }
-    }
 }

@@ -1,144 +1,81 @@
-//! A small HTTP/1.1 server that answers `GET` and closes.
+//! Connections of HTTP/1.1 for a router.
 //!
-//! Must not know: what it serves. One thread for each connection. Bounds: [`MOST`] connections,
-//! [`HEAD`] bytes of head, [`PATIENCE`] for a request and for each write.
+//! Must not know: what it serves. Bounds: [`MOST`] connections, others wait in the kernel; [`HEAD`]
+//! bytes of head; [`PATIENCE`] for a request to come, for a client that takes nothing, and for all
+//! to end.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::Serialize;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-const MOST: usize = 32;
-const HEAD: usize = 8 << 10;
+const MOST: usize = 128;
+const HEAD: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What the page may do: nothing but ask this server.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                      connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// An answer.
-pub(super) struct Answer {
-    status: u16,
-    kind: &'static str,
-    body: String,
-}
-
-impl Answer {
-    pub(super) fn text(status: u16, body: &str) -> Self {
-        Self { status, kind: "text/plain; charset=utf-8", body: body.to_owned() }
-    }
-
-    pub(super) fn html(body: &str) -> Self {
-        Self { status: 200, kind: "text/html; charset=utf-8", body: body.to_owned() }
-    }
-
-    /// In the format of Prometheus.
-    pub(super) fn metrics(body: String) -> Self {
-        Self { status: 200, kind: "text/plain; version=0.0.4; charset=utf-8", body }
-    }
-
-    pub(super) fn json(value: &impl Serialize) -> Self {
-        let body = serde_json::to_string(value).unwrap_or_default();
-        Self { status: 200, kind: "application/json", body }
-    }
-
-    /// What was found, in JSON, or why it was not.
-    pub(super) fn found(value: Result<impl Serialize, String>) -> Self {
-        match value {
-            Ok(value) => Self::json(&value),
-            Err(why) => Self::text(503, &format!("{why}\n")),
-        }
-    }
-
-    fn write(&self, mut to: &TcpStream, with_body: bool) -> io::Result<()> {
-        let reason = match self.status {
-            200 => "OK",
-            400 => "Bad Request",
-            404 => "Not Found",
-            405 => "Method Not Allowed",
-            _ => "Service Unavailable",
-        };
-        let head = format!(
-            "HTTP/1.1 {} {reason}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
-             Content-Security-Policy: {POLICY}\r\nConnection: close\r\n\r\n",
-            self.status,
-            self.kind,
-            self.body.len()
-        );
-        to.write_all(head.as_bytes())?;
-        if with_body {
-            to.write_all(self.body.as_bytes())?;
-        }
-        Ok(())
-    }
-}
+/// Until a connection is accepted again, when none could be.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A socket that listens.
-pub(super) struct Server(TcpListener, SocketAddr);
+pub(super) struct Server {
+    listener: TcpListener,
+    http: http1::Builder,
+    places: Arc<Semaphore>,
+}
 
 impl Server {
-    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        let address = listener.local_addr()?;
-        Ok(Self(listener, address))
+    pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        weir_sys::end_when_stuck(&listener, PATIENCE)?;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_header_size(HEAD);
+        Ok(Self { listener, http, places: Arc::new(Semaphore::new(MOST)) })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.1
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
-    /// Answers for ever; a connection beyond [`MOST`] is closed at once.
-    pub(super) fn serve(&self, answer: impl Fn(&str) -> Answer + Send + Sync + 'static) {
-        // Every connection holds a clone, so the count is the number of connections plus one.
-        let answer = Arc::new(answer);
-        for stream in self.0.incoming().flatten() {
-            if Arc::strong_count(&answer) > MOST {
-                continue;
-            }
-            let answer = Arc::clone(&answer);
-            // A thread that cannot be started closes the connection, and so does any error: the
-            // client asks again.
-            let _ = std::thread::Builder::new().spawn(move || {
-                let _ = serve_one(&stream, &*answer);
+    /// Answers until `stop`, and then what was begun.
+    pub(super) async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let service = TowerToHyperService::new(router);
+        let open = GracefulShutdown::new();
+        let mut stop = pin!(stop);
+        loop {
+            let (stream, place) = tokio::select! {
+                next = self.next() => next,
+                () = &mut stop => break,
+            };
+            let connection = self.http.serve_connection(TokioIo::new(stream), service.clone());
+            let connection = open.watch(connection);
+            tokio::spawn(async move {
+                // Whatever went wrong, the client asks again.
+                let _ = connection.await;
+                drop(place);
             });
         }
+        drop(self.listener);
+        let _ = timeout(PATIENCE, open.shutdown()).await;
     }
-}
 
-fn serve_one(stream: &TcpStream, answer: &impl Fn(&str) -> Answer) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let Some(head) = read_head(stream)? else {
-        return Answer::text(400, "this is no request\n").write(stream, true);
-    };
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let path = target.split('?').next().unwrap_or_default();
-    match method {
-        "GET" => answer(path).write(stream, true),
-        "HEAD" => answer(path).write(stream, false),
-        _ => Answer::text(405, "only GET is answered here\n").write(stream, true),
-    }
-}
-
-/// Everything up to the empty line; `None` when it is no text, or too much.
-fn read_head(mut stream: &TcpStream) -> io::Result<Option<String>> {
-    let until = Instant::now() + PATIENCE;
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+    /// The next connection, as soon as there is a place for it.
+    async fn next(&self) -> (TcpStream, OwnedSemaphorePermit) {
+        loop {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            if let (Ok((stream, _)), Ok(place)) = (self.listener.accept().await, place) {
+                return (stream, place);
+            }
+            let _ = timeout(PAUSE, pending::<()>()).await;
         }
-        stream.set_read_timeout(Some(left))?;
-        let mut bytes = [0; 1024];
-        let count = stream.read(&mut bytes)?;
-        if count == 0 || head.len() + count > HEAD {
-            return Ok(None);
-        }
-        head.extend_from_slice(&bytes[..count]);
     }
-    Ok(String::from_utf8(head).ok())
 }

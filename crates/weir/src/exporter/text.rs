@@ -1,8 +1,8 @@
-//! Metrics as Prometheus reads them (text format 0.0.4).
+//! Metrics as Prometheus reads them: its own text (0.0.4), and OpenMetrics 1.0.0.
 //!
 //! A name is `weir_`, what it is of (`main`, `proxy`, `cluster`, `backend`), and the name that it
 //! has everywhere else, with `_` for what Prometheus does not take. Counters end in `_total`; times
-//! are histograms in seconds.
+//! are histograms in seconds. Series are the same in both forms.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,72 +12,161 @@ use weir_client::proto::{AggregatedMetrics, FilteredHistogram};
 
 use crate::watch::{self, Series};
 
-/// Lines by the name of what they are a part of, and the type of it.
-type Families = BTreeMap<String, (&'static str, String)>;
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The text format of Prometheus.
+    Plain,
+    OpenMetrics,
+}
 
-/// What was measured; `None`: Weir does not answer.
-pub(super) fn of(metrics: Option<&AggregatedMetrics>) -> String {
-    let mut families = Families::new();
-    let up = (("gauge"), format!("weir_up {}\n", u8::from(metrics.is_some())));
-    families.insert("weir_up".to_owned(), up);
-    if let Some(metrics) = metrics {
-        watch::each(metrics, |series| add_series(&mut families, series));
+impl Form {
+    /// What a client prefers, by its `Accept` fields (RFC 9110, 12.5.1).
+    pub(super) fn wanted<'a>(accept: impl Iterator<Item = &'a str>) -> Self {
+        let mut wanted = (0.0, Self::Plain);
+        for range in accept.flat_map(|field| field.split(',')) {
+            if let Some((form, weight)) = weighed(range)
+                && weight > wanted.0
+            {
+                wanted = (weight, form);
+            }
+        }
+        wanted.1
     }
+
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The form that a range of media types names, and its weight.
+fn weighed(range: &str) -> Option<(Form, f64)> {
+    let mut words = range.split(';').map(str::trim);
+    let name = words.next()?.to_ascii_lowercase();
+    let (mut version, mut weight) = (None, 1.0);
+    for (key, value) in words.filter_map(|word| word.split_once('=')) {
+        match key {
+            "version" => version = Some(value.trim_matches('"')),
+            "q" => weight = value.parse().unwrap_or(0.0),
+            _ => {}
+        }
+    }
+    let form = match (name.as_str(), version) {
+        ("application/openmetrics-text", Some("1.0.0") | None) => Form::OpenMetrics,
+        ("text/plain", Some("0.0.4") | None) | ("text/*" | "*/*", None) => Form::Plain,
+        _ => return None,
+    };
+    Some((form, weight))
+}
+
+/// What was measured, as it comes in.
+#[derive(Default)]
+pub(super) struct Text {
+    /// By the name of its samples, without what tells those of a histogram apart.
+    families: BTreeMap<String, Family>,
+}
+
+/// Samples of one name.
+struct Family {
+    kind: &'static str,
+    lines: String,
+}
+
+impl Text {
+    /// All of an answer, or of a part of one.
+    pub(super) fn add(&mut self, metrics: &AggregatedMetrics) {
+        watch::each(metrics, |series| self.add_series(series));
+    }
+
+    /// A counter; its name ends in `_total`.
+    pub(super) fn add_counter(&mut self, name: &str, labels: &[(&str, &str)], count: u64) {
+        self.add_number("counter", name, &written(labels), count);
+    }
+
+    /// Whether Weir answers.
+    pub(super) fn up(mut self, is_up: bool) -> Self {
+        self.add_number("gauge", "weir_up", "", u64::from(is_up));
+        self
+    }
+
+    /// The whole text; each family is let go as soon as it is in there.
+    pub(super) fn finish(self, form: Form) -> String {
+        const TYPE: usize = "# TYPE  histogram\n".len();
+        let length = |(name, of): (&String, &Family)| name.len() + TYPE + of.lines.len();
+        let mut text =
+            String::with_capacity(self.families.iter().map(length).sum::<usize>() + TYPE);
+        for (name, Family { kind, lines }) in self.families {
+            let name = match (form, kind) {
+                (Form::OpenMetrics, "counter") => name.strip_suffix("_total").unwrap_or(&name),
+                _ => &name,
+            };
+            let _ = write!(text, "# TYPE {name} {kind}\n{lines}");
+        }
+        if form == Form::OpenMetrics {
+            text.push_str("# EOF\n");
+        }
+        text
+    }
+
+    fn add_series(&mut self, series: Series<'_>) {
+        let Series { of, name, labels, value } = series;
+        let labels = written(labels);
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let name = format!("weir_{of}_{}", name.chars().map(plain).collect::<String>());
+        match value {
+            Inner::Count(count) => {
+                let name = format!("{}_total", name.strip_suffix("_total").unwrap_or(&name));
+                self.add_number("counter", &name, &labels, *count as u64);
+            }
+            Inner::Gauge(gauge) => self.add_number("gauge", &name, &labels, *gauge),
+            Inner::Histogram(histogram) => {
+                let name = name.strip_suffix("_histogram").unwrap_or(&name);
+                self.add_histogram(&format!("{name}_seconds"), &labels, histogram);
+            }
+            // The histogram says percentiles, too.
+            Inner::Percentiles(_) | Inner::Time(_) | Inner::TimeSerie(_) => {}
+        }
+    }
+
+    fn lines(&mut self, kind: &'static str, name: &str) -> &mut String {
+        let family = || Family { kind, lines: String::new() };
+        &mut self.families.entry(name.to_owned()).or_insert_with(family).lines
+    }
+
+    fn add_number(&mut self, kind: &'static str, name: &str, labels: &str, value: u64) {
+        let lines = self.lines(kind, name);
+        let _ = match labels {
+            "" => writeln!(lines, "{name} {value}"),
+            labels => writeln!(lines, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    fn add_histogram(&mut self, name: &str, labels: &str, histogram: &FilteredHistogram) {
+        let FilteredHistogram { sum, count, .. } = histogram;
+        let lines = self.lines("histogram", name);
+        let comma = if labels.is_empty() { "" } else { "," };
+        for (le, within) in watch::buckets(histogram) {
+            // With a point, as OpenMetrics has it.
+            let _ = writeln!(lines, "{name}_bucket{{{labels}{comma}le=\"{le:?}\"}} {within}");
+        }
+        let _ = writeln!(lines, "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}");
+        let _ = writeln!(lines, "{name}_sum{{{labels}}} {}", *sum as f64 / 1000.0);
+        let _ = writeln!(lines, "{name}_count{{{labels}}} {count}");
+    }
+}
+
+/// `a="b",c="d"`
+fn written(labels: &[(&str, &str)]) -> String {
     let mut text = String::new();
-    for (name, (kind, lines)) in families {
-        let _ = write!(text, "# TYPE {name} {kind}\n{lines}");
+    for (name, value) in labels {
+        let comma = if text.is_empty() { "" } else { "," };
+        let value = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+        let _ = write!(text, "{comma}{name}=\"{value}\"");
     }
     text
-}
-
-fn label(name: &str, value: &str) -> String {
-    let value = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
-    format!("{name}=\"{value}\"")
-}
-
-fn add_series(families: &mut Families, series: Series<'_>) {
-    let Series { of, name, labels, value } = series;
-    let labels: Vec<_> = labels.iter().map(|(name, value)| label(name, value)).collect();
-    let labels = labels.join(",");
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name = format!("weir_{of}_{}", name.chars().map(plain).collect::<String>());
-    match value {
-        Inner::Count(count) => {
-            let name = format!("{}_total", name.strip_suffix("_total").unwrap_or(&name));
-            add(families, name, "counter", &labels, *count as u64);
-        }
-        Inner::Gauge(gauge) => add(families, name, "gauge", &labels, *gauge),
-        Inner::Histogram(histogram) => {
-            let name = name.strip_suffix("_histogram").unwrap_or(&name);
-            add_histogram(families, format!("{name}_seconds"), &labels, histogram);
-        }
-        // The histogram says percentiles, too.
-        Inner::Percentiles(_) | Inner::Time(_) | Inner::TimeSerie(_) => {}
-    }
-}
-
-fn add(families: &mut Families, name: String, kind: &'static str, labels: &str, value: u64) {
-    let line = match labels {
-        "" => format!("{name} {value}\n"),
-        labels => format!("{name}{{{labels}}} {value}\n"),
-    };
-    families.entry(name).or_insert((kind, String::new())).1.push_str(&line);
-}
-
-fn add_histogram(
-    families: &mut Families,
-    name: String,
-    labels: &str,
-    histogram: &FilteredHistogram,
-) {
-    let FilteredHistogram { sum, count, .. } = histogram;
-    let (_, lines) = families.entry(name.clone()).or_insert(("histogram", String::new()));
-    for (le, within) in watch::buckets(histogram) {
-        let _ = writeln!(lines, "{name}_bucket{{{labels},le=\"{le}\"}} {within}");
-    }
-    let _ = writeln!(lines, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
-    let _ = writeln!(lines, "{name}_sum{{{labels}}} {}", *sum as f64 / 1000.0);
-    let _ = writeln!(lines, "{name}_count{{{labels}}} {count}");
 }
 
 #[cfg(test)]
@@ -108,8 +197,13 @@ mod tests {
             workers: [("0".to_owned(), worker)].into(),
             ..AggregatedMetrics::default()
         };
+        let text = |form| {
+            let mut text = Text::default();
+            text.add(&metrics);
+            text.up(true).finish(form)
+        };
         assert_eq!(
-            of(Some(&metrics)),
+            text(Form::Plain),
             "# TYPE weir_cluster_http_status_2xx_total counter\n\
              weir_cluster_http_status_2xx_total{worker=\"0\",cluster=\"a\\\"b\\\\c\"} 3\n\
              # TYPE weir_main_configuration_clusters gauge\n\
@@ -118,7 +212,54 @@ mod tests {
              weir_proxy_listener_accepted_total{worker=\"0\"} 2\n\
              # TYPE weir_up gauge\nweir_up 1\n"
         );
-        assert_eq!(of(None), "# TYPE weir_up gauge\nweir_up 0\n");
+        let open = text(Form::OpenMetrics);
+        assert!(open.starts_with("# TYPE weir_cluster_http_status_2xx counter\n"), "{open}");
+        assert!(open.contains("\nweir_cluster_http_status_2xx_total{"), "{open}");
+        assert!(open.ends_with("weir_up 1\n# EOF\n"), "{open}");
+        let away = Text::default().up(false).finish(Form::Plain);
+        assert_eq!(away, "# TYPE weir_up gauge\nweir_up 0\n");
+    }
+
+    #[test]
+    fn an_answer_may_come_in_parts() {
+        let part = |cluster: &str| {
+            let of = ClusterMetrics {
+                cluster: map([("requests", Inner::Count(1))]),
+                ..ClusterMetrics::default()
+            };
+            let clusters = [(cluster.to_owned(), of)].into();
+            let worker = WorkerMetrics { clusters, ..WorkerMetrics::default() };
+            let workers = [("0".to_owned(), worker)].into();
+            AggregatedMetrics { workers, ..AggregatedMetrics::default() }
+        };
+        let mut text = Text::default();
+        text.add(&part("a"));
+        text.add(&part("b"));
+        assert_eq!(
+            text.finish(Form::Plain),
+            "# TYPE weir_cluster_requests_total counter\n\
+             weir_cluster_requests_total{worker=\"0\",cluster=\"a\"} 1\n\
+             weir_cluster_requests_total{worker=\"0\",cluster=\"b\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn a_client_gets_the_form_that_it_prefers() {
+        let wanted = |accept: &str| Form::wanted([accept].into_iter());
+        let plain = ["", "*/*", "text/html,*/*;q=0.8", "application/openmetrics-text;version=9"];
+        let tie = "text/plain, application/openmetrics-text";
+        let less = "application/openmetrics-text;q=0.2, text/plain;version=0.0.4;q=0.5";
+        let none = "application/openmetrics-text;q=0";
+        for accept in plain.into_iter().chain([tie, less, none]) {
+            assert_eq!(wanted(accept), Form::Plain, "{accept}");
+        }
+        // What Prometheus says.
+        let usual = "application/openmetrics-text;version=1.0.0,\
+                     application/openmetrics-text;version=0.0.1;q=0.75,\
+                     text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        for accept in [usual, "application/openmetrics-text", "Application/OpenMetrics-Text;q=1"] {
+            assert_eq!(wanted(accept), Form::OpenMetrics, "{accept}");
+        }
     }
 
     /// What the exporter can say of a metric of that name.
@@ -163,7 +304,9 @@ mod tests {
             ..WorkerMetrics::default()
         };
         let workers = [("0".to_owned(), worker)].into();
-        let text = of(Some(&AggregatedMetrics { workers, ..AggregatedMetrics::default() }));
+        let mut text = Text::default();
+        text.add(&AggregatedMetrics { workers, ..AggregatedMetrics::default() });
+        let text = text.finish(Form::Plain);
         let line = |le: &str, n: u64| {
             let name = "weir_proxy_request_time_seconds_bucket";
             text.contains(&format!("{name}{{worker=\"0\",le=\"{le}\"}} {n}\n"))

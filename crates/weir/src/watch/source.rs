@@ -1,7 +1,7 @@
 //! What Weir has measured, asked for when it is needed and kept for a moment.
 //!
-//! Invariant: however many ask for metrics, Weir is asked at most once a second for each form; for
-//! what is configured, once in [`CONFIGURED`].
+//! Invariant: however many ask for a picture, Weir is asked at most once a second; for what is
+//! configured, once in [`CONFIGURED`]. What each worker has measured is not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,10 +27,9 @@ const LEASE: u32 = 300;
 const RENEWAL: Duration = Duration::from_secs(60);
 
 /// What all workers have measured together, and when that was.
-pub(crate) struct Sample {
+struct Sample {
     at: Instant,
-    /// The answer.
-    pub(crate) metrics: AggregatedMetrics,
+    metrics: AggregatedMetrics,
 }
 
 type Found<T> = Result<Arc<T>, String>;
@@ -49,7 +48,7 @@ struct State {
     backends: bool,
     /// When that was asked for on this connection.
     leased: Option<Instant>,
-    by_worker: Kept<Sample>,
+    presence: Kept<()>,
     together: Kept<Sample>,
     inventory: Kept<Inventory>,
     /// The last that was good before that.
@@ -65,7 +64,7 @@ impl Source {
                 client: None,
                 backends,
                 leased: None,
-                by_worker: None,
+                presence: None,
                 together: None,
                 inventory: None,
                 before: None,
@@ -73,9 +72,15 @@ impl Source {
         }
     }
 
-    /// What each worker has measured.
-    pub(crate) fn by_worker(&self) -> Found<Sample> {
-        self.with(State::by_worker)
+    /// Hands over what each worker has measured. Of an answer that fails, there may be a part.
+    pub(crate) fn by_worker(&self, mut take: impl FnMut(&AggregatedMetrics)) -> Result<(), String> {
+        take(&self.with(|state| state.query(by_worker()))?);
+        Ok(())
+    }
+
+    /// Whether Weir and all its workers answer.
+    pub(crate) fn presence(&self) -> Result<(), String> {
+        self.with(State::presence).map(|_| ())
     }
 
     /// What all workers have measured together comes to.
@@ -100,12 +105,12 @@ fn fresh<T>(kept: &Kept<T>, good_for: Duration) -> Option<Found<T>> {
 }
 
 impl State {
-    fn by_worker(&mut self) -> Found<Sample> {
-        if let Some(found) = fresh(&self.by_worker, FRESH) {
+    fn presence(&mut self) -> Found<()> {
+        if let Some(found) = fresh(&self.presence, FRESH) {
             return found;
         }
-        let found = self.query(true);
-        self.by_worker = Some((Instant::now(), found.clone()));
+        let found = self.query(presence()).map(|_| Arc::new(()));
+        self.presence = Some((Instant::now(), found.clone()));
         found
     }
 
@@ -113,7 +118,8 @@ impl State {
         if let Some(found) = fresh(&self.together, FRESH) {
             return found;
         }
-        let found = self.query(false);
+        let found = self.query(QueryMetricsOptions::default());
+        let found = found.map(|metrics| Arc::new(Sample { at: Instant::now(), metrics }));
         if let Some((_, Ok(last))) = self.together.replace((Instant::now(), found.clone())) {
             self.before = Some(last);
         }
@@ -136,10 +142,9 @@ impl State {
         found
     }
 
-    fn query(&mut self, workers: bool) -> Found<Sample> {
-        let query = QueryMetricsOptions { workers, ..QueryMetricsOptions::default() };
+    fn query(&mut self, query: QueryMetricsOptions) -> Result<AggregatedMetrics, String> {
         match self.request(RequestType::QueryMetrics(query))? {
-            ContentType::Metrics(metrics) => Ok(Arc::new(Sample { at: Instant::now(), metrics })),
+            ContentType::Metrics(metrics) => Ok(metrics),
             _ => Err("Weir has answered something else".to_owned()),
         }
     }
@@ -166,6 +171,16 @@ impl State {
         let answer = client.request(request).map_err(|error| error.to_string())?;
         answer.content.ok_or_else(|| "Weir has answered without a content".to_owned())
     }
+}
+
+fn by_worker() -> QueryMetricsOptions {
+    QueryMetricsOptions { workers: true, ..QueryMetricsOptions::default() }
+}
+
+/// What every worker can say at once.
+fn presence() -> QueryMetricsOptions {
+    let metric_names = vec!["server.live".to_owned()];
+    QueryMetricsOptions { metric_names, no_clusters: true, ..QueryMetricsOptions::default() }
 }
 
 fn lease() -> RequestType {

@@ -3,6 +3,7 @@
 pub(crate) mod backend;
 pub(crate) mod certificates;
 pub(crate) mod control;
+pub(crate) mod counted;
 pub(crate) mod crowd;
 pub(crate) mod held;
 pub(crate) mod installed;

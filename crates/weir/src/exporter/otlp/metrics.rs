@@ -12,39 +12,83 @@ use super::message::{
     AnyValue, Data, ExportMetrics, Gauge, Histogram, HistogramPoint, KeyValue, Metric, NumberPoint,
     Resource, ResourceMetrics, Scope, ScopeMetrics, Sum,
 };
-use crate::watch;
+use crate::watch::{self, Series};
 
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE`
 const CUMULATIVE: i32 = 2;
 
-/// Everything, measured at `unix_ns`.
-pub(super) fn of(metrics: &AggregatedMetrics, unix_ns: u64) -> ExportMetrics {
-    let mut found = BTreeMap::<String, Metric>::new();
-    watch::each(metrics, |series| {
+/// What was measured, as it comes in.
+pub(super) struct Report {
+    unix_ns: u64,
+    /// By name.
+    metrics: BTreeMap<String, Metric>,
+}
+
+impl Report {
+    /// Of what was measured at `unix_ns`.
+    pub(super) fn new(unix_ns: u64) -> Self {
+        Self { unix_ns, metrics: BTreeMap::new() }
+    }
+
+    /// All of an answer, or of a part of one.
+    pub(super) fn add(&mut self, metrics: &AggregatedMetrics) {
+        watch::each(metrics, |series| self.add_series(series));
+    }
+
+    /// All that was added.
+    pub(super) fn finish(self) -> ExportMetrics {
+        let metrics = self.metrics.into_values().collect();
+        ExportMetrics {
+            resource_metrics: vec![ResourceMetrics {
+                resource: Some(resource()),
+                scope_metrics: vec![ScopeMetrics { scope: Some(scope()), metrics }],
+            }],
+        }
+    }
+
+    fn add_series(&mut self, series: Series<'_>) {
         let attributes = series.labels.iter().map(|(key, value)| text(key, value)).collect();
         let name = format!("weir.{}.{}", series.of, series.name);
         match series.value {
             Inner::Count(count) => {
-                add_number(&mut found, name, true, number(*count, unix_ns, attributes));
+                self.add_number(name, true, number(*count, self.unix_ns, attributes));
             }
             Inner::Gauge(gauge) => {
                 let gauge = i64::try_from(*gauge).unwrap_or(i64::MAX);
-                add_number(&mut found, name, false, number(gauge, unix_ns, attributes));
+                self.add_number(name, false, number(gauge, self.unix_ns, attributes));
             }
             Inner::Histogram(histogram) => {
                 let name = name.strip_suffix("_histogram").unwrap_or(&name);
-                add_histogram(&mut found, name, point(histogram, unix_ns, attributes));
+                self.add_histogram(name, point(histogram, self.unix_ns, attributes));
             }
             // The histogram says it too.
             Inner::Percentiles(_) | Inner::Time(_) | Inner::TimeSerie(_) => {}
         }
-    });
-    let metrics = found.into_values().collect();
-    ExportMetrics {
-        resource_metrics: vec![ResourceMetrics {
-            resource: Some(resource()),
-            scope_metrics: vec![ScopeMetrics { scope: Some(scope()), metrics }],
-        }],
+    }
+
+    fn add_number(&mut self, name: String, is_sum: bool, point: NumberPoint) {
+        let metric = self.metrics.entry(name).or_insert_with_key(|name| {
+            let sum =
+                Sum { is_monotonic: true, aggregation_temporality: CUMULATIVE, ..Sum::default() };
+            let data = if is_sum { Data::Sum(sum) } else { Data::Gauge(Gauge::default()) };
+            metric(name, "1", data)
+        });
+        match &mut metric.data {
+            Some(Data::Sum(sum)) => sum.data_points.push(point),
+            Some(Data::Gauge(gauge)) => gauge.data_points.push(point),
+            _ => {}
+        }
+    }
+
+    fn add_histogram(&mut self, name: &str, point: HistogramPoint) {
+        let metric = self.metrics.entry(name.to_owned()).or_insert_with(|| {
+            let aggregation_temporality = CUMULATIVE;
+            let histogram = Histogram { aggregation_temporality, ..Histogram::default() };
+            metric(name, "s", Data::Histogram(histogram))
+        });
+        if let Some(Data::Histogram(histogram)) = &mut metric.data {
+            histogram.data_points.push(point);
+        }
     }
 }
 
@@ -72,35 +116,6 @@ fn number(value: i64, time_unix_nano: u64, attributes: Vec<KeyValue>) -> NumberP
 /// A metric of which there is no point yet.
 fn metric(name: &str, unit: &str, data: Data) -> Metric {
     Metric { name: name.to_owned(), unit: unit.to_owned(), data: Some(data) }
-}
-
-fn add_number(
-    found: &mut BTreeMap<String, Metric>,
-    name: String,
-    is_sum: bool,
-    point: NumberPoint,
-) {
-    let metric = found.entry(name).or_insert_with_key(|name| {
-        let sum = Sum { is_monotonic: true, aggregation_temporality: CUMULATIVE, ..Sum::default() };
-        let data = if is_sum { Data::Sum(sum) } else { Data::Gauge(Gauge::default()) };
-        metric(name, "1", data)
-    });
-    match &mut metric.data {
-        Some(Data::Sum(sum)) => sum.data_points.push(point),
-        Some(Data::Gauge(gauge)) => gauge.data_points.push(point),
-        _ => {}
-    }
-}
-
-fn add_histogram(found: &mut BTreeMap<String, Metric>, name: &str, point: HistogramPoint) {
-    let metric = found.entry(name.to_owned()).or_insert_with(|| {
-        let aggregation_temporality = CUMULATIVE;
-        let histogram = Histogram { aggregation_temporality, ..Histogram::default() };
-        metric(name, "s", Data::Histogram(histogram))
-    });
-    if let Some(Data::Histogram(histogram)) = &mut metric.data {
-        histogram.data_points.push(point);
-    }
 }
 
 /// Buckets that add to those before them become buckets by themselves; the last has no bound.
@@ -144,7 +159,9 @@ mod tests {
             ..WorkerMetrics::default()
         };
         let workers = [("0".to_owned(), worker()), ("1".to_owned(), worker())].into();
-        let sent = of(&AggregatedMetrics { workers, ..AggregatedMetrics::default() }, 99);
+        let mut report = Report::new(99);
+        report.add(&AggregatedMetrics { workers, ..AggregatedMetrics::default() });
+        let sent = report.finish();
         let metrics = &sent.resource_metrics[0].scope_metrics[0].metrics;
         let [connections, requests, times] = &metrics[..] else { panic!("{metrics:?}") };
         assert_eq!(connections.name, "weir.proxy.client.connections");

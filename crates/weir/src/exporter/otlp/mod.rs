@@ -14,18 +14,19 @@ mod traces;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use metrics::Report;
 use prost::Message;
 
-use super::Exporter;
 use crate::output::print_error;
+use crate::watch::Source;
 pub(crate) use post::Endpoint;
 pub(crate) use traces::Traces;
 
 /// Reports every `period`, for ever.
-pub(super) fn report(exporter: &Exporter, endpoint: &Endpoint, period: Duration) {
+pub(super) fn report(source: &Source, endpoint: &Endpoint, period: Duration) {
     let mut trouble = None;
     loop {
-        let now = once(exporter, endpoint).err();
+        let now = once(source, endpoint).err();
         // Each change is said once.
         if now.is_some() != trouble.is_some() {
             let why = now.clone().unwrap_or_else(|| "it takes them again".to_owned());
@@ -36,10 +37,11 @@ pub(super) fn report(exporter: &Exporter, endpoint: &Endpoint, period: Duration)
     }
 }
 
-fn once(exporter: &Exporter, endpoint: &Endpoint) -> Result<(), String> {
-    let sample = exporter.source.by_worker()?;
+fn once(source: &Source, endpoint: &Endpoint) -> Result<(), String> {
     let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_ns = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
-    let body = metrics::of(&sample.metrics, unix_ns).encode_to_vec();
+    let mut report = Report::new(unix_ns);
+    source.by_worker(|part| report.add(part))?;
+    let body = report.finish().encode_to_vec();
     endpoint.post("/v1/metrics", &body).map_err(|error| error.to_string())
 }

@@ -7,7 +7,6 @@
 //! Bounds: [`MOST`] spans wait, [`BATCH`] are sent at once.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::message::{ExportTraces, ResourceSpans, ScopeSpans, Span};
 use super::span::Record;
 use super::{Endpoint, metrics};
 use crate::console::Connection;
+use crate::exporter::text::Text;
 use crate::output::print_error;
 
 /// Spans that wait to be sent.
@@ -80,19 +80,13 @@ impl Traces {
     }
 
     /// What became of requests, for Prometheus.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn tell(&self, text: &mut Text) {
         self.with(|state| {
-            let mut text = "# TYPE weir_exporter_spans_total counter\n".to_owned();
-            for (fate, count) in FATES.iter().zip(state.fates) {
-                let _ = writeln!(text, "weir_exporter_spans_total{{outcome=\"{fate}\"}} {count}");
+            for (fate, count) in FATES.into_iter().zip(state.fates) {
+                text.add_counter("weir_exporter_spans_total", &[("outcome", fate)], count);
             }
-            let _ = write!(
-                text,
-                "# TYPE weir_exporter_span_gaps_total counter\nweir_exporter_span_gaps_total {}\n",
-                state.gaps
-            );
-            text
-        })
+            text.add_counter("weir_exporter_span_gaps_total", &[], state.gaps);
+        });
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -190,6 +184,7 @@ fn is_wanted(trace: u128, ratio: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exporter::text::Form;
 
     fn tapped(count: usize) -> Tapped {
         let record = "{\"request\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"level\":\"info\"}";
@@ -202,7 +197,9 @@ mod tests {
         traces.take(&Tapped { left_out: 3, lost: 4, ..tapped(MOST + 2) }, 1.0);
         traces.take(&Tapped { records: vec!["no record".to_owned()], ..Tapped::default() }, 1.0);
         traces.take(&tapped(5), 0.0);
-        let text = traces.text();
+        let mut text = Text::default();
+        traces.tell(&mut text);
+        let text = text.finish(Form::Plain);
         let counts = [("rate", 3), ("slow_reader", 4), ("queue_full", 2), ("garbled", 1)];
         for (outcome, count) in counts.into_iter().chain([("sampled_out", 5), ("sent", 0)]) {
             let line = format!("weir_exporter_spans_total{{outcome=\"{outcome}\"}} {count}\n");
