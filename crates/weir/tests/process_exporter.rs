@@ -6,9 +6,10 @@ mod process_support;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use process_support::backend::Backend;
+use process_support::certificates::{Authority, Wish};
 use process_support::control::json;
 use process_support::counted::{start, traffic};
 use process_support::crowd::{Crowd, response};
@@ -156,19 +157,82 @@ fn a_browser_shows_what_changes() {
     assert_eq!(text(&output.stdout), "all is well\n");
 }
 
+/// A collector, and its port.
+fn collector(python: &mut Command, arguments: &[&str]) -> (Process, String) {
+    let script = script("otlp_collector.py");
+    let mut collector = Process::spawn(python.arg(script).args(arguments));
+    let line = collector.line_with("port ");
+    let (_, port) = line.split_once(' ').expect("the number follows");
+    (collector, port.to_owned())
+}
+
+/// An exporter of that proxy, but where it sends what.
+fn sending(proxy: &Proxy) -> Command {
+    let mut command = weir();
+    command.args(["exporter", "--listen", "127.0.0.1:0", "-c"]).arg(proxy.config.path());
+    command
+}
+
+/// How many requests have become that.
+fn outcome(exporter: SocketAddr, name: &str) -> u64 {
+    let text = fetch(exporter, "/metrics");
+    let start = format!("weir_exporter_spans_total{{outcome=\"{name}\"}} ");
+    let count = text.lines().find_map(|line| line.strip_prefix(&start));
+    count.and_then(|count| count.parse().ok()).expect("a count")
+}
+
+#[test]
+fn a_collector_may_have_traces_wait() {
+    let Some(mut python) = python("opentelemetry.proto") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let (mut collector, port) = collector(&mut python, &["--busy", "3"]);
+    let to = ["--otlp-traces", "--otlp", &format!("http://127.0.0.1:{port}")];
+    let mut exporter = Process::spawn(sending(&proxy).args(to));
+    let address = listening(&mut exporter);
+    eventually("traces are sent", || {
+        traffic(&proxy);
+        outcome(address, "sent") > 0
+    });
+    assert_eq!(["refused", "queue_full"].map(|name| outcome(address, name)), [0; 2]);
+    collector.signal(Signal::KILL);
+    let said = collector.output();
+    assert!(said.contains("busy") && !said.contains("too early"), "{said}");
+}
+
+#[test]
+fn a_collector_may_speak_tls_and_want_to_know_who_sends() {
+    let Some(mut python) = python("opentelemetry.proto") else { return };
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    let authority = Authority::new("of the collector");
+    authority.issue("collector", &["127.0.0.1"], &Wish::default());
+    let identity = ["collector.pem", "collector.key"].map(|name| authority.text(name));
+    let (mut collector, port) = collector(&mut python, &["--tls", &identity[0], &identity[1]]);
+    let sending = || {
+        let mut command = sending(&proxy);
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("https://127.0.0.1:{port}"));
+        command
+    };
+    let other = Authority::new("of others");
+    let mut stranger = Process::spawn(sending().args(["--otlp-ca", &other.text("ca.pem")]));
+    stranger.line_with("UnknownIssuer");
+    let arguments = ["--otlp-period", "1", "--otlp-ca", &authority.text("ca.pem")];
+    let known = "OTEL_EXPORTER_OTLP_HEADERS";
+    let _exporter = Process::spawn(sending().args(arguments).env(known, "tenant=edge%201"));
+    let reports = [(); 2].map(|()| collector.line_with("report edge 1 "));
+    assert_eq!(reports[0], reports[1], "on one connection");
+}
+
 #[test]
 fn a_collector_of_opentelemetry_is_sent_what_was_measured() {
     let Some(mut python) = python("opentelemetry.proto") else { return };
     let backend = Backend::start();
     let proxy = start(&backend, "");
     traffic(&proxy);
-    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
-    let line = collector.line_with("port ");
-    let (_, port) = line.split_once(' ').expect("the number follows");
-    let mut command = weir();
-    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-period", "1", "--otlp"]);
-    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
-    let mut exporter = Process::spawn(&mut command);
+    let (mut collector, port) = collector(&mut python, &[]);
+    let to = ["--otlp-period", "1", "--otlp", &format!("http://127.0.0.1:{port}")];
+    let mut exporter = Process::spawn(sending(&proxy).args(to));
     collector.line_with("weir.main.configuration.clusters gauge=2");
     collector.line_with("report");
     // Both workers together have counted all.
@@ -194,20 +258,11 @@ fn a_collector_of_opentelemetry_is_sent_traces() {
     let Some(mut python) = python("opentelemetry.proto") else { return };
     let backend = Backend::start();
     let proxy = start(&backend, "");
-    let mut collector = Process::spawn(python.arg(script("otlp_collector.py")));
-    let line = collector.line_with("port ");
-    let (_, port) = line.split_once(' ').expect("the number follows");
-    let mut command = weir();
-    command.args(["exporter", "--listen", "127.0.0.1:0", "--otlp-traces", "--otlp"]);
-    command.arg(format!("http://127.0.0.1:{port}")).arg("-c").arg(proxy.config.path());
-    let mut exporter = Process::spawn(&mut command);
+    let (mut collector, port) = collector(&mut python, &[]);
+    let to = ["--otlp-traces", "--otlp", &format!("http://127.0.0.1:{port}")];
+    let mut exporter = Process::spawn(sending(&proxy).args(to));
     let address = listening(&mut exporter);
-    let outcome = |name: &str| {
-        let text = fetch(address, "/metrics");
-        let start = format!("weir_exporter_spans_total{{outcome=\"{name}\"}} ");
-        let count = text.lines().find_map(|line| line.strip_prefix(&start));
-        count.and_then(|count| count.parse::<u64>().ok()).expect("a count")
-    };
+    let outcome = |name: &str| outcome(address, name);
     eventually("requests are told", || {
         traffic(&proxy);
         outcome("sent") > 0

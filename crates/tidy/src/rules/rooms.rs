@@ -64,7 +64,7 @@ const OUTWARD: [&str; 12] = [
 
 /// A runtime, and what needs one: for the command line, whose exporter is a process of its own. A
 /// worker is one loop of state machines, and main is another.
-const RUNTIME: [&str; 5] = ["axum", "hyper", "hyper-util", "tokio", "tower-http"];
+const RUNTIME: [&str; 6] = ["axum", "hyper", "hyper-rustls", "hyper-util", "tokio", "tower-http"];
 
 /// True for the crates that hold no clock, socket, randomness or environment.
 pub fn is_pure(name: &str) -> bool {

@@ -15,8 +15,6 @@ mod text;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,8 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::console::Connection;
 use crate::failure::Failure;
 use crate::watch::{self, Source};
-pub(crate) use otlp::Endpoint;
-use otlp::Traces;
+pub(crate) use otlp::{Endpoint, Otlp, Target, field, fields};
 use server::Server;
 use site::Site;
 
@@ -35,10 +32,8 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// Backends are told apart.
     pub(crate) backends: bool,
-    /// Where metrics are sent, and how often.
-    pub(crate) otlp: Option<(Endpoint, Duration)>,
-    /// Traces are sent there, too: this part of all.
-    pub(crate) traces: Option<f64>,
+    /// What is sent to a collector.
+    pub(crate) otlp: Option<Otlp>,
 }
 
 /// Serves until SIGTERM or SIGINT; `on_ready` is told the address.
@@ -50,7 +45,7 @@ pub(crate) fn run(
     let address = options.listen;
     let fail = |cause| Failure::Exporter { address, cause };
     let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(fail)?;
-    let served = runtime.block_on(serve(connection, options, on_ready)).map_err(fail);
+    let served = runtime.block_on(serve(connection, options, on_ready));
     // Nobody waits for a question that Weir does not answer.
     runtime.shutdown_background();
     served
@@ -60,26 +55,31 @@ async fn serve(
     connection: Connection,
     options: Options,
     on_ready: impl FnOnce(SocketAddr),
-) -> io::Result<()> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async move {
+) -> Result<(), Failure> {
+    let address = options.listen;
+    let listening = async {
+        let server = Server::bind(address).await?;
+        Ok((server.address()?, server, told_to_end()?))
+    };
+    let (address, server, stop) =
+        listening.await.map_err(|cause| Failure::Exporter { address, cause })?;
+    let source = Arc::new(Source::new(connection.clone(), options.backends));
+    let start = |otlp| otlp::start(otlp, connection.clone(), Arc::clone(&source));
+    let traces = options.otlp.map(start).transpose().map_err(Failure::Arguments)?.flatten();
+    on_ready(address);
+    let recent = watch::listen(connection);
+    server.serve(site::router(Site::new(source, recent, traces)), stop).await;
+    Ok(())
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    let server = Server::bind(options.listen).await?;
-    on_ready(server.address()?);
-    let recent = watch::listen(connection.clone());
-    let endpoint = options.otlp.as_ref().map(|(endpoint, _)| endpoint.clone());
-    let traces = endpoint.zip(options.traces);
-    let traces = traces.map(|(endpoint, ratio)| Traces::start(connection.clone(), endpoint, ratio));
-    let source = Arc::new(Source::new(connection, options.backends));
-    if let Some((endpoint, period)) = options.otlp {
-        let source = Arc::clone(&source);
-        thread::spawn(move || otlp::report(&source, &endpoint, period));
-    }
-    server.serve(site::router(Site::new(source, recent, traces)), stop).await;
-    Ok(())
+    })
 }

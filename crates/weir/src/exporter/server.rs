@@ -4,7 +4,7 @@
 //! bytes of head; [`PATIENCE`] for a request to come, for a client that takes nothing, and for all
 //! to end.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;

@@ -24,6 +24,9 @@ use weir_testkit::process::{PATIENCE, Process};
 pub(crate) fn weir() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
+    for name in ["ENDPOINT", "HEADERS", "CERTIFICATE"] {
+        command.env_remove(format!("OTEL_EXPORTER_OTLP_{name}"));
+    }
     command
 }
 

@@ -4,21 +4,82 @@
 //! cumulative sums, times are cumulative histograms in seconds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::body::Bytes;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum,
+};
+use prost::Message;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
 use weir_client::proto::filtered_metrics::Inner;
 use weir_client::proto::{AggregatedMetrics, FilteredHistogram};
 
-use super::message::{
-    AnyValue, Data, ExportMetrics, Gauge, Histogram, HistogramPoint, KeyValue, Metric, NumberPoint,
-    Resource, ResourceMetrics, Scope, ScopeMetrics, Sum,
-};
-use crate::watch::{self, Series};
+use super::collector::{Collector, Refusal, packed};
+use super::common::{resource, scope, text};
+use crate::output::print_error;
+use crate::watch::{self, Series, Source};
 
-/// `AGGREGATION_TEMPORALITY_CUMULATIVE`
-const CUMULATIVE: i32 = 2;
+const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
+
+/// Reports every `period`, for ever.
+pub(super) async fn report(source: Arc<Source>, collector: Arc<Collector>, period: Duration) {
+    let mut trouble = false;
+    let mut turns = interval(period);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let told = once(Arc::clone(&source), &collector).await;
+        // Each change is said once.
+        match &told {
+            Err(refusal) if !trouble => said(&collector, &refusal.why),
+            Ok(()) if trouble => said(&collector, "it takes them again"),
+            _ => {}
+        }
+        trouble = told.is_err();
+        if let Err(Refusal { again: Some(after), .. }) = told {
+            turns.reset_after(after.max(period));
+        }
+    }
+}
+
+fn said(collector: &Collector, what: &str) {
+    print_error(&format!("weir: metrics for {collector}: {what}"));
+}
+
+async fn once(source: Arc<Source>, collector: &Collector) -> Result<(), Refusal> {
+    let lost = |why| Refusal { why, again: None };
+    let body = spawn_blocking(move || measured(&source)).await;
+    let body = body.unwrap_or_else(|error| Err(error.to_string())).map_err(lost)?;
+    let answer = collector.post("/v1/metrics", &body).await?;
+    let answer = ExportMetricsServiceResponse::decode(answer).unwrap_or_default();
+    match answer.partial_success.filter(|part| part.rejected_data_points > 0) {
+        Some(part) => Err(lost(format!(
+            "it has rejected {} points: {}",
+            part.rejected_data_points, part.error_message
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn measured(source: &Source) -> Result<Bytes, String> {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut report = Report::new(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+    source.by_worker(|part| report.add(part))?;
+    Ok(packed(&report.finish()))
+}
 
 /// What was measured, as it comes in.
-pub(super) struct Report {
+struct Report {
     unix_ns: u64,
     /// By name.
     metrics: BTreeMap<String, Metric>,
@@ -26,28 +87,27 @@ pub(super) struct Report {
 
 impl Report {
     /// Of what was measured at `unix_ns`.
-    pub(super) fn new(unix_ns: u64) -> Self {
+    fn new(unix_ns: u64) -> Self {
         Self { unix_ns, metrics: BTreeMap::new() }
     }
 
     /// All of an answer, or of a part of one.
-    pub(super) fn add(&mut self, metrics: &AggregatedMetrics) {
+    fn add(&mut self, metrics: &AggregatedMetrics) {
         watch::each(metrics, |series| self.add_series(series));
     }
 
     /// All that was added.
-    pub(super) fn finish(self) -> ExportMetrics {
+    fn finish(self) -> ExportMetricsServiceRequest {
         let metrics = self.metrics.into_values().collect();
-        ExportMetrics {
-            resource_metrics: vec![ResourceMetrics {
-                resource: Some(resource()),
-                scope_metrics: vec![ScopeMetrics { scope: Some(scope()), metrics }],
-            }],
-        }
+        let of_scope = ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() };
+        let scope_metrics = vec![of_scope];
+        let of_resource =
+            ResourceMetrics { resource: resource(), scope_metrics, ..ResourceMetrics::default() };
+        ExportMetricsServiceRequest { resource_metrics: vec![of_resource] }
     }
 
     fn add_series(&mut self, series: Series<'_>) {
-        let attributes = series.labels.iter().map(|(key, value)| text(key, value)).collect();
+        let attributes = series.labels.iter().map(|(key, value)| text(key, *value)).collect();
         let name = format!("weir.{}.{}", series.of, series.name);
         match series.value {
             Inner::Count(count) => {
@@ -66,7 +126,7 @@ impl Report {
         }
     }
 
-    fn add_number(&mut self, name: String, is_sum: bool, point: NumberPoint) {
+    fn add_number(&mut self, name: String, is_sum: bool, point: NumberDataPoint) {
         let metric = self.metrics.entry(name).or_insert_with_key(|name| {
             let sum =
                 Sum { is_monotonic: true, aggregation_temporality: CUMULATIVE, ..Sum::default() };
@@ -80,7 +140,7 @@ impl Report {
         }
     }
 
-    fn add_histogram(&mut self, name: &str, point: HistogramPoint) {
+    fn add_histogram(&mut self, name: &str, point: HistogramDataPoint) {
         let metric = self.metrics.entry(name.to_owned()).or_insert_with(|| {
             let aggregation_temporality = CUMULATIVE;
             let histogram = Histogram { aggregation_temporality, ..Histogram::default() };
@@ -92,34 +152,23 @@ impl Report {
     }
 }
 
-/// What all that is sent is of.
-pub(super) fn resource() -> Resource {
-    let version = env!("CARGO_PKG_VERSION");
-    let attributes = vec![text("service.name", "weir"), text("service.version", version)];
-    Resource { attributes }
-}
-
-/// Who tells it.
-pub(super) fn scope() -> Scope {
-    Scope { name: "weir".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
-}
-
-fn text(key: &str, value: &str) -> KeyValue {
-    let value = Some(AnyValue::text(value.to_owned()));
-    KeyValue { key: key.to_owned(), value }
-}
-
-fn number(value: i64, time_unix_nano: u64, attributes: Vec<KeyValue>) -> NumberPoint {
-    NumberPoint { time_unix_nano, as_int: Some(value), attributes }
+fn number(value: i64, time_unix_nano: u64, attributes: Vec<KeyValue>) -> NumberDataPoint {
+    let value = Some(Value::AsInt(value));
+    NumberDataPoint { time_unix_nano, value, attributes, ..NumberDataPoint::default() }
 }
 
 /// A metric of which there is no point yet.
 fn metric(name: &str, unit: &str, data: Data) -> Metric {
-    Metric { name: name.to_owned(), unit: unit.to_owned(), data: Some(data) }
+    let (name, unit, data) = (name.to_owned(), unit.to_owned(), Some(data));
+    Metric { name, unit, data, ..Metric::default() }
 }
 
 /// Buckets that add to those before them become buckets by themselves; the last has no bound.
-fn point(of: &FilteredHistogram, time_unix_nano: u64, attributes: Vec<KeyValue>) -> HistogramPoint {
+fn point(
+    of: &FilteredHistogram,
+    time_unix_nano: u64,
+    attributes: Vec<KeyValue>,
+) -> HistogramDataPoint {
     let (mut bucket_counts, mut explicit_bounds, mut before) = (Vec::new(), Vec::new(), 0);
     for (bound, within) in watch::buckets(of) {
         bucket_counts.push(within.saturating_sub(before));
@@ -128,13 +177,14 @@ fn point(of: &FilteredHistogram, time_unix_nano: u64, attributes: Vec<KeyValue>)
     }
     bucket_counts.push(of.count.saturating_sub(before));
     let sum = Some(of.sum as f64 / 1000.0);
-    HistogramPoint {
+    HistogramDataPoint {
         time_unix_nano,
         count: of.count,
         sum,
         bucket_counts,
         explicit_bounds,
         attributes,
+        ..HistogramDataPoint::default()
     }
 }
 
@@ -168,7 +218,7 @@ mod tests {
         let Some(Data::Sum(sum)) = &requests.data else { panic!("{requests:?}") };
         assert!(sum.is_monotonic && sum.data_points.len() == 2);
         let point = &sum.data_points[1];
-        assert_eq!((point.as_int, point.time_unix_nano), (Some(7), 99));
+        assert_eq!((point.value, point.time_unix_nano), (Some(Value::AsInt(7)), 99));
         assert_eq!(point.attributes, [text("worker", "1")]);
         assert_eq!((times.name.as_str(), times.unit.as_str()), ("weir.proxy.request_time", "s"));
         let Some(Data::Histogram(times)) = &times.data else { panic!("{times:?}") };

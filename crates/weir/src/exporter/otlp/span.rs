@@ -4,14 +4,13 @@
 //! them begins a trace, whose id is that of the request. Names of attributes are those of
 //! OpenTelemetry's conventions for HTTP where there are such, and begin with `weir.` elsewhere.
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use serde::Deserialize;
 
-use super::message::{AnyValue, KeyValue, Span, Status};
-
-/// `SPAN_KIND_SERVER`
-const SERVER: i32 = 2;
-/// `STATUS_CODE_ERROR`
-const ERROR: i32 = 2;
+use super::common::{number, text};
 
 /// What is read of a record in JSON.
 #[derive(Debug, Default, Deserialize)]
@@ -60,18 +59,21 @@ impl Record {
         let id = number_of(&self.request)? as u64;
         let parent = self.span_id.as_deref().and_then(|hex| u64::from_str_radix(hex, 16).ok());
         let took = self.request_us.saturating_mul(1_000);
-        let status = (self.level == "error")
-            .then(|| Status { message: self.message.clone().unwrap_or_default(), code: ERROR });
+        let status = (self.level == "error").then(|| Status {
+            message: self.message.clone().unwrap_or_default(),
+            code: StatusCode::Error.into(),
+        });
         Some(Span {
             trace_id: trace.to_be_bytes().to_vec(),
             span_id: id.max(1).to_be_bytes().to_vec(),
             parent_span_id: parent.map_or_else(Vec::new, |id| id.to_be_bytes().to_vec()),
             name: self.method.clone().unwrap_or_else(|| "TCP".to_owned()),
-            kind: SERVER,
+            kind: SpanKind::Server.into(),
             start_time_unix_nano: self.unix_ns.saturating_sub(took),
             end_time_unix_nano: self.unix_ns,
             attributes: self.attributes(),
             status,
+            ..Span::default()
         })
     }
 
@@ -117,11 +119,9 @@ impl Record {
             ("weir.response_us", self.response_us),
             ("weir.service_us", self.service_us),
         ];
-        let texts = texts.into_iter().filter_map(|(key, text)| Some((key, AnyValue::text(text?))));
-        let numbers =
-            numbers.into_iter().filter_map(|(key, number)| Some((key, AnyValue::number(number?))));
-        let pairs = texts.chain(numbers);
-        pairs.map(|(key, value)| KeyValue { key: key.to_owned(), value: Some(value) }).collect()
+        let texts = texts.into_iter().filter_map(|(key, value)| Some(text(key, value?)));
+        let numbers = numbers.into_iter().filter_map(|(key, value)| Some(number(key, value?)));
+        texts.chain(numbers).collect()
     }
 }
 
@@ -149,8 +149,8 @@ mod tests {
         record.span(trace).expect("a span")
     }
 
-    fn attribute(span: &Span, key: &str) -> Option<AnyValue> {
-        span.attributes.iter().find(|pair| pair.key == key)?.value.clone()
+    fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a KeyValue> {
+        span.attributes.iter().find(|pair| pair.key == key)
     }
 
     #[test]
@@ -164,14 +164,17 @@ mod tests {
         assert_eq!(span.trace_id[..4], [0x4b, 0xf9, 0x2f, 0x35]);
         assert_eq!(span.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
         assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano), (3_000_000, 5_000_000));
-        assert_eq!((span.name.as_str(), span.kind), ("GET", SERVER));
-        assert_eq!(span.status, Some(Status { message: "refused".to_owned(), code: ERROR }));
-        let text = |text: &str| Some(AnyValue::text(text.to_owned()));
-        assert_eq!(attribute(&span, "url.path"), text("/a"));
-        assert_eq!(attribute(&span, "url.query"), text("b=c"));
-        assert_eq!(attribute(&span, "client.address"), text("::1"));
-        assert_eq!(attribute(&span, "client.port"), Some(AnyValue::number(99)));
-        assert_eq!(attribute(&span, "http.response.status_code"), Some(AnyValue::number(502)));
+        assert_eq!((span.name.as_str(), span.kind), ("GET", SpanKind::Server.into()));
+        let code = StatusCode::Error.into();
+        assert_eq!(span.status, Some(Status { message: "refused".to_owned(), code }));
+        assert_eq!(attribute(&span, "url.path"), Some(&text("url.path", "/a")));
+        assert_eq!(attribute(&span, "url.query"), Some(&text("url.query", "b=c")));
+        assert_eq!(attribute(&span, "client.address"), Some(&text("client.address", "::1")));
+        assert_eq!(attribute(&span, "client.port"), Some(&number("client.port", 99)));
+        assert_eq!(
+            attribute(&span, "http.response.status_code"),
+            Some(&number("http.response.status_code", 502))
+        );
         assert_eq!(attribute(&span, "weir.cluster"), None);
     }
 

@@ -1,22 +1,29 @@
 //! Requests as they end, sent as spans to a collector.
 //!
-//! Must not know: what a span is made of. One thread reads what Weir tells (`weir tap`), another
+//! Must not know: what a span is made of. A thread reads what Weir tells (`weir tap`), a task
 //! sends. Nothing here holds up traffic, and nothing is lost in silence: every request that does
 //! not become a span is counted with its reason.
 //!
 //! Bounds: [`MOST`] spans wait, [`BATCH`] are sent at once.
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use prost::bytes::Buf;
+use tokio::time::timeout;
 use weir_client::proto::{Tap, Tapped};
 
-use super::message::{ExportTraces, ResourceSpans, ScopeSpans, Span};
+use super::collector::{Collector, Refusal, packed};
+use super::common::{resource, scope};
 use super::span::Record;
-use super::{Endpoint, metrics};
 use crate::console::Connection;
 use crate::exporter::text::Text;
 use crate::output::print_error;
@@ -27,7 +34,7 @@ const MOST: usize = 8_192;
 const BATCH: usize = 512;
 /// Time between two looks at what waits.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How often a report is sent that nobody takes.
+/// How often a report is sent that might be taken another time.
 const ATTEMPTS: u32 = 5;
 /// Requests of a worker in a second that are told, at most.
 const RATE: u32 = 10_000;
@@ -69,13 +76,17 @@ struct State {
 }
 
 impl Traces {
-    /// Begins, in threads of its own. Of all traces, the part `ratio` (0 to 1) is sent.
-    pub(crate) fn start(connection: Connection, endpoint: Endpoint, ratio: f64) -> Arc<Self> {
+    /// Begins. Of all traces, the part `ratio` (0 to 1) is sent.
+    pub(super) fn start(
+        connection: Connection,
+        collector: Arc<Collector>,
+        ratio: f64,
+    ) -> Arc<Self> {
         let traces = Arc::<Self>::default();
         let reader = Arc::clone(&traces);
         thread::spawn(move || reader.read(&connection, ratio));
         let sender = Arc::clone(&traces);
-        thread::spawn(move || sender.send(&endpoint));
+        tokio::spawn(async move { sender.send(&collector).await });
         traces
     }
 
@@ -133,38 +144,69 @@ impl Traces {
     }
 
     /// Sends for ever. While nobody takes a report, others wait behind it.
-    fn send(&self, endpoint: &Endpoint) {
+    async fn send(&self, collector: &Collector) {
         loop {
             let batch = self.with(|state| {
                 let count = state.waiting.len().min(BATCH);
                 state.waiting.drain(..count).collect::<Vec<_>>()
             });
             if batch.is_empty() {
-                thread::park_timeout(PERIOD);
+                pause(PERIOD).await;
                 continue;
             }
             let count = batch.len() as u64;
-            let fate = if report(endpoint, batch) { Fate::Sent } else { Fate::Refused };
-            self.count(fate, count);
+            let refused = report(collector, batch).await.min(count);
+            self.count(Fate::Refused, refused);
+            self.count(Fate::Sent, count - refused);
         }
     }
 }
 
-/// Whether it was taken.
-fn report(endpoint: &Endpoint, spans: Vec<Span>) -> bool {
-    let scope_spans = vec![ScopeSpans { scope: Some(metrics::scope()), spans }];
-    let resource_spans = vec![ResourceSpans { resource: Some(metrics::resource()), scope_spans }];
-    let body = ExportTraces { resource_spans }.encode_to_vec();
-    for attempt in 1..=ATTEMPTS {
-        match endpoint.post("/v1/traces", &body) {
-            Ok(()) => return true,
-            Err(error) if attempt == ATTEMPTS => {
-                print_error(&format!("weir: traces for {endpoint} are lost: {error}"));
+/// How many of them were not taken.
+async fn report(collector: &Collector, spans: Vec<Span>) -> u64 {
+    let count = spans.len() as u64;
+    let body = packed(&request(spans));
+    for attempt in 0.. {
+        match collector.post("/v1/traces", &body).await {
+            Ok(answer) => return rejected(collector, answer),
+            Err(Refusal { again: Some(after), .. }) if attempt + 1 < ATTEMPTS => {
+                pause(after.max(patience(attempt))).await;
             }
-            Err(_) => thread::park_timeout(PERIOD),
+            Err(Refusal { why, .. }) => {
+                print_error(&format!("weir: {count} spans for {collector} are lost: {why}"));
+                break;
+            }
         }
     }
-    false
+    count
+}
+
+fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
+    let scope_spans = vec![ScopeSpans { scope: scope(), spans, ..ScopeSpans::default() }];
+    let of_resource =
+        ResourceSpans { resource: resource(), scope_spans, ..ResourceSpans::default() };
+    ExportTraceServiceRequest { resource_spans: vec![of_resource] }
+}
+
+/// Of a report that was taken: spans that were not.
+fn rejected(collector: &Collector, answer: impl Buf) -> u64 {
+    let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
+    let part = answer.partial_success.unwrap_or_default();
+    let count = u64::try_from(part.rejected_spans).unwrap_or(0);
+    if count > 0 {
+        let why = part.error_message;
+        print_error(&format!("weir: {count} spans for {collector} are rejected: {why}"));
+    }
+    count
+}
+
+/// Before another attempt: twice as long each time, and not the same for all who wait.
+fn patience(attempt: u32) -> Duration {
+    PERIOD.saturating_mul(1 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+async fn pause(time: Duration) {
+    let _ = timeout(time, pending::<()>()).await;
 }
 
 fn span(text: &str, ratio: f64) -> Result<Span, Fate> {
