@@ -149,7 +149,13 @@ fn a_browser_shows_what_changes() {
         return;
     };
     let backend = Backend::start();
-    let proxy = start(&backend, "");
+    let idle = |n: u32| {
+        format!(
+            "[clusters.idle-{n}]\nprotocol = \"http\"\nbackends = [{{ address = \"127.0.0.1:1\" }}]\n\
+             frontends = [{{ address = \"127.0.0.1:0\", hostname = \"idle-{n}.example\" }}]\n"
+        )
+    };
+    let proxy = start(&backend, &(0..120).map(idle).collect::<String>());
     let (_exporter, address) = exporter(&proxy);
     python.arg(script("dashboard.py")).args([address, proxy.address].map(|a| a.to_string()));
     // Somebody may want to look at it.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
@@ -21,7 +21,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::otlp::Traces;
 use super::text::{Form, Text};
-use crate::watch::{Certificate, Picture, Recent, Seen, Source};
+use crate::watch::{Certificate, Picture, Recent, Seen, Source, Wanted};
 
 /// Certificates that people are shown.
 const SHOWN: usize = 10;
@@ -101,8 +101,12 @@ async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Away> {
     Ok("Weir answers\n")
 }
 
-async fn picture(State(site): State<Arc<Site>>) -> Result<Json<Picture>, Away> {
-    site.ask(|site| site.source.picture()).await.map(Json)
+async fn picture(
+    State(site): State<Arc<Site>>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Picture>, Away> {
+    let found = site.ask(|site| site.source.picture()).await?;
+    Ok(Json(found.of_wanted(&wanted)))
 }
 
 async fn certificates(State(site): State<Arc<Site>>) -> Result<Json<Vec<Certificate>>, Away> {

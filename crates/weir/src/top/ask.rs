@@ -24,7 +24,7 @@ pub(super) fn every(period: Duration, connection: Connection) -> Receiver<News> 
 fn turn(source: &Source, recent: &Recent, news: &SyncSender<News>, period: Duration) -> Option<()> {
     let picture = source.picture();
     let is_there = picture.is_ok();
-    let told = |picture| News::Picture(Box::new(picture), recent.all());
+    let told = |picture| News::Picture(picture, recent.all());
     news.send(picture.map_or_else(News::Away, told)).ok()?;
     // Whoever does not answer one question is not asked another.
     if is_there {

@@ -18,7 +18,7 @@ const LONGEST_FILTER: usize = 60;
 /// What is new.
 pub(super) enum News {
     /// Weir has answered.
-    Picture(Box<Picture>, Vec<Seen>),
+    Picture(Arc<Picture>, Vec<Seen>),
     /// What is configured.
     Inventory(Arc<Inventory>),
     /// Weir does not answer.
@@ -45,7 +45,7 @@ pub(super) struct Model {
     pub(super) shows_help: bool,
     /// Rows above the first that is seen.
     above: usize,
-    pub(super) picture: Picture,
+    pub(super) picture: Arc<Picture>,
     inventory: Arc<Inventory>,
     events: Vec<Seen>,
     /// Of all requests, the newest last.
@@ -100,7 +100,7 @@ impl Model {
                     self.history.pop_front();
                 }
                 self.history.extend(picture.total.requests.map(|rate| rate.round() as u64));
-                self.picture = *picture;
+                self.picture = picture;
                 self.events = events;
             }
             News::Inventory(inventory) => self.inventory = inventory,

@@ -30,18 +30,18 @@ fn cluster(id: &str, traffic: Traffic, available: [f64; 2]) -> Cluster {
         traffic: Traffic { requests: traffic.requests.map(|r| r / (n + 2) as f64), ..traffic },
         connections: n,
         available: [f64::from(u8::from((n as f64) < available[0])), 1.0],
-        backends: Vec::new(),
+        ..Cluster::default()
     });
-    let backends = backends.collect();
-    Cluster { id: id.to_owned(), traffic: traffic.clone(), connections: 3, available, backends }
+    let (id, backends) = (id.to_owned(), backends.collect());
+    Cluster { id, traffic: traffic.clone(), connections: 3, available, backends, hidden: 0 }
 }
 
 fn number(name: &str, value: u64, rate: Option<f64>) -> Number {
     Number { name: name.to_owned(), value, rate }
 }
 
-fn picture(requests: f64) -> Box<Picture> {
-    Box::new(Picture {
+fn picture(requests: f64) -> Arc<Picture> {
+    Arc::new(Picture {
         epoch: 41,
         workers: 2,
         total: traffic(requests, 0.5, 12),
@@ -59,6 +59,7 @@ fn picture(requests: f64) -> Box<Picture> {
             number("h2.frames.rx.headers", 120_394, Some(51.5)),
             number("http.alpn.h2", 210, Some(0.2)),
         ],
+        ..Picture::default()
     })
 }
 
@@ -163,7 +164,7 @@ fn before_the_first_answer_and_without_one_it_says_so() {
     model.take(News::Away(why.to_owned()), NOW);
     let text = screen(&model);
     assert!(text.contains("Weir does not answer, asking again: /run/weir.sock"), "{text}");
-    model.take(News::Picture(Box::default(), Vec::new()), NOW);
+    model.take(News::Picture(Arc::default(), Vec::new()), NOW);
     let text = screen(&model);
     assert!(!text.contains("does not answer") && text.contains("no cluster has been"), "{text}");
 }
@@ -229,7 +230,7 @@ fn rows_are_scrolled_to_the_last_and_no_further() {
     let mut model = Model::default();
     let number = |i: u64| number(&format!("h2.{i:03}"), i + 1, None);
     let http2 = (0..100).map(number).collect();
-    model.take(News::Picture(Box::new(Picture { http2, ..Picture::default() }), vec![]), NOW);
+    model.take(News::Picture(Arc::new(Picture { http2, ..Picture::default() }), vec![]), NOW);
     press(&mut model, "6E↓↓");
     let text = screen(&model);
     assert!(

@@ -7,11 +7,47 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use weir_client::proto::filtered_metrics::Inner;
 use weir_client::proto::{AggregatedMetrics, BackendMetrics, ClusterMetrics, FilteredMetrics};
+use weir_control::metrics;
 
 type Metrics = BTreeMap<String, FilteredMetrics>;
 
 /// The time of requests of the last ten seconds.
 const WINDOW: &str = "request_time_10s";
+
+/// What pictures are made of, and whatever is measured of HTTP/2.
+const NAMES: [&str; 19] = [
+    "accept_queue.connections",
+    "backend.available",
+    "buffer.capacity",
+    "buffer.in_use",
+    "bytes_in",
+    "bytes_out",
+    "client.connections",
+    "client.connections_max",
+    "cluster.available_backends",
+    "cluster.total_backends",
+    "configuration.epoch",
+    "connections_per_backend",
+    "http.errors",
+    "http.requests",
+    "http.status.5xx",
+    "listener.accepted.total",
+    WINDOW,
+    "requests",
+    "server.live",
+];
+
+/// Names of the metrics that a picture needs.
+pub(super) fn names() -> Vec<String> {
+    let mut names = metrics::names().proxy_metrics;
+    names.retain(|name| is_of_http2(name));
+    names.extend(NAMES.map(str::to_owned));
+    names
+}
+
+fn is_of_http2(name: &str) -> bool {
+    name.starts_with("h2.") || name.ends_with(".h2")
+}
 
 /// Everything at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -32,6 +68,8 @@ pub(crate) struct Picture {
     pub(crate) buffers: [u64; 2],
     /// By id.
     pub(crate) clusters: Vec<Cluster>,
+    /// Clusters that are not among them.
+    pub(crate) hidden: usize,
     /// Whatever is measured of HTTP/2 and is not zero.
     pub(crate) http2: Vec<Number>,
 }
@@ -68,6 +106,8 @@ pub(crate) struct Cluster {
     pub(crate) available: [f64; 2],
     /// If they are told apart.
     pub(crate) backends: Vec<Cluster>,
+    /// Backends that are not among them.
+    pub(crate) hidden: usize,
 }
 
 /// A metric by itself.
@@ -106,7 +146,8 @@ impl Picture {
             waiting: all.gauge("accept_queue.connections"),
             buffers: [all.gauge("buffer.in_use"), all.gauge("buffer.capacity")],
             clusters: clusters.collect(),
-            http2: all.numbers(|name| name.starts_with("h2.") || name.ends_with(".h2")),
+            hidden: 0,
+            http2: all.numbers(is_of_http2),
         }
     }
 }
@@ -141,6 +182,7 @@ impl Change<'_> {
             connections: self.gauge("connections_per_backend"),
             available,
             backends: Vec::new(),
+            hidden: 0,
         }
     }
 
@@ -174,7 +216,7 @@ impl Change<'_> {
         }
     }
 
-    fn numbers(self, wanted: impl Fn(&str) -> bool) -> Vec<Number> {
+    fn numbers(self, wanted: fn(&str) -> bool) -> Vec<Number> {
         let names = self.now.keys().filter(|name| wanted(name));
         let numbers = names.map(|name| {
             let is_count = matches!(inner(self.now, name), Some(Inner::Count(_)));
@@ -203,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    fn metrics(entries: &[(&str, Inner)]) -> Metrics {
+    fn measured(entries: &[(&str, Inner)]) -> Metrics {
         let metric = |inner: &Inner| FilteredMetrics { inner: Some(inner.clone()) };
         entries.iter().map(|(name, inner)| ((*name).to_owned(), metric(inner))).collect()
     }
@@ -212,14 +254,14 @@ mod tests {
         let times = Percentiles { samples: 3, p_50: 1, p_99: 9, ..Percentiles::default() };
         let one = BackendMetrics {
             backend_id: "one".into(),
-            metrics: metrics(&[
+            metrics: measured(&[
                 ("requests", Inner::Count(requests)),
                 ("backend.available", Inner::Gauge(2)),
                 ("connections_per_backend", Inner::Gauge(4)),
             ]),
         };
         let cluster = ClusterMetrics {
-            cluster: metrics(&[
+            cluster: measured(&[
                 ("requests", Inner::Count(requests)),
                 ("http.status.5xx", Inner::Count(requests / 2)),
                 ("cluster.available_backends", Inner::Gauge(2)),
@@ -229,7 +271,7 @@ mod tests {
             backends: vec![one],
         };
         AggregatedMetrics {
-            proxying: metrics(&[
+            proxying: measured(&[
                 ("server.live", Inner::Gauge(2)),
                 ("configuration.epoch", Inner::Gauge(14)),
                 ("http.requests", Inner::Count(requests)),
@@ -256,6 +298,26 @@ mod tests {
         assert_eq!((backend.traffic.requests, backend.available), (Some(50.0), [1.0, 1.0]));
         let [streams, data] = &picture.http2[..] else { panic!("{:?}", picture.http2) };
         assert_eq!((streams.value, streams.rate, data.rate), (3, None, Some(50.0)));
+    }
+
+    #[test]
+    fn what_is_needed_is_asked_for() {
+        let names = names();
+        let ask = |mut of: AggregatedMetrics| {
+            of.proxying.retain(|name, _| names.contains(name));
+            for cluster in of.clusters.values_mut() {
+                cluster.cluster.retain(|name, _| names.contains(name));
+                for backend in &mut cluster.backends {
+                    backend.metrics.retain(|name, _| names.contains(name));
+                }
+            }
+            of
+        };
+        let whole = Picture::of(&answer(110), Some((&answer(10), 2.0)));
+        assert_eq!(Picture::of(&ask(answer(110)), Some((&ask(answer(10)), 2.0))), whole);
+        let known = metrics::names();
+        let known = [known.proxy_metrics, known.cluster_metrics].concat();
+        assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use weir_client::proto::response_content::ContentType;
 use weir_client::proto::{AggregatedMetrics, MetricDetail, QueryMetricsOptions, SetMetricDetail};
 
 use super::inventory::{self, Inventory};
-use super::picture::Picture;
+use super::picture::{self, Picture};
 use crate::console::Connection;
 
 /// How long an answer is good, and why there was none.
@@ -49,10 +49,10 @@ struct State {
     /// When that was asked for on this connection.
     leased: Option<Instant>,
     presence: Kept<()>,
-    together: Kept<Sample>,
+    picture: Kept<Picture>,
     inventory: Kept<Inventory>,
-    /// The last that was good before that.
-    before: Option<Arc<Sample>>,
+    /// What it was made of.
+    sample: Option<Sample>,
 }
 
 impl Source {
@@ -65,9 +65,9 @@ impl Source {
                 backends,
                 leased: None,
                 presence: None,
-                together: None,
+                picture: None,
+                sample: None,
                 inventory: None,
-                before: None,
             }),
         }
     }
@@ -84,7 +84,7 @@ impl Source {
     }
 
     /// What all workers have measured together comes to.
-    pub(crate) fn picture(&self) -> Result<Picture, String> {
+    pub(crate) fn picture(&self) -> Found<Picture> {
         self.with(State::picture)
     }
 
@@ -114,23 +114,26 @@ impl State {
         found
     }
 
-    fn together(&mut self) -> Found<Sample> {
-        if let Some(found) = fresh(&self.together, FRESH) {
+    fn picture(&mut self) -> Found<Picture> {
+        if let Some(found) = fresh(&self.picture, FRESH) {
             return found;
         }
-        let found = self.query(QueryMetricsOptions::default());
-        let found = found.map(|metrics| Arc::new(Sample { at: Instant::now(), metrics }));
-        if let Some((_, Ok(last))) = self.together.replace((Instant::now(), found.clone())) {
-            self.before = Some(last);
-        }
+        let found = self.look();
+        self.picture = Some((Instant::now(), found.clone()));
         found
     }
 
-    fn picture(&mut self) -> Result<Picture, String> {
-        let now = self.together()?;
-        let before = self.before.as_ref().map(|b| (&b.metrics, now.at.duration_since(b.at)));
-        let before = before.filter(|(_, passed)| *passed < STALE);
-        Ok(Picture::of(&now.metrics, before.map(|(b, passed)| (b, passed.as_secs_f64()))))
+    fn look(&mut self) -> Found<Picture> {
+        let metric_names = picture::names();
+        let query = QueryMetricsOptions { metric_names, ..QueryMetricsOptions::default() };
+        let metrics = self.query(query)?;
+        let now = Sample { at: Instant::now(), metrics };
+        let passed = |before: Sample| (now.at.duration_since(before.at), before.metrics);
+        let before = self.sample.take().map(passed).filter(|(passed, _)| *passed < STALE);
+        let before = before.as_ref().map(|(passed, metrics)| (metrics, passed.as_secs_f64()));
+        let picture = Picture::of(&now.metrics, before);
+        self.sample = Some(now);
+        Ok(Arc::new(picture))
     }
 
     fn inventory(&mut self) -> Found<Inventory> {

@@ -42,6 +42,23 @@ def look(page, width, height, name):
         page.screenshot(path=os.path.join(pictures, name + ".png"), full_page=True)
 
 
+def find(page, rows):
+    """Of many clusters, the busiest are there, and whoever is looked for."""
+    names = page.locator("#clusters tr:not(.backend) td:first-child")
+    expect(page.locator("#hidden")).to_have_text("22 more are not shown", timeout=PATIENCE)
+    expect(names).to_have_count(100)
+    page.get_by_role("button", name="5xx/s").click()
+    expect(names.first).to_have_text("broken", timeout=PATIENCE)
+    page.get_by_role("searchbox").fill("idle-11")
+    expect(names).to_have_count(11, timeout=PATIENCE)
+    expect(page.locator("#hidden")).to_be_empty()
+    page.get_by_role("searchbox").fill("nobody")
+    expect(rows.filter(has_text="there is no such cluster")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="name").click()
+    expect(rows.get_by_text("one", exact=True)).to_be_visible(timeout=PATIENCE)
+
+
 def main():
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -63,6 +80,7 @@ def main():
             rows = page.locator("#clusters tr")
             expect(rows.filter(has_text="good").first).to_be_visible()
             expect(rows.get_by_text("one", exact=True)).to_be_visible(timeout=PATIENCE)
+            find(page, rows)
             # Some points of the curve.
             expect(page.locator("#line")).to_have_attribute("d", re.compile("L.*L.*L"), timeout=PATIENCE)
             look(page, 1440, 900, "wide")
