@@ -150,10 +150,10 @@ fn a_browser_shows_what_changes() {
     };
     let backend = Backend::start();
     let idle = |n: u32| {
-        format!(
-            "[clusters.idle-{n}]\nprotocol = \"http\"\nbackends = [{{ address = \"127.0.0.1:1\" }}]\n\
-             frontends = [{{ address = \"127.0.0.1:0\", hostname = \"idle-{n}.example\" }}]\n"
-        )
+        let backend = "backends = [{ address = \"127.0.0.1:1\" }]";
+        let frontend = format!("address = \"127.0.0.1:0\", hostname = \"idle-{n}.example\"");
+        let frontends = format!("frontends = [{{ {frontend} }}]");
+        format!("[clusters.idle-{n}]\nprotocol = \"http\"\n{backend}\n{frontends}\n")
     };
     let proxy = start(&backend, &(0..120).map(idle).collect::<String>());
     let (_exporter, address) = exporter(&proxy);

@@ -3,8 +3,8 @@
 //! Must not know: how it is shown.
 //!
 //! * `source`: asks for metrics; `inventory`: asks what is configured; `events`: listens.
-//! * `picture`: what two answers come to, rates among them; `selection`: a part of it; `series`: all
-//!   of one answer.
+//! * `picture`: what two answers come to, rates among them; `selection`: a part of it.
+//! * `series`: all of one answer.
 
 mod events;
 mod inventory;
