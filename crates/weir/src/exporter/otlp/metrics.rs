@@ -4,6 +4,7 @@
 //! cumulative sums, times are cumulative histograms in seconds.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,13 +22,16 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
+use weir_client::proto::FilteredHistogram;
 use weir_client::proto::filtered_metrics::Inner;
-use weir_client::proto::{AggregatedMetrics, FilteredHistogram};
 
 use super::collector::{Collector, Refusal, packed};
 use super::common::{resource, scope, text};
 use crate::output::print_error;
 use crate::watch::{self, Series, Source};
+
+/// Points of a request: some hundred kilobytes to some megabytes, before they are compressed.
+const POINTS: usize = 10_000;
 
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 
@@ -58,29 +62,42 @@ fn said(collector: &Collector, what: &str) {
 
 async fn once(source: Arc<Source>, collector: &Collector) -> Result<(), Refusal> {
     let lost = |why| Refusal { why, again: None };
-    let body = spawn_blocking(move || measured(&source)).await;
-    let body = body.unwrap_or_else(|error| Err(error.to_string())).map_err(lost)?;
-    let answer = collector.post("/v1/metrics", &body).await?;
-    let answer = ExportMetricsServiceResponse::decode(answer).unwrap_or_default();
-    match answer.partial_success.filter(|part| part.rejected_data_points > 0) {
-        Some(part) => Err(lost(format!(
-            "it has rejected {} points: {}",
-            part.rejected_data_points, part.error_message
-        ))),
-        None => Ok(()),
+    let bodies = spawn_blocking(move || measured(&source)).await;
+    let bodies = bodies.unwrap_or_else(|error| Err(error.to_string())).map_err(lost)?;
+    for body in bodies {
+        let answer = collector.post("/v1/metrics", &body).await?;
+        let answer = ExportMetricsServiceResponse::decode(answer).unwrap_or_default();
+        let part = answer.partial_success.unwrap_or_default();
+        if part.rejected_data_points > 0 {
+            let (count, why) = (part.rejected_data_points, part.error_message);
+            return Err(lost(format!("{count} points are rejected: {why}")));
+        }
     }
+    Ok(())
 }
 
-fn measured(source: &Source) -> Result<Bytes, String> {
+/// What is sent of all that was measured.
+fn measured(source: &Source) -> Result<Vec<Bytes>, String> {
     let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut report = Report::new(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
-    source.by_worker(|part| report.add(part))?;
-    Ok(packed(&report.finish()))
+    let unix_ns = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
+    let (mut report, mut bodies) = (Report::new(unix_ns), Vec::new());
+    source.by_worker(|part| {
+        watch::each(part, |series| {
+            report.add(series);
+            if report.points == POINTS {
+                let full = mem::replace(&mut report, Report::new(unix_ns));
+                bodies.push(packed(&full.finish()));
+            }
+        });
+    })?;
+    bodies.push(packed(&report.finish()));
+    Ok(bodies)
 }
 
 /// What was measured, as it comes in.
 struct Report {
     unix_ns: u64,
+    points: usize,
     /// By name.
     metrics: BTreeMap<String, Metric>,
 }
@@ -88,12 +105,7 @@ struct Report {
 impl Report {
     /// Of what was measured at `unix_ns`.
     fn new(unix_ns: u64) -> Self {
-        Self { unix_ns, metrics: BTreeMap::new() }
-    }
-
-    /// All of an answer, or of a part of one.
-    fn add(&mut self, metrics: &AggregatedMetrics) {
-        watch::each(metrics, |series| self.add_series(series));
+        Self { unix_ns, points: 0, metrics: BTreeMap::new() }
     }
 
     /// All that was added.
@@ -106,7 +118,7 @@ impl Report {
         ExportMetricsServiceRequest { resource_metrics: vec![of_resource] }
     }
 
-    fn add_series(&mut self, series: Series<'_>) {
+    fn add(&mut self, series: Series<'_>) {
         let attributes = series.labels.iter().map(|(key, value)| text(key, *value)).collect();
         let name = format!("weir.{}.{}", series.of, series.name);
         match series.value {
@@ -127,6 +139,7 @@ impl Report {
     }
 
     fn add_number(&mut self, name: String, is_sum: bool, point: NumberDataPoint) {
+        self.points += 1;
         let metric = self.metrics.entry(name).or_insert_with_key(|name| {
             let sum =
                 Sum { is_monotonic: true, aggregation_temporality: CUMULATIVE, ..Sum::default() };
@@ -141,6 +154,7 @@ impl Report {
     }
 
     fn add_histogram(&mut self, name: &str, point: HistogramDataPoint) {
+        self.points += 1;
         let metric = self.metrics.entry(name.to_owned()).or_insert_with(|| {
             let aggregation_temporality = CUMULATIVE;
             let histogram = Histogram { aggregation_temporality, ..Histogram::default() };
@@ -190,7 +204,7 @@ fn point(
 
 #[cfg(test)]
 mod tests {
-    use weir_client::proto::{Bucket, FilteredMetrics, WorkerMetrics};
+    use weir_client::proto::{AggregatedMetrics, Bucket, FilteredMetrics, WorkerMetrics};
 
     use super::*;
 
@@ -210,7 +224,9 @@ mod tests {
         };
         let workers = [("0".to_owned(), worker()), ("1".to_owned(), worker())].into();
         let mut report = Report::new(99);
-        report.add(&AggregatedMetrics { workers, ..AggregatedMetrics::default() });
+        let all = AggregatedMetrics { workers, ..AggregatedMetrics::default() };
+        watch::each(&all, |series| report.add(series));
+        assert_eq!(report.points, 6);
         let sent = report.finish();
         let metrics = &sent.resource_metrics[0].scope_metrics[0].metrics;
         let [connections, requests, times] = &metrics[..] else { panic!("{metrics:?}") };
