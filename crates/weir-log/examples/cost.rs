@@ -14,6 +14,7 @@ use weir_telemetry::{AccessFormat, AccessRecord, LineFormat, TagList, Template};
 
 const BACKEND: Address =
     Address::Ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 8_080));
+const UNIX_NS: u64 = 1_764_064_721_000_000_000;
 const RECORDS: u32 = 400_000;
 /// Those that are sent: the kernel takes few at once, and then the logger waits.
 const SENT: u32 = 8_000;
@@ -68,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut line = LineFormat::new(std::process::id(), "WRK-00", false);
         let (mut bytes, before) = (0, cpu());
         for n in 0..RECORDS {
-            let unix_ns = 1_764_064_721_000_000_000 + u64::from(n);
+            let unix_ns = UNIX_NS + u64::from(n);
             bytes += std::hint::black_box(&record).encode(&format, &mut line, unix_ns).len();
         }
         let made = (cpu() - before) / RECORDS;
@@ -103,7 +104,7 @@ fn datagrams(
     let logs = logs(&format!("unix://{}", path.display()), format)?;
     let before = cpu();
     for n in 1..=SENT {
-        logs.access(record);
+        logs.access(record, UNIX_NS);
         if n % A_TURN == 0 {
             logs.flush(weir_sys::now());
             turn.recv()?;
@@ -128,7 +129,7 @@ fn stream(
     let reader = std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
     let before = cpu();
     for n in 1..=RECORDS {
-        logs.access(record);
+        logs.access(record, UNIX_NS);
         if n % A_TURN == 0 {
             logs.flush(weir_sys::now());
         }
@@ -156,6 +157,6 @@ fn logs(target: &str, format: &AccessFormat) -> Result<Logs, weir_log::Error> {
         json: false,
         tag: "WRK-00",
         ring_bytes: 1 << 20,
-        clock: || 1_764_064_721_000_000_000,
+        clock: || UNIX_NS,
     })
 }

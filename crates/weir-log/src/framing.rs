@@ -19,6 +19,15 @@ impl Framing {
         }
     }
 
+    /// The first `most` bytes; of lines, no part of one behind the last that they hold.
+    pub(crate) fn within(self, records: &[u8], most: usize) -> &[u8] {
+        let Some(first) = records.get(..most) else { return records };
+        match (self, first.iter().rposition(|&byte| byte == b'\n')) {
+            (Self::Lines, Some(end)) => &first[..=end],
+            _ => first,
+        }
+    }
+
     /// How much of a record is left behind the first `n` bytes, of which `left` end a record.
     pub(crate) fn left_behind(self, records: &[u8], left: usize, n: usize) -> usize {
         if self == Self::Lines && n > 0 && records[n - 1] == b'\n' {
@@ -61,5 +70,13 @@ mod tests {
         assert_eq!(Framing::Lines.first(b"ab\nc\n"), b"ab\n");
         assert_eq!(Framing::Lines.left_behind(b"ab\ncd\n", 0, 4), 2);
         assert_eq!(Framing::Lines.left_behind(b"d\nef\n", 2, 1), 1);
+    }
+
+    #[test]
+    fn what_is_written_at_once_ends_with_a_line() {
+        assert_eq!(Framing::Lines.within(b"ab\ncd\nef\n", 7), b"ab\ncd\n");
+        assert_eq!(Framing::Lines.within(b"ab\ncd\n", 6), b"ab\ncd\n");
+        assert_eq!(Framing::Lines.within(b"abcdef\n", 4), b"abcd", "a line is longer than that");
+        assert_eq!(Framing::Delimited.within(b"\x02\n\n\0\0\x01a", 6), b"\x02\n\n\0\0\x01");
     }
 }

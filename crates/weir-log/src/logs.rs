@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use log::{Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 use weir_base::Instant;
 use weir_telemetry::{
     AccessFormat, AccessRecord, Event, Filter, FilterError, LineFormat, Target, TargetError,
@@ -71,6 +71,8 @@ pub struct Logs(Mutex<State>);
 
 struct State {
     filter: Filter,
+    /// The most verbose level that records of exchanges are wanted at.
+    access_level: LevelFilter,
     clock: fn() -> u64,
     line_format: LineFormat,
     record_format: LineFormat,
@@ -103,8 +105,10 @@ impl Logs {
         };
         let records =
             |target| Writer::open(&target, ring_bytes).map(|to| to.framed(framing).holding(HOLD));
+        let filter: Filter = settings.level.parse()?;
         Ok(Self(Mutex::new(State {
-            filter: settings.level.parse()?,
+            access_level: filter.level_of(AccessRecord::MODULE),
+            filter,
             clock: settings.clock,
             line_format: format(settings.colored).in_json(settings.json),
             record_format: format(settings.access_colored),
@@ -131,7 +135,9 @@ impl Logs {
     /// Replaces the filter.
     pub fn set_filter(&self, filter: Filter) {
         log::set_max_level(filter.max_level());
-        self.state().filter = filter;
+        let state = &mut *self.state();
+        state.access_level = filter.level_of(AccessRecord::MODULE);
+        state.filter = filter;
     }
 
     /// Access-log records show round trips.
@@ -139,18 +145,18 @@ impl Logs {
         self.state().access_format.shows_round_trips()
     }
 
-    /// Keeps an access-log record, if the filter wants it and it is one of the sample, in which
-    /// all failures are: `true` when it does.
-    pub fn access(&self, record: &AccessRecord<'_>) -> bool {
+    /// Keeps an access-log record of the instant `unix_ns`, in nanoseconds since the Unix epoch, if
+    /// the filter wants it and it is one of the sample, in which all failures are: `true` when it
+    /// does.
+    pub fn access(&self, record: &AccessRecord<'_>, unix_ns: u64) -> bool {
         let state = &mut *self.state();
-        if !state.filter.enabled(record.level(), AccessRecord::MODULE) {
+        if record.level() > state.access_level {
             return false;
         }
         if !record.error && !state.is_sampled() {
             return false;
         }
-        let now = (state.clock)();
-        let line = record.encode(&state.access_format, &mut state.record_format, now);
+        let line = record.encode(&state.access_format, &mut state.record_format, unix_ns);
         state.records.as_mut().unwrap_or(&mut state.lines).push_line(line);
         true
     }

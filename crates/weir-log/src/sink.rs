@@ -18,6 +18,10 @@ use weir_telemetry::Target;
 use crate::framing::Framing;
 pub(crate) use stdout::Stdout;
 
+/// Bytes that a Unix socket is given at once. For more the kernel takes scattered pages: copying to
+/// those, and all that is sent to others meanwhile, then costs several times as much.
+const AT_ONCE: usize = 16_000;
+
 /// An open target.
 pub(crate) enum Sink {
     Stdout(Stdout),
@@ -47,7 +51,7 @@ impl Sink {
             Self::Stdout(stdout) => stdout.write(lines),
             Self::File(file) => file.write(lines),
             Self::Tcp(stream) => stream.write(lines),
-            Self::UnixStream(stream) => stream.write(lines),
+            Self::UnixStream(stream) => stream.write(framing.within(lines, AT_ONCE)),
             // A datagram is taken whole or not at all.
             Self::Udp(socket) => socket.send(framing.first(lines)),
             Self::Unix(socket) => socket.send(framing.first(lines)),

@@ -19,8 +19,9 @@ const WRITES: usize = 64;
 const FIRST_FULL_PAUSE: Duration = Duration::from_millis(1);
 /// The longest of these pauses.
 const LONGEST_FULL_PAUSE: Duration = Duration::from_millis(16);
-/// So many bytes, or half of the ring, are worth a write though more may come.
-const ENOUGH: usize = 16 << 10;
+/// So many bytes, or half of the ring, are written though more may come. Whoever reads them is
+/// woken by the first write, which costs as much as some tens of records.
+const ENOUGH: usize = 60_000;
 /// A sink that fails is tried again after that, then after twice that, and so on.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest of these pauses.

@@ -139,8 +139,9 @@ fn filled_up(rest: &[u8]) -> [u8; BLOCK] {
 }
 
 /// Writes the first `len` bytes of a block. The loop has no branch, so that it compiles to vector
-/// instructions; a block with anything to escape is done again byte by byte.
-#[inline]
+/// instructions; a block with anything to escape is done again byte by byte. Inlined even where it
+/// is called twice, so that the block stays in registers.
+#[inline(always)]
 fn escape_block<S: Style>(block: &[u8; BLOCK], len: usize, pen: &mut Pen) {
     let mut shown = [0; BLOCK];
     let mut escapes = 0_u8;

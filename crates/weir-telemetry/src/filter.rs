@@ -64,11 +64,14 @@ pub enum FilterError {
 impl Filter {
     /// Whether a line of `module` at `level` is wanted.
     pub fn enabled(&self, level: Level, module: &str) -> bool {
-        self.directives
-            .iter()
-            .rev()
-            .find(|directive| module.starts_with(&directive.module))
-            .is_some_and(|directive| level <= directive.level)
+        level <= self.level_of(module)
+    }
+
+    /// The most verbose level that lines of `module` are wanted at.
+    pub fn level_of(&self, module: &str) -> LevelFilter {
+        let mut directives = self.directives.iter().rev();
+        let directive = directives.find(|directive| module.starts_with(&directive.module));
+        directive.map_or(LevelFilter::Off, |directive| directive.level)
     }
 
     /// The most verbose level that any module may log at.

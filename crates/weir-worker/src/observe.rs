@@ -53,7 +53,8 @@ pub(crate) struct Observe {
     round_trips: bool,
     epoch: u64,
     now: Instant,
-    unix_millis: u64,
+    /// The time of this turn, in nanoseconds since the Unix epoch.
+    unix_ns: u64,
     /// Nothing is accepted, as there are as many sessions as there may be.
     full: Trouble,
     /// Nothing is accepted, as there is no descriptor.
@@ -118,7 +119,7 @@ impl Observe {
             round_trips: logs.is_some_and(Logs::shows_round_trips),
             epoch: 0,
             now: weir_sys::now(),
-            unix_millis: 0,
+            unix_ns: 0,
             full: Trouble::none(),
             without_descriptor: Trouble::none(),
             starved: Trouble::none(),
@@ -170,7 +171,7 @@ impl Observe {
     /// A turn of the loop begins.
     pub(crate) fn turn(&mut self, now: Instant) {
         self.now = now;
-        self.unix_millis = weir_sys::unix_time().as_millis() as u64;
+        self.unix_ns = unix_nanos();
         for after in [self.full.poll(now), self.without_descriptor.poll(now)].into_iter().flatten()
         {
             self.counters.add(Counter::AcceptSaturatedSeconds, after.as_secs());
@@ -192,7 +193,7 @@ impl Observe {
 
     /// The time of this turn, since the Unix epoch.
     pub(crate) fn unix_millis(&self) -> u64 {
-        self.unix_millis
+        self.unix_ns / 1_000_000
     }
 
     /// Writes what waits, as far as sinks take it.

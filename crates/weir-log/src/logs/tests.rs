@@ -64,7 +64,7 @@ fn lines_and_records_go_where_they_belong() {
     say(&logs, Level::Info, "weir_main", "hello\nworld");
     say(&logs, Level::Debug, "weir_main", "not wanted");
     say(&logs, Level::Error, "quiet", "not wanted");
-    assert!(logs.access(&AccessRecord { epoch: 7, ..AccessRecord::default() }));
+    assert!(logs.access(&AccessRecord { epoch: 7, ..AccessRecord::default() }, NS));
     write(&logs);
     assert_eq!(messages(directory.path(), "lines"), [r"hello\x0aworld"]);
     let records = messages(directory.path(), "records");
@@ -95,10 +95,10 @@ fn a_value_may_log_something_itself() {
 fn the_filter_can_be_changed() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs = logs(directory.path(), "warn", 65_536);
-    assert!(!logs.access(&AccessRecord::default()), "records are at info");
-    assert!(logs.access(&AccessRecord { error: true, ..AccessRecord::default() }));
+    assert!(!logs.access(&AccessRecord::default(), NS), "records are at info");
+    assert!(logs.access(&AccessRecord { error: true, ..AccessRecord::default() }, NS));
     logs.set_filter("debug,access=off".parse().expect("a filter"));
-    assert!(!logs.access(&AccessRecord { error: true, ..AccessRecord::default() }));
+    assert!(!logs.access(&AccessRecord { error: true, ..AccessRecord::default() }, NS));
     say(&logs, Level::Debug, "weir_main", "detail");
     write(&logs);
     assert_eq!(messages(directory.path(), "lines"), ["weir_main detail"]);
@@ -136,7 +136,7 @@ fn mistakes_are_named() {
 fn of_a_sample_every_failure_is_a_part() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs = opened(directory.path(), |settings| settings.access_sampling = 3);
-    let kept = |error| logs.access(&AccessRecord { error, ..AccessRecord::default() });
+    let kept = |error| logs.access(&AccessRecord { error, ..AccessRecord::default() }, NS);
     let all: Vec<_> = [false, false, true, false, false, true, false].map(kept).into();
     assert_eq!(all, [true, false, true, false, true, true, false]);
 }
@@ -150,7 +150,7 @@ fn lost_records_are_told_among_lines_when_records_are_no_text() {
         settings.ring_bytes = 1_024;
     });
     for _ in 0..20 {
-        logs.access(&AccessRecord::default());
+        logs.access(&AccessRecord::default(), NS);
     }
     logs.flush(Instant::default());
     logs.flush(Instant::default());

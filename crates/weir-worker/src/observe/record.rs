@@ -57,7 +57,8 @@ impl Observe {
             return;
         }
         self.counters.add(Counter::AccessLogs, 1);
-        logs.access(&access_record(self.now, self.epoch, session, active, tables));
+        let record = access_record(self.now, self.epoch, session, active, tables);
+        logs.access(&record, self.unix_ns);
     }
 }
 
