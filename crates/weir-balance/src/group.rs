@@ -342,6 +342,11 @@ impl Group {
         self.backends.iter().map(move |(key, backend)| backend.view(key, now))
     }
 
+    /// The backend of that id, unless it was removed.
+    pub fn view_of(&self, id: &str, now: Instant) -> Option<View<'_>> {
+        self.find(id).map(|(key, backend)| backend.view(key, now))
+    }
+
     /// The description of the backend of that id, unless it was removed.
     pub fn spec_of(&self, id: &str) -> Option<&Spec> {
         self.find(id).map(|(_, backend)| &backend.spec)

@@ -12,6 +12,7 @@ use weir_proto::{Request, Response, ResponseStatus, blocking};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::events::{self, Events, Following};
+use crate::pages::Pages;
 use crate::timed::Timed;
 
 /// How long to wait and how much to take.
@@ -89,6 +90,12 @@ impl Client {
             }
             on_progress(response);
         }
+    }
+
+    /// Asks for an answer that may be too long for one frame, page by page. What does not come in
+    /// pages, or of somebody who does not know them, is one page.
+    pub fn pages(&mut self, request: RequestType) -> Pages<'_> {
+        Pages::new(self, request)
     }
 
     /// Subscribes to what happens. Events come until the iterator is dropped or Weir stops.

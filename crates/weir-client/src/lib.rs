@@ -28,6 +28,7 @@ mod client;
 mod connect;
 mod error;
 mod events;
+mod pages;
 mod timed;
 mod transaction;
 
@@ -36,4 +37,5 @@ pub use weir_proto as proto;
 pub use client::{Answer, Client, Options};
 pub use error::Error;
 pub use events::{Events, Following, Told};
+pub use pages::Pages;
 pub use transaction::Transaction;

@@ -270,3 +270,43 @@ fn why_there_is_no_connection_is_said() {
     let error = connect(&"long".repeat(50));
     assert!(matches!(error, Error::Connect { .. }), "{error:?}");
 }
+
+#[test]
+fn pages_are_asked_for_one_after_the_other() {
+    let metrics = |next: Option<&str>, id: &str| {
+        let clusters = [(id.to_owned(), proto::ClusterMetrics::default())].into();
+        let next = next.map(str::to_owned);
+        let metrics = proto::AggregatedMetrics { clusters, next, ..Default::default() };
+        Response::ok(id, ContentType::Metrics(metrics))
+    };
+    let server = Server::start(move |peer| {
+        for (page, next, id) in [("", Some("2"), "a"), ("2", None, "b"), ("", None, "c")] {
+            let RequestType::QueryMetrics(query) = peer.expect() else { panic!("another") };
+            assert_eq!((query.page.as_deref(), query.workers), (Some(page), true));
+            peer.say(metrics(next, id));
+        }
+        peer.expect();
+        peer.say(metrics(Some("2"), "a"));
+        peer.expect();
+        peer.say(Response::failure("there is no such page"));
+        assert_eq!(peer.expect(), RequestType::Status(proto::Status {}));
+        peer.say(Response::ok("x", None));
+        peer.expect_end();
+    });
+    let mut client = server.client();
+    let query = proto::QueryMetricsOptions { workers: true, ..Default::default() };
+    let query = RequestType::QueryMetrics(query);
+    let ids = |client: &mut Client| {
+        let answer = client.pages(query.clone()).together()?;
+        let Some(ContentType::Metrics(all)) = answer.content else { panic!("another") };
+        assert_eq!(all.next, None);
+        Ok::<_, Error>((answer.message, all.clusters.into_keys().collect::<Vec<_>>()))
+    };
+    assert_eq!(ids(&mut client).expect("two"), ("a".into(), vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(ids(&mut client).expect("one who knows no pages").1, ["c"]);
+    assert!(matches!(ids(&mut client), Err(Error::Refused(_))));
+    let status = RequestType::Status(proto::Status {});
+    assert_eq!(client.pages(status).count(), 1, "no pages");
+    drop(client);
+    server.finish();
+}

@@ -32,7 +32,7 @@ mod passed;
 
 /// The form of the messages. It changes whenever one of them does: main can be replaced by another
 /// version while workers go on.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// In place of the number of a question, which are from 1.
 pub const UNASKED: u64 = 0;
@@ -76,8 +76,8 @@ pub enum ToWorker {
         epoch: u64,
     },
     /// Answer with [`ToMain::Hashed`], [`ToMain::Explained`], [`ToMain::Counted`],
-    /// [`ToMain::CertificatesFound`], [`ToMain::Measured`], [`ToMain::NotMeasured`],
-    /// [`ToMain::SessionsFound`] or [`ToMain::SessionsClosed`] of this number.
+    /// [`ToMain::CertificatesFound`], [`ToMain::Measured`], [`ToMain::SessionsFound`] or
+    /// [`ToMain::SessionsClosed`] of this number.
     Ask {
         /// Tells answers apart.
         number: u64,
@@ -194,13 +194,6 @@ pub enum ToMain {
         part: Box<Measured>,
         /// Nothing else follows.
         last: bool,
-    },
-    /// Other answer to [`Question::Metrics`].
-    NotMeasured {
-        /// Of the question.
-        number: u64,
-        /// A sentence.
-        reason: String,
     },
     /// Answer to [`Question::ListSessions`], or a part of it.
     SessionsFound {

@@ -125,7 +125,7 @@ impl<T: Named> Declared<T> {
     }
 
     /// Those with names from `start` on, in the order of names.
-    pub fn from_name<'a>(&'a self, start: &T::Name) -> impl Iterator<Item = &'a T> {
+    pub fn from_name<'a>(&'a self, start: &T::Name) -> impl Iterator<Item = &'a T> + use<'a, T> {
         let range = (Bound::Included(start), Bound::Unbounded);
         self.places.range::<T::Name, _>(range).filter_map(|(_, place)| self.things.get(place))
     }

@@ -109,7 +109,6 @@ impl Supervisor {
             ToMain::Measured { number, part, last } => {
                 self.note_measured(who, number, *part, last);
             }
-            ToMain::NotMeasured { number, reason } => self.note_not_measured(who, number, reason),
             ToMain::Tapped(tapped) => self.note_tapped(who, tapped),
             ToMain::SessionsFound { number, part, last } => {
                 self.note_sessions_found(who, number, part, last);

@@ -47,6 +47,11 @@ impl Supervisor {
         }
     }
 
+    /// Bytes of the longest answer.
+    pub(crate) fn longest_frame(&self) -> usize {
+        self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes)
+    }
+
     fn carry_out(&mut self, asker: Asker, request: RequestType, now: Instant) {
         use RequestType as R;
         let state = &self.plan.state;

@@ -269,8 +269,7 @@ impl Supervisor {
         });
         let mut response = Response::ok(format!("{}{beware}", who.done), content);
         // The change is made, whether or not there is room to say all of it.
-        let longest = self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes);
-        if !frame::fits(&response, longest) {
+        if !frame::fits(&response, self.longest_frame()) {
             let count = changes.len();
             let unlisted = format!("{count} changes are too many to list: see `weir history`");
             let (changes, warnings) = (Vec::new(), vec![unlisted]);

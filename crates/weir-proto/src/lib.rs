@@ -29,6 +29,7 @@ mod address;
 pub mod blocking;
 pub mod frame;
 mod message;
+mod pages;
 pub mod state_file;
 
 pub use address::AddressError;

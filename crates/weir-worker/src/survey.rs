@@ -2,12 +2,13 @@
 //!
 //! Must not know: who asks, and what is made of the answer.
 
-use std::collections::VecDeque;
+use std::vec::IntoIter;
 
-use weir_base::Key;
+use weir_balance::{Group, View};
+use weir_base::{Instant, Key};
 use weir_control::channel::UNASKED;
-use weir_control::metrics::{Detail, Measured, OTHER, OfCluster, Query, Sample};
-use weir_telemetry::{Gauge, Heavy, Scope};
+use weir_control::metrics::{Clusters, Detail, Measured, OTHER, OfCluster, Part, Query, Sample};
+use weir_telemetry::{Gauge, Scope};
 
 use crate::measure::Places;
 use crate::session::{Session, Stage};
@@ -30,34 +31,17 @@ pub(crate) struct Survey {
 enum Walk {
     /// All, from this index on.
     From(usize),
-    Listed(VecDeque<Key>),
+    /// What there is of these.
+    Listed(IntoIter<Part>),
 }
 
 impl Survey {
-    /// # Errors
-    /// A sentence about what is asked for and does not exist.
-    pub(crate) fn new(number: u64, query: Query, tables: &Tables) -> Result<Self, String> {
-        let walk = if !query.clusters.is_empty() {
-            let key = |id: &String| {
-                let known = tables.by_id.get(id).copied();
-                known.ok_or_else(|| format!("there is no cluster `{id}`"))
-            };
-            Walk::Listed(query.clusters.iter().map(key).collect::<Result<_, _>>()?)
-        } else if query.backends.is_empty() {
-            Walk::From(if query.no_clusters { usize::MAX } else { 0 })
-        } else {
-            let owner = |id: &String| {
-                let has = |cluster: &Cluster| cluster.group.key_of(id).is_some();
-                let owner = tables.clusters.iter().find(|(_, cluster)| has(cluster));
-                let key = owner.map(|(key, _)| key);
-                key.ok_or_else(|| format!("there is no backend `{id}`"))
-            };
-            let mut keys: Vec<_> = query.backends.iter().map(owner).collect::<Result<_, _>>()?;
-            keys.sort_unstable();
-            keys.dedup();
-            Walk::Listed(keys.into())
+    fn new(number: u64, mut query: Query) -> Self {
+        let walk = match std::mem::take(&mut query.clusters) {
+            Clusters::All => Walk::From(0),
+            Clusters::These(parts) => Walk::Listed(parts.into_iter()),
         };
-        Ok(Self { number, query, walk, fresh: true })
+        Self { number, query, walk, fresh: true }
     }
 
     /// The next clusters; whether others follow.
@@ -65,31 +49,32 @@ impl Survey {
         let mut found = Vec::new();
         let mut work = 0;
         while work < STRIDE {
-            let key = match &mut self.walk {
+            work += 1;
+            let (key, part) = match &mut self.walk {
                 Walk::From(index) => {
-                    let Some((key, _)) = tables.clusters.first_from(*index) else {
-                        // Whoever asks for no cluster has begun behind the last one.
-                        if *index < usize::MAX {
-                            found.extend(self.others(&mut tables.places));
-                        }
+                    let Some((key, cluster)) = tables.clusters.first_from(*index) else {
+                        found.extend(self.others(&mut tables.places));
                         return (found, false);
                     };
                     *index = key.index() + 1;
-                    key
+                    (key, Part::all_of(cluster.settings.config.id.clone()))
                 }
-                Walk::Listed(keys) => match keys.pop_front() {
-                    Some(key) => key,
-                    None => return (found, false),
-                },
+                Walk::Listed(parts) => {
+                    let Some(part) = parts.next() else { return (found, false) };
+                    if part.cluster == OTHER {
+                        found.extend(self.others(&mut tables.places));
+                    }
+                    let Some(key) = tables.by_id.get(&part.cluster) else { continue };
+                    (*key, part)
+                }
             };
             let Some(cluster) = tables.clusters.get_mut(key) else { continue };
-            work += 1;
             if self.query.changed && !cluster.scopes.take_touched() {
                 continue;
             }
-            let heavy = tables.places.heaviest.get(key);
-            let of = self.of_cluster(cluster, heavy, tables.places.detail);
-            work += cluster.group.len();
+            work += if part.own { cluster.group.len() } else { 0 };
+            let of = self.of_cluster(key, cluster, part, &tables.places);
+            work += of.backends.len();
             if !(of.own.is_empty() && of.backends.is_empty()) {
                 found.push(of);
             }
@@ -106,39 +91,47 @@ impl Survey {
         is_wanted.then(|| OfCluster { id: OTHER.to_owned(), own, ..OfCluster::default() })
     }
 
-    fn of_cluster(
-        &self,
-        cluster: &Cluster,
-        heavy: Option<&Heavy<Key>>,
-        detail: Detail,
-    ) -> OfCluster {
-        let mut of = OfCluster { id: cluster.settings.config.id.clone(), ..OfCluster::default() };
-        if detail < Detail::Cluster {
-            return of;
+    fn of_cluster(&self, key: Key, cluster: &Cluster, part: Part, places: &Places) -> OfCluster {
+        let Part { cluster: id, own, backends } = part;
+        let mut of = OfCluster { id, ..OfCluster::default() };
+        if own && places.detail >= Detail::Cluster {
+            of.own = self.own(key, cluster, places);
         }
+        if places.detail >= Detail::Backend {
+            let group = &cluster.group;
+            let view = |id: String| group.view_of(&id, Instant::default());
+            of.backends = match backends {
+                Some(ids) => {
+                    let views = ids.into_iter().filter_map(view);
+                    views.map(|view| self.of_backend(cluster, &view)).collect()
+                }
+                None => present(group).map(|view| self.of_backend(cluster, &view)).collect(),
+            };
+        }
+        of
+    }
+
+    /// What is of a cluster itself.
+    fn own(&self, key: Key, cluster: &Cluster, places: &Places) -> Vec<Sample> {
         let (mut all, mut available) = (0, 0);
-        for view in cluster.group.iter(Default::default()).filter(|view| !view.removed) {
-            let up = view.is_available();
+        for view in present(&cluster.group) {
             all += 1;
-            available += u64::from(up);
-            if detail == Detail::Backend {
-                let gauges = [
-                    (Gauge::PerBackend, u64::from(view.connections)),
-                    (Gauge::BackendAvailable, u64::from(up)),
-                ];
-                let samples = self.samples(cluster.scopes.of(view.key), &gauges);
-                of.backends.push((view.spec.id.to_string(), samples));
-            }
-        }
-        if self.query.clusters.is_empty() && !self.query.backends.is_empty() {
-            return of;
+            available += u64::from(view.is_available());
         }
         let mut gauges = vec![(Gauge::AvailableBackends, available), (Gauge::TotalBackends, all)];
+        let heavy = places.heaviest.get(key);
         if let Some(heavy) = heavy.filter(|_| cluster.scopes.own().is_none()) {
             gauges.extend([(Gauge::HeavyRequests, heavy.count), (Gauge::HeavyError, heavy.error)]);
         }
-        of.own = self.samples(cluster.scopes.own(), &gauges);
-        of
+        self.samples(cluster.scopes.own(), &gauges)
+    }
+
+    fn of_backend(&self, cluster: &Cluster, view: &View<'_>) -> (String, Vec<Sample>) {
+        let gauges = [
+            (Gauge::PerBackend, u64::from(view.connections)),
+            (Gauge::BackendAvailable, u64::from(view.is_available())),
+        ];
+        (view.spec.id.to_string(), self.samples(cluster.scopes.of(view.key), &gauges))
     }
 
     fn samples(&self, scope: Option<&Scope>, gauges: &[(Gauge, u64)]) -> Vec<Sample> {
@@ -157,13 +150,15 @@ impl Survey {
     }
 }
 
+/// The backends that were not removed.
+fn present(group: &Group) -> impl Iterator<Item = View<'_>> {
+    group.iter(Instant::default()).filter(|view| !view.removed)
+}
+
 impl Worker {
     /// Somebody wants to know what was measured.
     pub(crate) fn begin_survey(&mut self, number: u64, query: Query) {
-        match Survey::new(number, query, &self.cx.tables) {
-            Ok(survey) => self.surveys.push_back(survey),
-            Err(reason) => self.control.not_measured(number, reason),
-        }
+        self.surveys.push_back(Survey::new(number, query));
     }
 
     /// A part can be said now: what was said before has left.
@@ -190,7 +185,7 @@ impl Worker {
     fn say_part(&mut self) {
         let Some(mut survey) = self.surveys.pop_front() else { return };
         let (clusters, more) = survey.advance(&mut self.cx.tables);
-        let first = std::mem::take(&mut survey.fresh) && !survey.query.is_narrow();
+        let first = std::mem::take(&mut survey.fresh) && !survey.query.narrow;
         let proxy = if first { self.measured(&survey.query) } else { Vec::new() };
         self.control.measured(survey.number, Measured { proxy, clusters }, !more);
         if more {

@@ -11,7 +11,7 @@ use weir_control::config::{self, ControlSettings};
 
 use crate::commands::start::refused;
 use crate::failure::Failure;
-use crate::output::{print, print_error};
+use crate::output::{print, print_error, try_print};
 use crate::show;
 
 /// What they are called in help texts.
@@ -90,9 +90,9 @@ impl Console {
         !self.json && stdout().is_terminal()
     }
 
-    /// Asks and waits.
+    /// Asks and waits, for all pages of an answer.
     pub(crate) fn ask(&mut self, request: RequestType) -> Result<Answer, Failure> {
-        Ok(self.client.request(request)?)
+        Ok(self.client.pages(request).together()?)
     }
 
     /// Asks and waits; people are told how far it is.
@@ -105,10 +105,25 @@ impl Console {
         })?)
     }
 
-    /// Asks, waits and says what to print.
-    pub(crate) fn ask_for_text(&mut self, request: RequestType) -> Result<String, Failure> {
-        let answer = self.ask(request)?;
-        Ok(self.text(&answer))
+    /// Asks and prints: text for people page by page, as it comes, behind `before`. False: nobody
+    /// reads any more.
+    pub(crate) fn show_pages(
+        &mut self,
+        request: RequestType,
+        mut before: &str,
+    ) -> Result<bool, Failure> {
+        if self.json {
+            let answer = self.ask(request)?;
+            return Ok(try_print(&show::json(&answer)).is_ok());
+        }
+        let mut shown = show::Paged::default();
+        for page in self.client.pages(request) {
+            let Some(text) = shown.text(&page?, width()) else { continue };
+            if try_print(&format!("{}{text}", std::mem::take(&mut before))).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(shown.end().is_none_or(|text| try_print(text).is_ok()))
     }
 
     /// Prints an answer.

@@ -78,7 +78,7 @@ pub fn answer(
     by_worker: bool,
     found: impl IntoIterator<Item = (String, Measured)>,
 ) -> AggregatedMetrics {
-    let main = if query.is_narrow() { Metrics::new() } else { entries(query, main) };
+    let main = entries(query, main);
     let workers = found.into_iter().map(|(id, measured)| (id, worker(query, &measured)));
     if by_worker {
         return AggregatedMetrics { main, workers: workers.collect(), ..Default::default() };

@@ -42,28 +42,60 @@ impl Detail {
     }
 }
 
-/// What is asked for. An empty list asks for all.
+/// What a worker is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// Names of metrics.
+    /// Names of metrics; none: all.
     pub names: Vec<String>,
-    /// Ids of clusters.
-    pub clusters: Vec<String>,
-    /// Ids of backends: all backends of the clusters that these belong to. Not looked at when
-    /// clusters are named.
-    pub backends: Vec<String>,
-    /// Only what is of the worker as a whole.
-    pub no_clusters: bool,
+    /// Nothing of the worker as a whole.
+    pub narrow: bool,
+    /// And of clusters.
+    pub clusters: Clusters,
     /// Only clusters that have counted something since this was asked last.
     pub changed: bool,
 }
 
-impl Query {
-    /// Only some clusters are asked for, and nothing of the worker as a whole.
-    pub fn is_narrow(&self) -> bool {
-        !(self.clusters.is_empty() && self.backends.is_empty())
+/// Clusters that are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Clusters {
+    /// All, and [`OTHER`].
+    #[default]
+    All,
+    /// Those of these that there are.
+    These(Vec<Part>),
+}
+
+impl Clusters {
+    /// None of them.
+    pub fn none() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+/// What is asked for of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its id, or [`OTHER`].
+    pub cluster: String,
+    /// What is of the cluster itself.
+    pub own: bool,
+    /// Those of these backends that there are; `None`: all.
+    pub backends: Option<Vec<String>>,
+}
+
+impl Part {
+    /// Everything of a cluster.
+    pub fn all_of(cluster: String) -> Self {
+        Self { cluster, own: true, backends: None }
     }
 
+    /// Nothing of it, yet.
+    pub fn none_of(cluster: String) -> Self {
+        Self { cluster, own: false, backends: Some(Vec::new()) }
+    }
+}
+
+impl Query {
     /// Whether a metric of that name is asked for, or its histogram, or a window of it.
     pub fn wants(&self, name: &str) -> bool {
         let is = |wanted: &String| {

@@ -9,13 +9,15 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use weir_control::config::MOST_SCOPES;
-use weir_control::metrics::{Detail, Measured, OTHER, OfCluster, Query, Sample};
+use weir_control::metrics::{Clusters, Detail, Measured, OTHER, OfCluster, Part, Query, Sample};
 use weir_control::packed::{pack, unpack};
 use weir_control::state::{BackendId, State};
 
+use super::Scope;
 use crate::questions::Speaker;
 
 /// What workers say, by slot.
@@ -41,15 +43,15 @@ pub(crate) struct Ledger {
     stale: u64,
 }
 
-/// A cluster, and a backend of it or nothing.
-type Scope = (String, String);
-
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Account {
     proxy: Vec<Sample>,
     /// Samples, packed: there may be many.
     scopes: BTreeMap<Scope, Vec<u8>>,
 }
+
+/// What an account has of a scope.
+type Kept<'a> = (&'a Scope, &'a Vec<u8>);
 
 /// What becomes of a list of samples when another one comes.
 #[derive(Clone, Copy)]
@@ -78,7 +80,7 @@ impl Ledger {
             match self.departed.entry(slot) {
                 Entry::Vacant(place) => _ = place.insert(account),
                 Entry::Occupied(mut known) => {
-                    known.get_mut().take(&account.select(|_, _| true), How::Added);
+                    known.get_mut().take(&account.all(), How::Added);
                 }
             }
         }
@@ -169,10 +171,16 @@ impl Account {
 
     /// What a worker would answer.
     fn answer(&self, query: &Query, state: &State) -> Measured {
-        let mut all = self.select(|cluster, backend| selects(query, state, cluster, backend));
-        if query.is_narrow() {
-            all.proxy.clear();
-        }
+        let is_known = |scope: &Kept<'_>| exists(state, &scope.0.0, &scope.0.1);
+        let clusters = match &query.clusters {
+            Clusters::All => unpacked(self.scopes.iter().filter(is_known)),
+            Clusters::These(parts) => {
+                let parts = parts.iter().flat_map(|part| self.part(part));
+                unpacked(parts.filter(is_known))
+            }
+        };
+        let proxy = if query.narrow { Vec::new() } else { self.proxy.clone() };
+        let mut all = Measured { proxy, clusters };
         let narrow = |samples: &mut Vec<Sample>| samples.retain(|s| query.wants(&s.name));
         narrow(&mut all.proxy);
         for of in &mut all.clusters {
@@ -182,25 +190,39 @@ impl Account {
         all
     }
 
-    /// The worker as a whole, and some of its clusters and backends.
-    fn select(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Measured {
-        let mut all = Measured { proxy: self.proxy.clone(), clusters: Vec::new() };
-        for ((cluster, backend), packed) in &self.scopes {
-            if !is_wanted(cluster, backend) {
-                continue;
-            }
-            if all.clusters.last().is_none_or(|of| of.id != *cluster) {
-                all.clusters.push(OfCluster { id: cluster.clone(), ..OfCluster::default() });
-            }
-            let Some(of) = all.clusters.last_mut() else { continue };
-            let samples = unpack(packed).unwrap_or_default();
-            match backend.as_str() {
-                "" => of.own = samples,
-                id => of.backends.push((id.to_owned(), samples)),
-            }
-        }
-        all
+    /// What is kept of a cluster: the cluster itself, then its backends.
+    fn part<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = Kept<'a>> {
+        let scope = |backend: &str| (part.cluster.clone(), backend.to_owned());
+        let own = part.own.then(|| self.scopes.get_key_value(&scope(""))).flatten();
+        let named = part.backends.iter().flatten();
+        let named = named.filter_map(move |id| self.scopes.get_key_value(&scope(id)));
+        let all = part.backends.is_none().then(|| {
+            let behind = (Bound::Excluded(scope("")), Bound::Unbounded);
+            self.scopes.range(behind).take_while(|((cluster, _), _)| *cluster == part.cluster)
+        });
+        own.into_iter().chain(named).chain(all.into_iter().flatten())
     }
+
+    fn all(&self) -> Measured {
+        Measured { proxy: self.proxy.clone(), clusters: unpacked(self.scopes.iter()) }
+    }
+}
+
+/// Clusters and their backends, in order.
+fn unpacked<'a>(scopes: impl Iterator<Item = Kept<'a>>) -> Vec<OfCluster> {
+    let mut all = Vec::<OfCluster>::new();
+    for ((cluster, backend), packed) in scopes {
+        if all.last().is_none_or(|of| of.id != *cluster) {
+            all.push(OfCluster { id: cluster.clone(), ..OfCluster::default() });
+        }
+        let Some(of) = all.last_mut() else { continue };
+        let samples = unpack(packed).unwrap_or_default();
+        match backend.as_str() {
+            "" => of.own = samples,
+            id => of.backends.push((id.to_owned(), samples)),
+        }
+    }
+    all
 }
 
 fn counted(samples: &[Sample]) -> Vec<Sample> {
@@ -226,18 +248,6 @@ fn exists(state: &State, cluster: &str, backend: &str) -> bool {
         "" => cluster == OTHER || state.clusters.contains_key(cluster),
         _ => state.backends.get(&id()).is_some(),
     }
-}
-
-/// Whether a worker that has this cluster or backend would tell of it.
-fn selects(query: &Query, state: &State, cluster: &str, backend: &str) -> bool {
-    let is_asked_for = if !query.clusters.is_empty() {
-        query.clusters.iter().any(|id| id == cluster)
-    } else if !query.backends.is_empty() {
-        !backend.is_empty() && query.backends.iter().any(|id| exists(state, cluster, id))
-    } else {
-        !query.no_clusters
-    };
-    is_asked_for && exists(state, cluster, backend)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! Must not know: what is counted.
 //!
+//! * `gather`: asks workers, and tells whoever wanted to know.
+//! * `pages`: answers in parts; `selection`: which clusters they are about.
 //! * `ledger`: what workers have counted that are gone.
 //! * `leases`: who wants workers to tell more apart, and for how long.
 //! * `statsd`: where metrics are sent to, if somewhere.
@@ -11,35 +13,39 @@
 //! Invariant: every worker is told the same level, new ones at their start, and those of another
 //! main or image at once.
 
+mod gather;
 mod leases;
 mod ledger;
+mod pages;
+mod selection;
 mod statsd;
 mod verbs;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use weir_base::Instant;
-use weir_control::channel::{Question, ToWorker, UNASKED};
-use weir_control::metrics::{self, Detail, Measured, OTHER, Query, Sample};
+use weir_control::channel::ToWorker;
+use weir_control::metrics::Detail;
 use weir_control::packed::unpack;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
     ChangeKind, Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
-    MetricsConfiguration, PlannedChange, QueryMetricsOptions, Response, SetMetricDetail,
-    WorkerMetricDetailStatus,
+    MetricsConfiguration, PlannedChange, Response, SetMetricDetail, WorkerMetricDetailStatus,
 };
-use weir_telemetry::{Counter, Gauge, Verb};
+use weir_telemetry::Verb;
 
 use crate::control::Asker;
-use crate::questions::{About, Speaker};
 use crate::slot::Slot;
 use crate::supervise::Supervisor;
-use crate::worker_process::WorkerProcess;
+pub(crate) use gather::Gathering;
 use leases::Leases;
-use ledger::{Found, Ledger};
+use ledger::Ledger;
 use statsd::Statsd;
 use windows::Windows;
+
+/// A cluster, and a backend of it; nothing for the cluster itself.
+type Scope = (String, String);
 
 /// What main knows of metrics.
 #[derive(Default)]
@@ -53,30 +59,6 @@ pub(crate) struct Metrics {
     pub(crate) verbs: BTreeMap<String, u64>,
     /// What workers have counted: the same.
     pub(crate) ledger: Ledger,
-}
-
-/// Who wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whom {
-    Client(Asker),
-    Statsd,
-    Windows,
-}
-
-/// Answers to a question about metrics.
-pub(crate) struct Gathering {
-    whom: Whom,
-    query: Query,
-    by_worker: bool,
-    found: Found,
-    /// Why a worker says nothing.
-    refused: BTreeMap<u16, String>,
-}
-
-impl Gathering {
-    fn new(whom: Whom, query: Query, by_worker: bool) -> Self {
-        Self { whom, query, by_worker, found: Found::new(), refused: BTreeMap::new() }
-    }
 }
 
 impl Metrics {
@@ -139,42 +121,8 @@ impl Supervisor {
             self.ask_for_changes(now);
         }
         if let Some(query) = self.metrics.windows.begins(now) {
-            self.ask_for(Whom::Windows, query, false, now);
+            self.ask_for_windows(query, now);
         }
-    }
-
-    /// Asks workers what is to be sent to statsd, unless some have not answered the last time.
-    fn ask_for_changes(&mut self, now: Instant) {
-        let is_ours = |about: &About| matches!(about, About::Metrics(g) if g.whom == Whom::Statsd);
-        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
-        if waiting.is_empty() || self.has_asked(is_ours) {
-            return;
-        }
-        let pids: Vec<i32> = self.workers().map(WorkerProcess::pid).collect();
-        let serving: Vec<i32> = waiting.iter().filter_map(|slot| self.pid_of(*slot)).collect();
-        let Some(statsd) = &mut self.metrics.statsd else { return };
-        statsd.retain(|pid| pids.contains(&pid));
-        let query = Query { changed: !statsd.is_new(&serving), ..Query::default() };
-        self.ask_for(Whom::Statsd, query, true, now);
-    }
-
-    /// Asks every worker.
-    fn ask_for(&mut self, whom: Whom, query: Query, by_worker: bool, now: Instant) {
-        let waiting: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
-        let gathering = Gathering::new(whom, query.clone(), by_worker);
-        if waiting.is_empty() {
-            return self.tell_metrics(gathering, 0);
-        }
-        self.ask(waiting, Question::Metrics(query), About::Metrics(Box::new(gathering)), now);
-    }
-
-    /// Sends what workers have counted since the last time.
-    fn send_to_statsd(&mut self, found: Found) {
-        let by_process = found.into_iter().map(|(slot, heard)| ((heard.pid, slot), heard.measured));
-        let (by_process, main) = (by_process.collect(), self.own_metrics());
-        let clusters = &self.plan.state.clusters;
-        let Some(statsd) = &mut self.metrics.statsd else { return };
-        statsd.send(&main, by_process, |id| id == OTHER || clusters.contains_key(id));
     }
 
     /// Tells workers what they are to tell apart, if that is something else now.
@@ -266,59 +214,6 @@ impl Supervisor {
         self.answer(asker, &Response::ok(sentence, ContentType::MetricDetailStatus(status)));
     }
 
-    /// Asks every worker what it has measured.
-    pub(crate) fn ask_for_metrics(
-        &mut self,
-        asker: Asker,
-        wanted: QueryMetricsOptions,
-        now: Instant,
-    ) {
-        if wanted.list {
-            let content = ContentType::AvailableMetrics(metrics::names());
-            return self.answer(&asker, &Response::ok("these can be there", content));
-        }
-        let query = Query {
-            names: wanted.metric_names,
-            clusters: wanted.cluster_ids,
-            backends: wanted.backend_ids,
-            no_clusters: wanted.no_clusters,
-            changed: false,
-        };
-        if !query.no_clusters {
-            self.metrics.windows.watch(now);
-        }
-        self.ask_for(Whom::Client(asker), query, wanted.workers, now);
-    }
-
-    /// A worker has measured this, and maybe more.
-    pub(crate) fn note_measured(&mut self, who: Speaker, number: u64, part: Measured, last: bool) {
-        let names_all = |gathering: &mut Gathering| gathering.query.names.is_empty();
-        let whole = number == UNASKED || self.gathering(number).is_some_and(names_all);
-        self.metrics.ledger.note(who, number, &part, whole);
-        if number == UNASKED {
-            return self.send_last_to_statsd(who, part);
-        }
-        if let Some(gathering) = self.gathering(number) {
-            let heard = gathering.found.entry(who.slot).or_default();
-            heard.pid = who.pid;
-            heard.complete = last;
-            heard.measured.proxy.extend(part.proxy);
-            heard.measured.clusters.extend(part.clusters);
-        }
-        if last {
-            self.note_answer(who, number, |_| ());
-        }
-    }
-
-    /// What a worker has counted since it was asked the last time.
-    fn send_last_to_statsd(&mut self, who: Speaker, part: Measured) {
-        let clusters = &self.plan.state.clusters;
-        if let Some(statsd) = &mut self.metrics.statsd {
-            let by_process = [((who.pid, who.slot), part)].into();
-            statsd.send(&[], by_process, |id| id == OTHER || clusters.contains_key(id));
-        }
-    }
-
     /// Forgets what was counted for clusters and backends that are gone.
     pub(crate) fn forget_counts(&mut self, changes: &[PlannedChange]) {
         let is_gone = |change: &PlannedChange| {
@@ -328,73 +223,6 @@ impl Supervisor {
         if changes.iter().any(is_gone) {
             self.metrics.ledger.prune(&self.plan.state);
         }
-    }
-
-    pub(crate) fn note_not_measured(&mut self, who: Speaker, number: u64, reason: String) {
-        self.note_answer(who, number, |about| {
-            if let About::Metrics(gathering) = about {
-                gathering.refused.insert(who.slot, reason);
-            }
-        });
-    }
-
-    fn gathering(&mut self, number: u64) -> Option<&mut Gathering> {
-        match self.about(number)? {
-            About::Metrics(gathering) => Some(gathering),
-            _ => None,
-        }
-    }
-
-    /// Tells whoever asked what workers have measured; so many have not said it all.
-    pub(crate) fn tell_metrics(&mut self, gathering: Gathering, late: usize) {
-        let Gathering { whom, query, by_worker, found, refused } = gathering;
-        let (state, slots) = (&self.plan.state, self.plan.worker_count);
-        let asker = match whom {
-            Whom::Client(asker) => asker,
-            Whom::Statsd => return self.send_to_statsd(found),
-            Whom::Windows => {
-                let all = self.metrics.ledger.complete(found, &query, state, slots);
-                return self.metrics.windows.note(&all, weir_sys::now());
-            }
-        };
-        if !refused.is_empty() {
-            let sentences = refused.iter().map(|(slot, reason)| format!("worker {slot}: {reason}"));
-            let sentence = sentences.collect::<Vec<_>>().join(", ");
-            return self.answer(&asker, &Response::failure(sentence));
-        }
-        let message = match late {
-            0 => "here they are".to_owned(),
-            late => format!("{late} workers have not answered in time, or not completely"),
-        };
-        let found = self.metrics.ledger.complete(found, &query, state, slots);
-        let lately = (!by_worker).then(|| self.metrics.windows.of(&found, weir_sys::now()));
-        let lately = lately.map(|lately| ("lately".to_owned(), lately));
-        let found = found.into_iter().map(|(slot, measured)| (slot.to_string(), measured));
-        let found = found.chain(lately);
-        let all = metrics::answer(&query, &self.own_metrics(), by_worker, found);
-        self.answer(&asker, &Response::ok(message, ContentType::Metrics(all)));
-    }
-
-    /// What main has measured itself.
-    fn own_metrics(&self) -> Vec<Sample> {
-        let state = &self.plan.state;
-        let gauge = |gauge: Gauge, value: usize| Sample::gauge(gauge.name(), value as u64);
-        let mut samples = vec![
-            gauge(Gauge::Clusters, state.clusters.len()),
-            gauge(Gauge::Backends, state.backends.len()),
-            gauge(Gauge::Frontends, state.frontends.len()),
-        ];
-        let ends = state.certificates.values().map(|certificate| certificate.expires).min();
-        let ends = ends.and_then(|ends| u64::try_from(ends).ok());
-        samples.extend(ends.map(|ends| Sample::gauge(Gauge::FirstExpiry.name(), ends)));
-        samples.extend(Verb::ALL.iter().filter_map(|verb| {
-            let count = self.metrics.verbs.get(verb.name())?;
-            Some(Sample::count(verb.name(), *count))
-        }));
-        if let Some(statsd) = &self.metrics.statsd {
-            samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped));
-        }
-        samples
     }
 }
 

@@ -10,16 +10,17 @@ use std::time::Duration;
 
 use weir_base::Instant;
 use weir_control::config::{MOST_WINDOWED, SNAPSHOTS};
-use weir_control::metrics::{Measured, OfCluster, Query, Sample, Value, WINDOWED, WINDOWS};
+use weir_control::metrics::{
+    Clusters, Measured, OfCluster, Query, Sample, Value, WINDOWED, WINDOWS,
+};
 use weir_control::packed::{pack, unpack};
+
+use super::Scope;
 
 /// Time between two snapshots.
 const PERIOD: Duration = Duration::from_secs(5);
 /// For how long somebody looks who has asked.
 const LOOK: Duration = Duration::from_secs(15);
-
-/// A cluster, and a backend of it; nothing for the worker as a whole.
-type Scope = (String, String);
 
 /// What was counted.
 #[derive(Default)]
@@ -45,8 +46,9 @@ impl Windows {
         }
         self.next = now + PERIOD;
         let names = WINDOWED.iter().map(|time| time.name().to_owned()).collect();
-        let no_clusters = self.watched_until <= now;
-        Some(Query { names, no_clusters, ..Query::default() })
+        let is_watched = now < self.watched_until;
+        let clusters = if is_watched { Clusters::All } else { Clusters::none() };
+        Some(Query { names, clusters, ..Query::default() })
     }
 
     /// Somebody looks at clusters.
@@ -220,7 +222,7 @@ mod tests {
     fn clusters_are_asked_for_while_somebody_looks() {
         let mut windows = Windows::default();
         let asks = |windows: &mut Windows, second| {
-            windows.begins(at(second)).map(|query| query.no_clusters)
+            windows.begins(at(second)).map(|query| query.clusters == Clusters::none())
         };
         assert_eq!(asks(&mut windows, 100), Some(true));
         assert_eq!(asks(&mut windows, 104), None);

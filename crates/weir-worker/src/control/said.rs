@@ -44,11 +44,6 @@ impl Control {
         self.report(&ToMain::Held(held));
     }
 
-    /// Why nothing is said of what was measured.
-    pub(crate) fn not_measured(&mut self, number: u64, reason: String) {
-        self.say(&ToMain::NotMeasured { number, reason });
-    }
-
     /// Says it; the turn looks whether all of it was sent.
     pub(super) fn report(&mut self, message: &ToMain) {
         self.say(message);

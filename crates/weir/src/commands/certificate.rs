@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use weir_client::Answer;
 use weir_client::proto::request::RequestType;
-use weir_client::proto::response_content::ContentType;
 use weir_client::proto::{
     AddCertificate, CertificateAndKey, QueryCertificatesFilters, RemoveCertificate,
     ReplaceCertificate, TlsVersion,
@@ -15,7 +13,6 @@ use weir_client::proto::{
 use weir_tls::certificate::{self, CertificateError};
 
 use super::files::{file_failure, read};
-use crate::console::Console;
 use crate::failure::Failure;
 
 /// What to do about certificates.
@@ -159,27 +156,6 @@ impl Verb {
     }
 }
 
-/// Asks; a list is asked for page by page, since an answer is bounded.
-pub(super) fn ask(console: &mut Console, request: RequestType) -> Result<Answer, Failure> {
-    use ContentType::CertificatesWithFingerprints as List;
-    let RequestType::QueryCertificatesFromTheState(filters) = request else {
-        return console.ask(request);
-    };
-    let ask = |console: &mut Console, page| {
-        let filters = QueryCertificatesFilters { page, ..filters.clone() };
-        console.ask(RequestType::QueryCertificatesFromTheState(filters))
-    };
-    let mut answer = ask(console, filters.page.clone())?;
-    while let Some(List(list)) = &mut answer.content
-        && let Some(next) = list.next.take()
-        && let Some(List(page)) = ask(console, Some(next))?.content
-    {
-        list.certs.extend(page.certs);
-        list.next = page.next;
-    }
-    Ok(answer)
-}
-
 impl Verb {
     /// A private key is shown to who asks for it.
     pub(super) fn shows_key(&self) -> bool {
@@ -207,7 +183,7 @@ impl List {
         let filters = QueryCertificatesFilters {
             domain: self.domain.clone(),
             fingerprint: self.fingerprint.as_deref().map(plain_hex),
-            page: (!self.workers).then(String::new),
+            page: None,
         };
         if self.workers {
             RequestType::QueryCertificatesFromWorkers(filters)

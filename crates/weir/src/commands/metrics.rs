@@ -9,7 +9,6 @@ use weir_client::proto::{MetricsConfiguration, QueryMetricsOptions};
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::output::try_print;
 
 /// What to do about metrics.
 #[derive(clap::Subcommand)]
@@ -61,14 +60,20 @@ impl Verb {
         }
     }
 
-    /// How often to ask again.
-    pub(super) fn refresh(&self) -> Option<Duration> {
+    /// Asks and prints.
+    pub(super) fn run(&self, mut console: Console) -> Result<ExitCode, Failure> {
+        let request = self.request();
         match self {
             Self::Get(Get { refresh: Some(seconds), .. }) => {
-                Some(Duration::from_secs((*seconds).into()))
+                repeat(&mut console, &request, Duration::from_secs((*seconds).into()))?;
             }
-            _ => None,
+            Self::Get(_) => _ = console.show_pages(request, "")?,
+            Self::Enable | Self::Disable | Self::Clear => {
+                let answer = console.ask(request)?;
+                console.show(&answer);
+            }
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -81,23 +86,17 @@ impl Get {
             metric_names: self.names.clone(),
             no_clusters: self.no_clusters,
             workers: self.workers,
+            page: None,
         })
     }
 }
 
 /// Prints again and again, in the same place of a terminal.
-pub(super) fn repeat(
-    mut console: Console,
-    request: &RequestType,
-    period: Duration,
-) -> Result<ExitCode, Failure> {
+fn repeat(console: &mut Console, request: &RequestType, period: Duration) -> Result<(), Failure> {
     const TO_THE_TOP_AND_CLEAR: &str = "\x1b[H\x1b[J";
-    loop {
-        let text = console.ask_for_text(request.clone())?;
-        let clear = if console.is_terminal() { TO_THE_TOP_AND_CLEAR } else { "" };
-        if try_print(&format!("{clear}{text}")).is_err() {
-            return Ok(ExitCode::SUCCESS);
-        }
+    let clear = if console.is_terminal() { TO_THE_TOP_AND_CLEAR } else { "" };
+    while console.show_pages(request.clone(), clear)? {
         thread::park_timeout(period);
     }
+    Ok(())
 }

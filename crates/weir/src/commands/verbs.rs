@@ -129,6 +129,7 @@ impl Verb {
                 args.run(console.map_err(|failure| Failure::Diff(Box::new(failure)))?)
             }
             Self::List(verb) => verb.run(Console::open(globals)?),
+            Self::Metrics(verb) => verb.run(Console::open(globals)?),
             Self::Session(session::Verb::Show(show)) => show.run(Console::open(globals)?),
             Self::Cluster(cluster::Verb::H2(verb)) => verb.run(Console::open(globals)?),
             _ => self.ask(globals),
@@ -139,12 +140,7 @@ impl Verb {
         // Before the connection: it may have a mistake of its own.
         let request = self.request()?;
         let mut console = Console::open(globals)?;
-        if let Self::Metrics(verb) = self
-            && let Some(period) = verb.refresh()
-        {
-            return metrics::repeat(console, &request, period);
-        }
-        let mut answer = certificate::ask(&mut console, request)?;
+        let mut answer = console.ask(request)?;
         let shows_key = matches!(self, Self::Certificate(verb) if verb.shows_key());
         if let Some(content) = answer.content.as_mut().filter(|_| !shows_key) {
             show::without_keys(content);

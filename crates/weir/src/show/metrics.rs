@@ -26,19 +26,21 @@ pub(super) fn aggregated(page: &mut Page, metrics: &AggregatedMetrics) {
     for (worker, metrics) in &metrics.workers {
         of_worker(page, &format!("worker {worker}"), metrics);
     }
-    clusters(page, &metrics.clusters);
+    clusters(page, "", &metrics.clusters);
 }
 
 pub(super) fn of_worker(page: &mut Page, title: &str, metrics: &WorkerMetrics) {
     section(page, title, &metrics.proxy);
-    clusters(page, &metrics.clusters);
+    clusters(page, &format!(" in {title}"), &metrics.clusters);
 }
 
-fn clusters(page: &mut Page, clusters: &BTreeMap<String, ClusterMetrics>) {
+/// `place` stands behind each title: an answer may come in pages.
+fn clusters(page: &mut Page, place: &str, clusters: &BTreeMap<String, ClusterMetrics>) {
     for (id, metrics) in clusters {
-        section(page, &format!("cluster {id}"), &metrics.cluster);
+        section(page, &format!("cluster {id}{place}"), &metrics.cluster);
         for backend in &metrics.backends {
-            section(page, &format!("backend {} of {id}", backend.backend_id), &backend.metrics);
+            let title = format!("backend {} of {id}{place}", backend.backend_id);
+            section(page, &title, &backend.metrics);
         }
     }
 }

@@ -49,6 +49,37 @@ pub(crate) fn text(answer: &Answer, width: Option<u16>) -> String {
     format!("Success: {}\n{content}", plain(answer.message.clone()))
 }
 
+/// What people are shown of an answer that comes in pages.
+#[derive(Default)]
+pub(crate) struct Paged {
+    /// What the last page had to say.
+    message: Option<String>,
+    /// There was something to show.
+    some: bool,
+}
+
+impl Paged {
+    /// What is to be printed of the next page, if anything.
+    pub(crate) fn text(&mut self, answer: &Answer, width: Option<u16>) -> Option<String> {
+        let mut page = Page::new(width);
+        if let Some(content) = &answer.content {
+            add(&mut page, content);
+        }
+        let content = page.text();
+        self.some |= content.is_some();
+        let is_new = self.message.as_ref() != Some(&answer.message);
+        let message = is_new.then(|| format!("Success: {}", plain(answer.message.clone())));
+        self.message = Some(answer.message.clone());
+        let lines: Vec<_> = message.into_iter().chain(content).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// What is to be printed behind the last one, if anything.
+    pub(crate) fn end(&self) -> Option<&'static str> {
+        (!self.some).then_some(page::NOTHING)
+    }
+}
+
 /// All that is known of sessions, for people.
 pub(crate) fn session_details(list: &SessionList, width: Option<u16>) -> String {
     let mut page = Page::new(width);

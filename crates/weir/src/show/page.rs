@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use comfy_table::{ContentArrangement, Table, presets};
 use weir_client::proto::SocketAddress;
 
+/// In place of an empty page.
+pub(super) const NOTHING: &str = "Nothing to show";
+
 /// Text that grows.
 pub(super) struct Page {
     width: Option<u16>,
@@ -46,11 +49,13 @@ impl Page {
         self.parts.push(table.trim_fmt());
     }
 
+    /// Nothing: there is nothing on it.
+    pub(super) fn text(self) -> Option<String> {
+        (!self.parts.is_empty()).then(|| self.parts.join("\n"))
+    }
+
     pub(super) fn finish(self) -> String {
-        match self.parts.is_empty() {
-            true => "Nothing to show".into(),
-            false => self.parts.join("\n"),
-        }
+        self.text().unwrap_or_else(|| NOTHING.to_owned())
     }
 }
 

@@ -47,6 +47,18 @@ pub(crate) struct Certificate {
 }
 
 impl Inventory {
+    /// Takes down an answer, or a page of one; whether there is room for more.
+    pub(super) fn add(&mut self, content: ContentType) -> bool {
+        match content {
+            ContentType::ListenersList(list) => self.listeners.extend(listeners(&list)),
+            ContentType::CertificatesWithFingerprints(list) => {
+                self.certificates.extend(list.certs.into_iter().map(certificate));
+            }
+            _ => {}
+        }
+        self.certificates.len() < MOST
+    }
+
     /// At most `most` certificates, those that end first.
     pub(crate) fn first_to_end(&self, most: usize) -> Vec<Certificate> {
         let mut all: Vec<_> = self.certificates.iter().collect();
@@ -55,24 +67,13 @@ impl Inventory {
     }
 }
 
-/// Asks for everything.
-pub(super) fn of(
-    mut ask: impl FnMut(RequestType) -> Result<ContentType, String>,
-) -> Result<Inventory, String> {
-    let listeners = match ask(RequestType::ListListeners(ListListeners {}))? {
-        ContentType::ListenersList(list) => listeners(&list),
-        _ => Vec::new(),
-    };
-    let mut certificates = Vec::new();
-    let mut page = Some(String::new());
-    while page.is_some() && certificates.len() < MOST {
-        let filters = QueryCertificatesFilters { page, ..QueryCertificatesFilters::default() };
-        let answer = ask(RequestType::QueryCertificatesFromTheState(filters))?;
-        let ContentType::CertificatesWithFingerprints(list) = answer else { break };
-        certificates.extend(list.certs.into_iter().map(certificate));
-        page = list.next;
-    }
-    Ok(Inventory { listeners, certificates })
+/// What is asked for to know it.
+pub(super) fn requests() -> [RequestType; 2] {
+    let certificates = QueryCertificatesFilters::default();
+    [
+        RequestType::ListListeners(ListListeners {}),
+        RequestType::QueryCertificatesFromTheState(certificates),
+    ]
 }
 
 fn listeners(list: &ListenersList) -> Vec<Listener> {

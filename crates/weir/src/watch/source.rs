@@ -72,10 +72,10 @@ impl Source {
         }
     }
 
-    /// Hands over what each worker has measured. Of an answer that fails, there may be a part.
+    /// Hands over what each worker has measured, page by page. Of an answer that fails, there may
+    /// be a part.
     pub(crate) fn by_worker(&self, mut take: impl FnMut(&AggregatedMetrics)) -> Result<(), String> {
-        take(&self.with(|state| state.query(by_worker()))?);
-        Ok(())
+        self.with(|state| state.each_page(by_worker(), |page| take(&page)))
     }
 
     /// Whether Weir and all its workers answer.
@@ -140,29 +140,60 @@ impl State {
         if let Some(found) = fresh(&self.inventory, CONFIGURED) {
             return found;
         }
-        let found = inventory::of(|request| self.request(request)).map(Arc::new);
+        let found = self.ask_for_inventory().map(Arc::new);
         self.inventory = Some((Instant::now(), found.clone()));
         found
     }
 
-    fn query(&mut self, query: QueryMetricsOptions) -> Result<AggregatedMetrics, String> {
-        match self.request(RequestType::QueryMetrics(query))? {
-            ContentType::Metrics(metrics) => Ok(metrics),
-            _ => Err("Weir has answered something else".to_owned()),
+    fn ask_for_inventory(&mut self) -> Result<Inventory, String> {
+        let mut inventory = Inventory::default();
+        for request in inventory::requests() {
+            self.request(request, |content| Ok(inventory.add(content)))?;
         }
+        Ok(inventory)
     }
 
-    /// Asks; a connection that has failed is made again by the next question.
-    fn request(&mut self, request: RequestType) -> Result<ContentType, String> {
-        let content = self.ask(request);
-        if content.is_err() {
+    /// All pages together.
+    fn query(&mut self, query: QueryMetricsOptions) -> Result<AggregatedMetrics, String> {
+        let mut metrics = AggregatedMetrics::default();
+        self.each_page(query, |page| metrics.append(page))?;
+        Ok(metrics)
+    }
+
+    fn each_page(
+        &mut self,
+        query: QueryMetricsOptions,
+        mut take: impl FnMut(AggregatedMetrics),
+    ) -> Result<(), String> {
+        self.request(RequestType::QueryMetrics(query), |content| match content {
+            ContentType::Metrics(metrics) => {
+                take(metrics);
+                Ok(true)
+            }
+            _ => Err("Weir has answered something else".to_owned()),
+        })
+    }
+
+    /// Asks for each page, until `take` wants no more; a connection that has failed is made again
+    /// by the next question.
+    fn request(
+        &mut self,
+        request: RequestType,
+        take: impl FnMut(ContentType) -> Result<bool, String>,
+    ) -> Result<(), String> {
+        let asked = self.ask(request, take);
+        if asked.is_err() {
             self.client = None;
             self.leased = None;
         }
-        content
+        asked
     }
 
-    fn ask(&mut self, request: RequestType) -> Result<ContentType, String> {
+    fn ask(
+        &mut self,
+        request: RequestType,
+        mut take: impl FnMut(ContentType) -> Result<bool, String>,
+    ) -> Result<(), String> {
         let client = match &mut self.client {
             Some(client) => client,
             none => none.insert(self.connection.open().map_err(|error| error.to_string())?),
@@ -171,8 +202,14 @@ impl State {
             client.request(lease()).map_err(|error| error.to_string())?;
             self.leased = Some(Instant::now());
         }
-        let answer = client.request(request).map_err(|error| error.to_string())?;
-        answer.content.ok_or_else(|| "Weir has answered without a content".to_owned())
+        for page in client.pages(request) {
+            let content = page.map_err(|error| error.to_string())?.content;
+            let content = content.ok_or("Weir has answered without a content")?;
+            if !take(content)? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

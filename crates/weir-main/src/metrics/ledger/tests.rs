@@ -119,15 +119,22 @@ fn what_is_asked_for_is_what_is_told() {
         let mut all = ledger.complete(Found::new(), &query, &state(), SLOTS);
         all.remove(&0).unwrap_or_default()
     };
-    let names = |text: &str| vec![text.to_owned()];
-    let narrow = all(Query { clusters: names("b"), ..Query::default() });
+    let these =
+        |parts| Query { narrow: true, clusters: Clusters::These(parts), ..Query::default() };
+    let narrow = all(these(vec![Part::all_of("b".to_owned()), Part::all_of("gone".to_owned())]));
     assert_eq!((narrow.proxy.len(), narrow.clusters.len()), (0, 1));
     assert_eq!(narrow.clusters[0].id, "b");
-    let narrow = all(Query { backends: names("x"), ..Query::default() });
-    assert_eq!((narrow.clusters.len(), narrow.clusters[0].own.len()), (1, 0));
-    assert_eq!(narrow.clusters[0].backends.len(), 1);
-    assert_eq!(all(Query { no_clusters: true, ..Query::default() }).clusters.len(), 0);
-    assert_eq!(counts(&all(Query { names: names("m"), ..Query::default() })), [0, 0, 0]);
+    let named = Some(vec!["w".to_owned(), "x".to_owned()]);
+    for backends in [None, named] {
+        let narrow =
+            all(these(vec![Part { own: false, backends, ..Part::all_of("a".to_owned()) }]));
+        assert_eq!((narrow.clusters.len(), narrow.clusters[0].own.len()), (1, 0));
+        assert_eq!(narrow.clusters[0].backends.len(), 1);
+    }
+    let none = all(Query { clusters: Clusters::none(), ..Query::default() });
+    assert_eq!((none.proxy.len(), none.clusters.len()), (1, 0));
+    let names = vec!["m".to_owned()];
+    assert_eq!(counts(&all(Query { names, ..Query::default() })), [0, 0, 0]);
 }
 
 #[test]
