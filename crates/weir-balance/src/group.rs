@@ -25,8 +25,7 @@ pub struct Group {
     pub(crate) sticky: Index,
     pub(crate) tiers: Tiers,
     counts: Counts,
-    /// Made when it is first needed; gone with every change of who belongs to the group.
-    pub(crate) maglev: Option<Maglev>,
+    pub(crate) maglev: Maglev,
     pub(crate) rules: Rules,
     pub(crate) share: Share,
 }
@@ -104,7 +103,7 @@ impl Group {
             counts: Counts::default(),
             rules: Rules::default(),
             share: Share::default(),
-            maglev: None,
+            maglev: Maglev::default(),
         }
     }
 
@@ -141,7 +140,24 @@ impl Group {
         self.metric = metric;
         // Turns are in order only while the policy needs them.
         self.change_all(|_| {});
-        self.maglev = None;
+        self.maglev = Maglev::default();
+        self.maglev.handle_change();
+    }
+
+    /// A table of keys is being made, by [`Group::make_table`].
+    pub fn is_making_table(&self) -> bool {
+        self.maglev.is_making()
+    }
+
+    /// Goes on with the table of keys, by so many steps of some 100 ns. Keys are where they were
+    /// until it is there.
+    pub fn make_table(&mut self, steps: usize) {
+        self.maglev.go_on(steps);
+    }
+
+    /// When picks may find something else though nothing is told: a wait ends, or a share grows.
+    pub fn next_change(&self) -> Instant {
+        self.tiers.next_change()
     }
 
     /// Adds a backend, or changes the one of the same id.
@@ -392,7 +408,7 @@ impl Group {
 
     /// Finds and counts a backend.
     fn joined(&mut self, key: Key) {
-        self.maglev = None;
+        self.maglev.handle_change();
         self.ids.insert(&self.backends, key);
         self.sticky.insert(&self.backends, key);
         if let Some(backend) = self.backends.get_mut(key) {
@@ -403,7 +419,7 @@ impl Group {
 
     /// Undoes [`Group::joined`], except for the seat.
     fn left(&mut self, key: Key) {
-        self.maglev = None;
+        self.maglev.handle_change();
         self.ids.remove(&self.backends, key);
         self.sticky.remove(&self.backends, key);
         if let Some(backend) = self.backends.get(key) {

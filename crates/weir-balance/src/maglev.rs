@@ -11,8 +11,10 @@
 //! leaves, most places of the others stay.
 //!
 //! Making a table costs 6 million instructions up to [`FEW`] backends and 110 million above (3 and
-//! 60 ms on a busy machine), once after each change of the group, at the first pick by a key; it
-//! has 131 KB, or 1.3 MB.
+//! 60 ms on a busy machine), once after each change of the group; it has 131 KB, or 1.3 MB. It is
+//! made piece by piece, as whoever has the group finds time, and keys are found in the one before
+//! until it is there. Only the first one is made at once if it is small; until there is a large
+//! one, keys are not found here. While one is made, another change waits.
 //!
 //! Invariants: the order in which backends joined does not matter, so that workers agree; every
 //! place is taken if there is a backend.
@@ -31,15 +33,38 @@ const LARGE: usize = 655_373;
 /// How far a key whose backends cannot be tried looks on.
 const CANDIDATES: usize = 64;
 
-/// A table of backends.
-#[derive(Debug)]
+/// The table of a group, and the next one.
+#[derive(Debug, Default)]
 pub(crate) struct Maglev {
+    table: Table,
+    making: Option<Making>,
+    /// The group is another than the one of the newest table.
+    is_stale: bool,
+}
+
+/// A table of backends.
+#[derive(Debug, Default)]
+struct Table {
     /// Index into `keys`, for each place.
     places: Box<[u16]>,
     keys: Box<[Key]>,
 }
 
+/// A table in the making.
+#[derive(Debug)]
+struct Making {
+    claims: Vec<Claim>,
+    places: Box<[u16]>,
+    /// Places that are free.
+    left: usize,
+    heaviest: u64,
+    round: u64,
+    /// Whose turn it is.
+    turn: usize,
+}
+
 /// A backend that wants places.
+#[derive(Debug)]
 struct Claim {
     key: Key,
     weight: u64,
@@ -51,28 +76,89 @@ struct Claim {
 }
 
 impl Maglev {
+    /// Others belong to the group now.
+    pub(crate) fn handle_change(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Begins the table of the group as it is now, if there is none and none is made.
+    pub(crate) fn begin(&mut self, backends: &Slab<Backend>) {
+        if !self.is_stale || self.making.is_some() {
+            return;
+        }
+        self.is_stale = false;
+        let making = Making::of(backends);
+        let at_once = self.table.places.is_empty() && making.places.len() <= SMALL;
+        let steps = if at_once { usize::MAX } else { 0 };
+        self.making = Some(making);
+        self.go_on(steps);
+    }
+
+    /// There is a table in the making.
+    pub(crate) fn is_making(&self) -> bool {
+        self.making.is_some()
+    }
+
+    /// Goes on with it, by so many steps; most steps fill a place.
+    pub(crate) fn go_on(&mut self, steps: usize) {
+        if let Some(making) = self.making.take_if(|making| making.go_on(steps)) {
+            let keys = making.claims.iter().map(|claim| claim.key).collect();
+            self.table = Table { places: making.places, keys };
+        }
+    }
+
+    /// The backend in the place of `hash`, and those in the places after it. Some may have left
+    /// the group.
+    pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = Key> {
+        let Table { places, keys } = &self.table;
+        let first = below(mix(hash), places.len() as u64) as usize;
+        let places = places[first..].iter().chain(&places[..first]);
+        places.take(CANDIDATES).filter_map(|index| keys.get(usize::from(*index)).copied())
+    }
+}
+
+impl Making {
     /// The table of the best-ranked of the backends that are not removed, all of them healthy.
-    pub(crate) fn new(backends: &Slab<Backend>) -> Self {
+    fn of(backends: &Slab<Backend>) -> Self {
         let members = || backends.iter().filter(|(_, backend)| !backend.removed);
         let best = members().map(|(_, backend)| Rank::at_best(backend)).min();
         let chosen = members().filter(|(_, backend)| Some(Rank::at_best(backend)) == best);
         let mut chosen: Vec<_> = chosen.collect();
         chosen.sort_by_key(|(_, backend)| (backend.hash, &backend.spec.id));
-        let size = if chosen.len() <= FEW { SMALL } else { LARGE };
+        let size = match chosen.len() {
+            0 => 0,
+            1..=FEW => SMALL,
+            _ => LARGE,
+        };
         let claims = chosen.iter().map(|(key, backend)| {
             let weight = u64::from(backend.spec.weight.max(1));
             Claim::new(*key, backend.hash, weight, size)
         });
         let claims: Vec<_> = claims.collect();
-        let keys = claims.iter().map(|claim| claim.key).collect();
-        Self { places: fill(claims, size), keys }
+        let heaviest = claims.iter().map(|claim| claim.weight).max().unwrap_or(1);
+        let places = vec![FREE; size].into();
+        Self { claims, places, left: size, heaviest, round: 1, turn: 0 }
     }
 
-    /// The backend in the place of `hash`, and those in the places after it.
-    pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = Key> {
-        let first = below(mix(hash), self.places.len() as u64) as usize;
-        let places = self.places[first..].iter().chain(&self.places[..first]);
-        places.take(CANDIDATES).filter_map(|index| self.keys.get(usize::from(*index)).copied())
+    /// Whether it is complete after so many more steps.
+    fn go_on(&mut self, steps: usize) -> bool {
+        for _ in 0..steps {
+            let Some(claim) = self.claims.get_mut(self.turn).filter(|_| self.left > 0) else {
+                break;
+            };
+            if self.round * claim.weight > claim.due {
+                if !claim.takes(self.turn as u16, &mut self.places) {
+                    continue;
+                }
+                claim.due += self.heaviest;
+                self.left -= 1;
+            }
+            self.turn += 1;
+            if self.turn == self.claims.len() {
+                (self.turn, self.round) = (0, self.round + 1);
+            }
+        }
+        self.left == 0
     }
 }
 
@@ -83,35 +169,20 @@ impl Claim {
         Self { key, weight, next, skip, due: 0 }
     }
 
-    /// Takes the first free place in its order. There must be one: as the size is prime, the order
-    /// has all places.
-    fn take(&mut self, index: u16, places: &mut [u16]) {
-        while places[self.next] != FREE {
+    /// Takes the next place in its order, if it is free. As the size is prime, the order has all
+    /// places.
+    fn takes(&mut self, index: u16, places: &mut [u16]) -> bool {
+        let is_free = places[self.next] == FREE;
+        if is_free {
+            places[self.next] = index;
+        } else {
             self.next += self.skip;
             if self.next >= places.len() {
                 self.next -= places.len();
             }
         }
-        places[self.next] = index;
+        is_free
     }
 }
 
 const FREE: u16 = u16::MAX;
-
-fn fill(mut claims: Vec<Claim>, size: usize) -> Box<[u16]> {
-    let mut places = vec![FREE; if claims.is_empty() { 0 } else { size }];
-    let heaviest = claims.iter().map(|claim| claim.weight).max().unwrap_or(1);
-    let mut left = places.len();
-    let mut round = 0;
-    while left > 0 {
-        round += 1;
-        for (index, claim) in claims.iter_mut().enumerate() {
-            if left > 0 && round * claim.weight > claim.due {
-                claim.due += heaviest;
-                claim.take(index as u16, &mut places);
-                left -= 1;
-            }
-        }
-    }
-    places.into()
-}

@@ -8,7 +8,6 @@ use crate::backend::{Backend, BackendKey};
 use crate::check::WHOLE;
 use crate::draw::below;
 use crate::group::Group;
-use crate::maglev::Maglev;
 use crate::policy::LoadBalancing;
 use crate::rendezvous;
 use crate::tier::Tier;
@@ -114,13 +113,13 @@ impl Group {
     /// The first backend in the order of the table that may be chosen.
     fn find_in_table(&mut self, hash: u64) -> Option<Key> {
         let (tier, backends) = (self.tiers.best()?, &self.backends);
-        let table = self.maglev.get_or_insert_with(|| Maglev::new(backends));
+        self.maglev.begin(backends);
         let takes = |backend: &Backend| {
             // Of a backend whose share grows, the keys come back one after the other.
             let lot = below(mix(backend.hash ^ hash), WHOLE.into()) as u32;
             tier.share_of(backend).is_some_and(|share| lot < share)
         };
-        table.candidates(hash).find(|key| backends.get(*key).is_some_and(takes))
+        self.maglev.candidates(hash).find(|key| backends.get(*key).is_some_and(takes))
     }
 
     /// A backend that was chosen before, unless it was removed.

@@ -122,6 +122,11 @@ impl Tiers {
         self.tiers.iter().find(|tier| !tier.members.is_empty())
     }
 
+    /// When a seat is to be looked at next.
+    pub(crate) fn next_change(&self) -> Instant {
+        self.agenda.first().map_or(Instant::FAR, |(at, _)| *at)
+    }
+
     /// First turn of a backend that joins now: in the middle of its stride. Other workers than the
     /// first have an order of their own, so that they do not all begin with the same backends.
     pub(crate) fn first_turn(&self, spec: &Spec, worker: u16) -> u64 {

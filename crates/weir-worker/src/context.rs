@@ -211,7 +211,8 @@ impl Context {
 
     /// Nothing waits to be driven.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.ready.is_empty() && !self.upstream.has_ready() && self.offers.is_empty()
+        let made = self.tables.unfinished.is_empty();
+        self.ready.is_empty() && !self.upstream.has_ready() && self.offers.is_empty() && made
     }
 
     /// Puts a session in line for that many buffers.

@@ -25,6 +25,7 @@ mod errands;
 mod explain;
 mod front;
 mod handover;
+mod keyed;
 mod lists;
 mod measure;
 mod meeting;

@@ -7,15 +7,19 @@
 //! Must not know: when somebody has waited long enough; that is a deadline of its session.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use weir_balance::BackendKey;
-use weir_base::Key;
+use weir_base::{Instant, Key};
 use weir_control::state::MAX_QUEUED;
 use weir_http::exchange::{BackFailure, Cause};
 use weir_telemetry::Counter;
 
 use crate::context::Context;
 use crate::worker::Worker;
+
+/// All choose again at most so often because of the time.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A connection that was promised.
 struct Offer {
@@ -33,12 +37,19 @@ pub(crate) struct Offers {
     stirred: Vec<Key>,
     /// How many wait, in all clusters.
     waiting: usize,
+    /// When something else is known of their backends though nothing happens; `None`: never.
+    until: Option<Instant>,
 }
 
 impl Offers {
     /// Nobody is to be told anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.promised.is_empty() && self.stirred.is_empty()
+    }
+
+    /// When those who wait choose again.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.until.unwrap_or(Instant::FAR)
     }
 
     /// How many wait.
@@ -63,6 +74,8 @@ impl Context {
         let most = config.max_queued.unwrap_or(MAX_QUEUED);
         entry.queue.join(session, wants, most).map_err(|_| BackFailure::QueueFull)?;
         self.offers.waiting += 1;
+        let next = entry.group.next_change().max(self.now + PAUSE);
+        self.offers.until = Some(self.offers.deadline().min(next));
         Ok(())
     }
 
@@ -138,6 +151,11 @@ impl Context {
 impl Worker {
     /// Lets sessions go on that waited for a backend.
     pub(crate) fn serve_queues(&mut self) {
+        if self.cx.offers.deadline() <= self.cx.now {
+            // Those who wait on say until when.
+            self.cx.offers.until = None;
+            self.cx.stir_all();
+        }
         for cluster in std::mem::take(&mut self.cx.offers.stirred) {
             let entry = self.cx.tables.clusters.get(cluster);
             // Those that wait on are in the same order again.

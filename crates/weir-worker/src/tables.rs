@@ -68,6 +68,8 @@ pub(crate) struct Tables {
     pub(crate) share: Share,
     /// What clusters are guaranteed of this worker.
     pub(crate) commons: Commons,
+    /// Clusters whose tables of keys are being made.
+    pub(crate) unfinished: Vec<Key>,
     /// How many backends, of all clusters, are at an address.
     backends_at: Map<Address, usize>,
 }
@@ -224,6 +226,7 @@ impl Tables {
             places: Places::default(),
             share: Share::default(),
             commons: Commons::default(),
+            unfinished: Vec::new(),
             backends_at: Map::default(),
         }
     }

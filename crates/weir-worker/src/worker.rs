@@ -128,6 +128,7 @@ impl Worker {
             self.feed_starved();
             self.feed_handshakes();
             self.serve_queues();
+            self.cx.tables.make_tables();
             self.probe();
             self.obey();
             self.survey();
@@ -164,6 +165,7 @@ impl Worker {
             self.gate.deadline(&self.cx),
             self.next_sweep,
             self.cx.udp.deadline(),
+            self.cx.offers.deadline(),
             self.departures.deadline(),
             self.cx.tables.rates.deadline(),
             self.cx.per_address.deadline(),

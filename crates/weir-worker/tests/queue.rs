@@ -197,6 +197,20 @@ fn a_backend_that_joins_takes_those_who_wait() {
 }
 
 #[test]
+fn a_backend_that_may_be_tried_again_takes_those_who_wait() {
+    let [back, away] = [Backside::new(), Backside::refusing()];
+    let mut proxy = limited(&[&back, &away], 1, |_| {});
+    // One is served, one was refused, and one has not tried anybody.
+    let [_first, _refused, mut last] = clients(&mut proxy);
+    let _busy = back.accept();
+    away.listen();
+    let mut server = away.accept();
+    assert!(server.head().starts_with("GET /2 "));
+    server.send(OK);
+    last.until("ok");
+}
+
+#[test]
 fn workers_share_what_a_backend_takes() {
     let back = Backside::new();
     let mut proxy = limited(&[&back], 4, |_| {});

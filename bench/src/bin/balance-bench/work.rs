@@ -79,7 +79,9 @@ impl Kind {
                 "A new backend, or the removal of one; seats are included, choices are not. Lists \
                  are moved, in blocks; callgrind counts some of these by the byte."
             }
-            Self::Rejoin => "The same with a choice after each: Maglev makes its table anew.",
+            Self::Rejoin => {
+                "The same with a choice after each, and all of the table that Maglev makes then."
+            }
         }
     }
 }
@@ -106,6 +108,7 @@ impl Bench {
             bench.group.handle_response_time(*key, Duration::from_micros(micros), now);
         }
         bench.pick();
+        bench.group.make_table(usize::MAX);
         bench
     }
 
@@ -119,6 +122,7 @@ impl Bench {
                 Kind::Rejoin => {
                     self.join_or_leave(time);
                     self.pick();
+                    self.group.make_table(usize::MAX);
                 }
             }
         }

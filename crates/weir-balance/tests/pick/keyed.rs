@@ -40,6 +40,15 @@ fn pick(group: &mut Group, client: u32, tried: &[BackendKey]) -> usize {
 }
 
 fn picks(group: &mut Group, clients: u32) -> Vec<usize> {
+    // The table of the group as it is now.
+    while group.pick_by_hash(at(0), 0, &mut || 0, &[]).is_some() && group.is_making_table() {
+        group.make_table(10_000);
+    }
+    picks_of(group, clients)
+}
+
+/// The same without waiting for a table.
+fn picks_of(group: &mut Group, clients: u32) -> Vec<usize> {
     (0..clients).map(|client| pick(group, client, &[])).collect()
 }
 
@@ -109,6 +118,27 @@ fn when_a_backend_leaves_its_keys_move() {
         group.upsert(at_address(7, 100)).expect("room");
         assert_eq!(picks(&mut group, 20_000), before, "{policy:?}: as before when it is back");
     }
+}
+
+#[test]
+fn keys_stay_where_they_are_while_a_table_is_made() {
+    let mut group = group(LoadBalancing::Maglev, &[100; 700]);
+    let first = picks_of(&mut group, 2_000);
+    assert!(group.is_making_table(), "a large one takes a while");
+    let before = picks(&mut group, 2_000);
+    assert_ne!(before, first);
+    group.upsert(at_address(700, 100)).expect("room");
+    group.remove("7");
+    let meanwhile = picks_of(&mut group, 2_000);
+    assert_eq!(moved(&before, &meanwhile, 7).1, 0, "only those of the one that is gone");
+    assert!(!meanwhile.contains(&7));
+    // What changes while a table is made is in the next one.
+    group.make_table(10);
+    group.upsert(at_address(701, 100)).expect("room");
+    group.make_table(usize::MAX);
+    let known = shares(&picks_of(&mut group, 20_000));
+    assert!(known.contains_key(&700) && !known.contains_key(&701));
+    assert!(shares(&picks(&mut group, 20_000)).contains_key(&701));
 }
 
 #[test]

@@ -238,6 +238,7 @@ impl World {
         let group = &mut self.workers[index].group;
         let mut random = || rng.u64(..);
         let pick = group.pick_by_hash(now, request.hash, &mut random, &request.tried);
+        group.make_table(10_000);
         let pick = pick.expect("there are backends");
         self.look_at_pick(id, &pick);
         match pick.room {

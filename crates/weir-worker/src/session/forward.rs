@@ -222,7 +222,7 @@ impl Session {
         if !active.raw {
             cx.parse_again(self.key, self.requests, active.head_bytes());
         }
-        let cluster = cx.tables.clusters.get_mut(key).ok_or(BackFailure::NoBackend)?;
+        let cluster = cx.tables.clusters.get(key).ok_or(BackFailure::NoBackend)?;
         let rng = &mut cx.rng;
         let mut random = || rng.u64(..);
         let sticky = cluster.settings.config.sticky_session && !active.raw;
@@ -236,7 +236,7 @@ impl Session {
                 active.set_sticky = sticky;
                 let affinity = &cluster.settings.config.affinity;
                 let hash = affinity_hash(affinity, self.client, active, &cx.request_fields);
-                cluster.group.pick_by_hash(cx.now, hash, &mut random, &active.tried)
+                cx.tables.pick(key, hash, cx.now, &mut random, &active.tried)
             }
         };
         pick.ok_or(BackFailure::NoBackend)

@@ -111,8 +111,7 @@ fn choose(cx: &mut Context, cluster: Key, hash: u64) -> Option<(Pick, SocketAddr
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS {
         let (now, rng) = (cx.now, &mut cx.rng);
-        let group = &mut cx.tables.clusters.get_mut(cluster)?.group;
-        let pick = group.pick_by_hash(now, hash, &mut || rng.u64(..), &tried)?;
+        let pick = cx.tables.pick(cluster, hash, now, &mut || rng.u64(..), &tried)?;
         // A Unix socket of connections takes no datagrams.
         let Some(address) = pick.address.ip() else {
             tried.push(pick.key);

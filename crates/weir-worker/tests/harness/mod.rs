@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, SockRef, Socket, Type};
 use weir_base::{Endpoint, Limits};
 use weir_control::channel::{
     AccessForm, Explained, LogSettings, Passed, PassedBack, Question, Settings, ToMain, ToWorker,
@@ -462,6 +463,20 @@ impl Backside {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("bound");
         Self { listener, address }
+    }
+
+    /// At an address where connections are refused until [`Backside::listen`].
+    pub fn refusing() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bind");
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr().expect("bound");
+        Self { listener, address }
+    }
+
+    /// Connections are taken from now on.
+    pub fn listen(&self) {
+        SockRef::from(&self.listener).listen(16).expect("listen");
     }
 
     /// The next connection of the proxy.
