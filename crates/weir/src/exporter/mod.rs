@@ -4,9 +4,11 @@
 //! time: traffic does not depend on it. Only here is a runtime (tokio, on one thread).
 //!
 //! * `otlp`: sends metrics and traces to a collector.
-//! * `text`: what Prometheus reads; `page.html`: what people see of the same picture as `weir top`.
+//! * `text`: what Prometheus reads, in one of the `form`s; `page.html`: what people see of the same
+//!   picture as `weir top`.
 //! * `site`: what is answered; `server`: whom.
 
+mod form;
 mod otlp;
 mod server;
 mod site;

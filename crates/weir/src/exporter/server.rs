@@ -73,6 +73,8 @@ impl Server {
         loop {
             let place = Arc::clone(&self.places).acquire_owned().await;
             if let (Ok((stream, _)), Ok(place)) = (self.listener.accept().await, place) {
+                // Without it, the end of an answer comes later.
+                let _ = stream.set_nodelay(true);
                 return (stream, place);
             }
             let _ = timeout(PAUSE, pending::<()>()).await;

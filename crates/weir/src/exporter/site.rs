@@ -19,8 +19,9 @@ use tokio::time::timeout;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use super::form::Form;
 use super::otlp::Traces;
-use super::text::{Form, Text};
+use super::text::Text;
 use crate::watch::{Certificate, Picture, Recent, Seen, Source, Wanted};
 
 /// Certificates that people are shown.
@@ -88,12 +89,14 @@ async fn with_fields(response: Response) -> impl IntoResponse {
     (fields, response)
 }
 
-async fn metrics(State(site): State<Arc<Site>>, fields: HeaderMap) -> impl IntoResponse {
+async fn metrics(
+    State(site): State<Arc<Site>>,
+    fields: HeaderMap,
+) -> Result<impl IntoResponse, Away> {
     let accept = fields.get_all(header::ACCEPT).iter().filter_map(|field| field.to_str().ok());
     let form = Form::wanted(accept);
-    let found = site.ask(move |site| Ok(site.text(form))).await;
-    let text = found.unwrap_or_else(|_| site.without_weir().finish(form).into());
-    ([(header::CONTENT_TYPE, form.media_type()), (header::VARY, "accept")], text)
+    let text = site.ask(move |site| Ok(site.text(form))).await?;
+    Ok(([(header::CONTENT_TYPE, form.media_type()), (header::VARY, "accept")], text))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Away> {
@@ -162,14 +165,10 @@ impl Site {
         *kept = None;
         let mut text = self.own();
         let found = self.source.by_worker(|part| text.add(part));
-        let text = if found.is_ok() { text.up(true) } else { self.without_weir() };
+        let text = if found.is_ok() { text.up(true) } else { self.own().up(false) };
         let text = Bytes::from(text.finish(form));
         *kept = Some((Instant::now(), text.clone()));
         text
-    }
-
-    fn without_weir(&self) -> Text {
-        self.own().up(false)
     }
 
     /// What the exporter itself counts.

@@ -226,7 +226,7 @@ fn is_wanted(trace: u128, ratio: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exporter::text::Form;
+    use crate::exporter::form::Form;
 
     fn tapped(count: usize) -> Tapped {
         let record = "{\"request\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"level\":\"info\"}";
