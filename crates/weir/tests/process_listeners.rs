@@ -213,6 +213,29 @@ fn a_listener_rests_on_when_its_activation_is_refused_and_is_let_go_when_it_is_r
     assert!(held(installed.proxy.main.pid()).is_disjoint(&sockets));
 }
 
+#[test]
+fn a_rollback_and_a_reload_put_a_listener_to_rest_and_wake_it() {
+    let installed = Installed::start();
+    let at = installed.proxy.address;
+    installed.backend.let_go();
+    let epoch = || is_one(&installed.proxy).to_string();
+    let (sockets, active) = (listening(at), epoch());
+    switch(&installed, "deactivate");
+    let deactivated = epoch();
+    let serves = || {
+        assert_eq!(listening(at), sockets, "they are the same");
+        Traffic::of_single_requests(at).finish();
+    };
+    good(&installed.proxy, &["rollback", &active]);
+    serves();
+    good(&installed.proxy, &["rollback", &deactivated]);
+    rests(&installed, &sockets);
+    installed.configure(|text| text.replace("127.0.0.1:0", &at.to_string()));
+    good(&installed.proxy, &["reload"]);
+    serves();
+    is_one(&installed.proxy);
+}
+
 fn switch(installed: &Installed, verb: &str) {
     let at = installed.proxy.address.to_string();
     good(&installed.proxy, &["listener", "http", verb, "-a", &at]);
