@@ -1,47 +1,29 @@
 //! The invariants that the fuzz targets assert, over their committed corpora and over random
 //! bytes, so that they hold in every test run.
 
-use std::{fs, path::Path};
-
 use proptest::prelude::*;
+use weir_testkit::corpus::replay;
 
 #[expect(unreachable_pub, reason = "the fuzz package has them as its interface")]
 #[path = "../../../fuzz/src/h1.rs"]
 mod invariants;
 
-/// Runs `check` over a committed corpus, and over each of its inputs cut short and bent.
-fn over_corpus(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(folder).expect("the corpus is committed") {
-        let data = fs::read(entry.expect("readable").path()).expect("readable");
-        check(&data);
-        for at in 0..data.len() {
-            check(&data[..at]);
-            for byte in [0, b'\n', b'\r', b' ', b',', b'0', 0xff] {
-                let mut bent = data.clone();
-                bent[at] = byte;
-                check(&bent);
-            }
-        }
-        count += 1;
-    }
-    assert!(count > 0, "{target} has no corpus");
-}
+/// Bytes that mean something here, and others.
+const BYTES: &[u8] = &[0, b'\n', b'\r', b' ', b',', b'0', 0xff];
 
 #[test]
 fn requests_of_the_corpus() {
-    over_corpus("h1_request", invariants::request);
+    replay("h1_request", BYTES, invariants::request);
 }
 
 #[test]
 fn responses_of_the_corpus() {
-    over_corpus("h1_response", invariants::response);
+    replay("h1_response", BYTES, invariants::response);
 }
 
 #[test]
 fn bodies_of_the_corpus() {
-    over_corpus("h1_body", invariants::body);
+    replay("h1_body", BYTES, invariants::body);
 }
 
 /// Bytes that get further than random ones: words of the protocol in any order.

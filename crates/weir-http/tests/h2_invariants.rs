@@ -1,37 +1,20 @@
 //! The invariants of HTTP/2 that the fuzz targets assert, over their committed corpora.
 
-use std::{fs, path::Path};
+use weir_testkit::corpus::replay;
 
 #[expect(unreachable_pub, reason = "the fuzz package has them as its interface")]
 #[path = "../../../fuzz/src/h2.rs"]
 mod invariants;
 
-/// Runs `check` over a committed corpus, and over each of its inputs cut short and bent.
-fn over_corpus(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(folder).expect("the corpus is committed") {
-        let data = fs::read(entry.expect("readable").path()).expect("readable");
-        check(&data);
-        for at in 0..data.len() {
-            check(&data[..at]);
-            for byte in [0, 1, 4, 9, b'\n', 0x40, 0x80, 0xff] {
-                let mut bent = data.clone();
-                bent[at] = byte;
-                check(&bent);
-            }
-        }
-        count += 1;
-    }
-    assert!(count > 0, "{target} has no corpus");
-}
+/// Bytes that mean something here, and others.
+const BYTES: &[u8] = &[0, 1, 4, 9, b'\n', 0x40, 0x80, 0xff];
 
 #[test]
 fn connections_of_the_corpus() {
-    over_corpus("h2_connection", invariants::connection);
+    replay("h2_connection", BYTES, invariants::connection);
 }
 
 #[test]
 fn header_blocks_of_the_corpus() {
-    over_corpus("h2_hpack", invariants::hpack);
+    replay("h2_hpack", BYTES, invariants::hpack);
 }

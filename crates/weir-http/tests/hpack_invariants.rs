@@ -1,10 +1,8 @@
 //! The invariants that the fuzz target of header compression asserts, over its committed corpus and
 //! over random bytes, so that they hold in every test run.
 
-mod corpus;
-
-use corpus::over_corpus;
 use proptest::prelude::*;
+use weir_testkit::corpus::replay;
 
 #[expect(unreachable_pub, reason = "the fuzz package has them as its interface")]
 #[path = "../../../fuzz/src/h2_hpack.rs"]
@@ -13,7 +11,7 @@ mod invariants;
 #[test]
 fn blocks_of_the_corpus() {
     let bytes = [0, 0x20, 0x3f, 0x40, 0x7e, 0x80, 0xbe, 0xff];
-    over_corpus("h2_hpack", &bytes, invariants::blocks);
+    replay("h2_hpack", &bytes, invariants::blocks);
 }
 
 /// The name of the newest entry, and a value of its own.

@@ -2,51 +2,34 @@
 //! and what a decoder of frames promises beyond them.
 
 use std::io::{self, Read};
-use std::{fs, path::Path};
 
 use proptest::prelude::*;
 use weir_proto::blocking::{self, Error};
 use weir_proto::frame::{self, Decoder, FrameError};
 use weir_proto::request::RequestType;
 use weir_proto::{Request, Response};
+use weir_testkit::corpus::replay;
 
 #[expect(unreachable_pub, reason = "the fuzz package has them as its interface")]
 #[path = "../../../fuzz/src/proto.rs"]
 mod invariants;
 
-/// Runs `check` over a committed corpus, and over each of its inputs cut short and bent.
-fn over_corpus(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(folder).expect("the corpus is committed") {
-        let data = fs::read(entry.expect("readable").path()).expect("readable");
-        check(&data);
-        for at in 0..data.len() {
-            check(&data[..at]);
-            for byte in [0, 1, b'\n', b'"', 0x7f, 0x80, 0xff] {
-                let mut bent = data.clone();
-                bent[at] = byte;
-                check(&bent);
-            }
-        }
-        count += 1;
-    }
-    assert!(count > 0, "{target} has no corpus");
-}
+/// Bytes that mean something here, and others.
+const BYTES: &[u8] = &[0, 1, b'\n', b'"', 0x7f, 0x80, 0xff];
 
 #[test]
 fn frames_of_the_corpus() {
-    over_corpus("proto_frames", invariants::frames);
+    replay("proto_frames", BYTES, invariants::frames);
 }
 
 #[test]
 fn messages_of_the_corpus() {
-    over_corpus("proto_message", invariants::message);
+    replay("proto_message", BYTES, invariants::message);
 }
 
 #[test]
 fn state_files_of_the_corpus() {
-    over_corpus("proto_state", invariants::state);
+    replay("proto_state", BYTES, invariants::state);
 }
 
 /// The frames of these paths, behind each other.

@@ -2,6 +2,7 @@
 //!
 //! For tests only: waits in vain panic.
 
+pub mod corpus;
 pub mod process;
 pub mod resources;
 pub mod tcp;
