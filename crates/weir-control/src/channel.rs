@@ -384,12 +384,12 @@ pub struct LogSettings {
     /// Target of log lines: `stdout`, `file://…`, `udp://…`, `tcp://…`, `unix://…`,
     /// `unix-stream://…`.
     pub target: String,
-    /// ANSI colours.
-    pub colored: bool,
+    /// ANSI colours; `None`: where lines go to a terminal.
+    pub colored: Option<bool>,
     /// Target of access-log records, when not the same.
     pub access_target: Option<String>,
-    /// ANSI colours in access-log records.
-    pub access_colored: bool,
+    /// The same for access-log records.
+    pub access_colored: Option<bool>,
     /// What they look like.
     #[serde(default)]
     pub access: AccessForm,

@@ -149,10 +149,10 @@ fn logs(target: &str, format: &AccessFormat) -> Result<Logs, weir_log::Error> {
     Logs::open(&Settings {
         level: "info",
         target: "file:///dev/null",
-        colored: false,
+        colored: Some(false),
         access_target: Some(target),
         access_format: format.clone(),
-        access_colored: false,
+        access_colored: Some(false),
         access_sampling: 1,
         json: false,
         tag: "WRK-00",

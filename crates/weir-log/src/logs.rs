@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -24,14 +25,14 @@ pub struct Settings<'a> {
     pub level: &'a str,
     /// Target of log lines; see [`Target`].
     pub target: &'a str,
-    /// ANSI colours.
-    pub colored: bool,
+    /// ANSI colours; `None`: where lines go to a terminal.
+    pub colored: Option<bool>,
     /// Target of access-log records, when not the same.
     pub access_target: Option<&'a str>,
     /// What access-log records look like.
     pub access_format: AccessFormat,
-    /// ANSI colours in access-log records.
-    pub access_colored: bool,
+    /// The same for access-log records.
+    pub access_colored: Option<bool>,
     /// Of so many records of exchanges that went well, one is kept.
     pub access_sampling: u32,
     /// Log lines are objects of JSON.
@@ -98,7 +99,10 @@ impl Logs {
             return Err(Error::Mixed);
         }
         let ring_bytes = settings.ring_bytes / (1 + usize::from(access_target.is_some()));
-        let format = |colored| LineFormat::new(std::process::id(), settings.tag, colored);
+        let format = |colored: Option<bool>, target: &Target| {
+            let colored = colored.unwrap_or_else(|| is_terminal(target));
+            LineFormat::new(std::process::id(), settings.tag, colored)
+        };
         let framing = match settings.access_format {
             AccessFormat::Protobuf => Framing::Delimited,
             _ => Framing::Lines,
@@ -110,8 +114,11 @@ impl Logs {
             access_level: filter.level_of(AccessRecord::MODULE),
             filter,
             clock: settings.clock,
-            line_format: format(settings.colored).in_json(settings.json),
-            record_format: format(settings.access_colored),
+            line_format: format(settings.colored, &target).in_json(settings.json),
+            record_format: format(
+                settings.access_colored,
+                access_target.as_ref().unwrap_or(&target),
+            ),
             lines: Writer::open(&target, ring_bytes)?,
             records: access_target.map(records).transpose()?,
             access_format: settings.access_format.clone(),
@@ -221,6 +228,10 @@ impl Logs {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_terminal(target: &Target) -> bool {
+    *target == Target::Stdout && io::stdout().is_terminal()
 }
 
 impl State {

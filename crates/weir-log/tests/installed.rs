@@ -12,10 +12,10 @@ fn macros_and_events_reach_the_target() {
     let settings = Settings {
         level: "info",
         target: &target,
-        colored: false,
+        colored: Some(false),
         access_target: None,
         access_format: AccessFormat::Ascii,
-        access_colored: false,
+        access_colored: Some(false),
         access_sampling: 1,
         json: false,
         tag: "MAIN",

@@ -12,6 +12,7 @@ use weir_proto::{
     Drift, ExplainRequest, Explanation, History as Listed, HistoryEntry, HistoryQuery,
     QueryCertificatesFilters, Response, ResponseContent, WorkerDrift, WorkerResponses,
 };
+use weir_telemetry::Fanout;
 
 use crate::control::Asker;
 use crate::dry_run::Planned;
@@ -34,6 +35,8 @@ pub(crate) struct Ask {
     number: u64,
     /// Process ids of the workers that have not answered.
     waiting: BTreeSet<i32>,
+    /// What they have said.
+    part: Fanout,
     pub(crate) deadline: Instant,
     about: About,
 }
@@ -55,6 +58,8 @@ pub(crate) enum About {
         /// Epoch and hash by slot; `None` while it has not answered.
         found: BTreeMap<u16, Option<(u64, u64)>>,
     },
+    /// Log files were opened again before.
+    Reopened(Asker),
     /// What one worker would do.
     Explanation(Asker),
     /// Which certificates are served.
@@ -203,7 +208,8 @@ impl Supervisor {
             worker.send(&message);
         }
         let deadline = now + self.plan.worker_timeout;
-        self.asks.push(Ask { number, waiting, deadline, about });
+        let part = Fanout::to(waiting.len());
+        self.asks.push(Ask { number, waiting, part, deadline, about });
     }
 
     pub(crate) fn note_hash(&mut self, who: Speaker, number: u64, epoch: u64, hash: u64) {
@@ -238,6 +244,7 @@ impl Supervisor {
         let Some(at) = self.asks.iter().position(|ask| ask.number == number) else { return };
         let ask = &mut self.asks[at];
         if ask.waiting.remove(&who.pid) {
+            ask.part.ok += 1;
             add(&mut ask.about);
         }
         if ask.waiting.is_empty() {
@@ -259,6 +266,13 @@ impl Supervisor {
 
     /// Tells whoever asked what workers have said.
     fn tell(&mut self, ask: Ask) {
+        self.note_part(Some(ask.part));
+        self.tell_answers(ask);
+        // Nobody may have been told: main asks, too.
+        self.note_part(None);
+    }
+
+    fn tell_answers(&mut self, ask: Ask) {
         let silence = "the worker did not answer in time";
         match ask.about {
             About::Hashes { asker: None, found } => self.repair(&found),
@@ -266,6 +280,13 @@ impl Supervisor {
                 self.answer(&asker, &Response::failure(silence));
             }
             About::Hashes { asker: Some(asker), found } => self.tell_drift(&asker, &found),
+            About::Reopened(asker) => {
+                let response = match ask.waiting.len() {
+                    0 => Response::ok("log files are opened again", None),
+                    late => Response::failure(format!("{late} workers did not answer in time")),
+                };
+                self.answer(&asker, &response);
+            }
             About::Explanation(asker) => self.answer(&asker, &Response::failure(silence)),
             About::Certificates { asker, found } if found.is_empty() => {
                 self.answer(&asker, &Response::failure(silence));

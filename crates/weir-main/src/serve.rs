@@ -14,6 +14,7 @@ use weir_proto::{
     Event, EventKind, MaxConnectionsPerIpLimit, MaxConnectionsPerSubnetLimit, RequestCounts,
     Response, ResponseContent, RunState, WorkerInfo, WorkerInfos, WorkerResponses,
 };
+use weir_telemetry::Fanout;
 
 use crate::control::Asker;
 use crate::slot::Slot;
@@ -50,6 +51,13 @@ impl Supervisor {
     /// Bytes of the longest answer.
     pub(crate) fn longest_frame(&self) -> usize {
         self.plan.control.as_ref().map_or(usize::MAX, |plan| plan.max_frame_bytes)
+    }
+
+    /// What workers have said to the request that is answered next, for the audit.
+    pub(crate) fn note_part(&mut self, part: Option<Fanout>) {
+        if let Some(control) = &mut self.control {
+            control.audit.fanout = part;
+        }
     }
 
     fn carry_out(&mut self, asker: Asker, request: RequestType, now: Instant) {
@@ -137,6 +145,7 @@ impl Supervisor {
             R::ConfigureMetrics(wanted) => self.configure_metrics(&asker, wanted),
             R::SetMetricDetail(wanted) => self.set_metric_detail(&asker, &wanted, now),
             R::Logging(filter) => self.set_log_filter(&asker, &filter),
+            R::ReopenLogs(_) => self.reopen_logs_for(asker, now),
             R::SoftStop(_) => self.stop_for(asker, false, now),
             R::HardStop(_) => self.stop_for(asker, true, now),
             R::UpgradeMain(_) => self.upgrade(asker, now),
@@ -288,6 +297,7 @@ fn is_question(request: &RequestType) -> bool {
             | R::CountRequests(_)
             | R::SubscribeEvents(_)
             | R::Logging(_)
+            | R::ReopenLogs(_)
             | R::QueryMaxConnectionsPerIp(_)
             | R::QueryMaxConnectionsPerSubnet(_)
             | R::QueryMetrics(_)

@@ -1,16 +1,19 @@
 //! The end of the proxy: on a signal, or because it cannot go on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use log::{info, warn};
 use weir_base::Instant;
-use weir_control::channel::{Kinds, ToWorker};
+use weir_control::channel::{Kinds, Question, ToWorker};
 use weir_log::Logs;
 use weir_proto::{EventKind, Response};
 use weir_sys::Signal;
 
 use crate::account::Account;
 use crate::control::Asker;
+use crate::questions::About;
+use crate::slot::Slot;
 use crate::succession::told;
 use crate::supervise::{Stage, Supervisor};
 use crate::{Ended, Error};
@@ -95,20 +98,34 @@ impl Supervisor {
                 Signal::Terminate => self.stop("SIGTERM", now),
                 Signal::Interrupt => self.stop("SIGINT", now),
                 Signal::Hangup => info!("SIGHUP does nothing; SIGUSR1 opens the log files again"),
-                Signal::User1 => self.reopen_logs(),
+                Signal::User1 => {
+                    if let Err(sentence) = self.reopen_logs() {
+                        warn!("{sentence}");
+                    }
+                }
                 Signal::Child => {}
             }
         }
     }
 
-    fn reopen_logs(&mut self) {
-        if let Some(Err(error)) = self.logs.map(Logs::reopen) {
-            warn!("the log files cannot be opened again: {error}");
-        }
-        if let Some(Err(error)) = self.control.as_mut().map(|control| control.audit.reopen()) {
-            warn!("the files of the audit cannot be opened again: {error}");
-        }
+    /// Main's files, and workers are told to.
+    fn reopen_logs(&mut self) -> Result<(), String> {
         self.send_to_all(&ToWorker::ReopenLogs);
+        let own = self.logs.map_or(Ok(()), Logs::reopen);
+        let audit = self.control.as_mut().map_or(Ok(()), |control| control.audit.reopen());
+        own.and(audit).map_err(|error| format!("not every log file was opened again: {error}"))
+    }
+
+    /// Answers when workers have done so, too: what they are asked next they answer afterwards.
+    pub(crate) fn reopen_logs_for(&mut self, asker: Asker, now: Instant) {
+        let workers: BTreeSet<u16> = self.slots_that(Slot::serves).collect();
+        match self.reopen_logs() {
+            Ok(()) if workers.is_empty() => {
+                self.answer(&asker, &Response::ok("main has opened its log files again", None));
+            }
+            Ok(()) => self.ask(workers, Question::Hash, About::Reopened(asker), now),
+            Err(sentence) => self.answer(&asker, &Response::failure(sentence)),
+        }
     }
 
     pub(crate) fn send_to_all(&mut self, message: &ToWorker) {

@@ -12,6 +12,7 @@ use std::os::fd::AsFd;
 use log::info;
 use weir_base::{Endpoint, Instant, Transport};
 use weir_control::change::StateHash;
+use weir_control::state::Listener;
 use weir_log::Logs;
 use weir_sys::{Epoll, Signals};
 
@@ -275,9 +276,8 @@ impl Supervisor {
                 continue;
             }
             addresses.push(address);
-            let listener = self.plan.state.listeners.get(&address);
-            let tls = listener.is_some_and(|listener| listener.tls.is_some());
-            info!("listening on {}://{address}", if tls { "https" } else { "http" });
+            let scheme = self.plan.state.listeners.get(&address).map_or("tcp", scheme);
+            info!("listening on {scheme}://{address}");
         }
         let (ready, wanted) = (self.slots_that(Slot::serves).count(), self.slots.len());
         match ready == wanted {
@@ -288,6 +288,15 @@ impl Supervisor {
         // What it prints comes after the lines above.
         self.flush_logs(now);
         on_ready(&addresses);
+    }
+}
+
+/// What clients of a listener speak.
+fn scheme(listener: &Listener) -> &'static str {
+    match listener.tls {
+        _ if listener.is_tcp() => "tcp",
+        Some(_) => "https",
+        None => "http",
     }
 }
 

@@ -21,6 +21,7 @@ use weir_control::order::Order;
 use weir_control::state::State;
 use weir_proto::response_content::ContentType;
 use weir_proto::{ChangeKind, PlannedChange, Response, TransactionResult, frame};
+use weir_telemetry::Fanout;
 
 use crate::control::Asker;
 use crate::history::{Record, now_millis};
@@ -41,8 +42,8 @@ pub(crate) struct Transaction {
     step: Step,
     /// Slots whose workers have not said yes to this step.
     waiting: BTreeSet<u16>,
-    /// A worker has said yes.
-    checked: bool,
+    /// What workers have said to it.
+    part: Fanout,
     pub(crate) deadline: Instant,
 }
 
@@ -133,7 +134,7 @@ impl Supervisor {
         }
         // To check many changes takes main its time: the workers' begins now.
         let deadline = weir_sys::now() + self.plan.worker_timeout;
-        let step = Step::Preparing;
+        let (step, part) = (Step::Preparing, Fanout::to(waiting.len()));
         self.transaction = Some(Transaction {
             who,
             epoch,
@@ -143,7 +144,7 @@ impl Supervisor {
             listeners,
             step,
             waiting,
-            checked: false,
+            part,
             deadline,
         });
     }
@@ -160,36 +161,36 @@ impl Supervisor {
 
     /// A worker can apply what was prepared.
     pub(crate) fn note_prepared(&mut self, slot: u16, epoch: u64) {
-        if let Some(transaction) = self.transaction.as_mut().filter(|t| t.epoch == epoch) {
-            transaction.checked = true;
-        }
-        self.advance(slot, epoch, Step::Preparing);
+        self.advance(slot, epoch, Step::Preparing, 1);
     }
 
     /// A worker has applied an epoch.
     pub(crate) fn note_applied(&mut self, slot: u16, epoch: u64) {
-        self.advance(slot, epoch, Step::Committing);
+        self.advance(slot, epoch, Step::Committing, 1);
     }
 
     /// A worker is gone: nobody waits for it.
     pub(crate) fn note_gone(&mut self, slot: u16) {
         if let Some((epoch, step)) = self.transaction.as_ref().map(|t| (t.epoch, t.step)) {
-            self.advance(slot, epoch, step);
+            self.advance(slot, epoch, step, 0);
         }
     }
 
-    fn advance(&mut self, slot: u16, epoch: u64, step: Step) {
+    /// The worker of a slot has said `yes` so many times to a step, and is not waited for.
+    fn advance(&mut self, slot: u16, epoch: u64, step: Step, yes: u32) {
         let Some(transaction) = &mut self.transaction else { return };
         if transaction.epoch != epoch || transaction.step != step {
             return;
         }
-        transaction.waiting.remove(&slot);
+        if transaction.waiting.remove(&slot) {
+            transaction.part.ok += yes;
+        }
         if !transaction.waiting.is_empty() {
             return;
         }
         match step {
             // What no worker has looked at could keep the next ones from starting.
-            Step::Preparing if !transaction.checked => {
+            Step::Preparing if transaction.part.ok == 0 => {
                 if let Some(transaction) = self.transaction.take() {
                     self.abandon(transaction, "every worker ended while it checked the change");
                 }
@@ -203,7 +204,8 @@ impl Supervisor {
     /// about a transaction.
     pub(crate) fn note_refused(&mut self, epoch: u64, reason: &str) -> bool {
         let preparing = |t: &mut Transaction| t.epoch == epoch && t.step == Step::Preparing;
-        let Some(transaction) = self.transaction.take_if(preparing) else { return false };
+        let Some(mut transaction) = self.transaction.take_if(preparing) else { return false };
+        transaction.part.err += 1;
         self.abandon(transaction, reason);
         true
     }
@@ -212,6 +214,7 @@ impl Supervisor {
         self.send_to_all(&ToWorker::Abort { epoch: transaction.epoch });
         self.undo_listeners(&transaction.listeners);
         self.plan.state.undo(transaction.undo);
+        self.note_part(Some(transaction.part));
         self.fail(&transaction.who, reason);
     }
 
@@ -239,6 +242,7 @@ impl Supervisor {
         transaction.step = Step::Committing;
         transaction.deadline = weir_sys::now() + self.plan.worker_timeout;
         transaction.waiting = self.slots_that(Slot::takes_orders).collect();
+        transaction.part = Fanout::to(transaction.waiting.len());
         let alone = transaction.waiting.is_empty();
         self.transaction = Some(transaction);
         if alone {
@@ -256,6 +260,7 @@ impl Supervisor {
             "epoch {}: {added} added, {changed} changed, {removed} removed by uid {} (pid {})",
             self.epoch, who.asker.uid, who.asker.pid
         );
+        self.note_part(Some(transaction.part));
         self.answer_done(who, &transaction.changes, transaction.warnings);
         self.tell_of_changes(&transaction.changes);
         self.save_automatically();

@@ -29,7 +29,7 @@ pub use clock::{now, unix_time};
 pub use epoll::{Epoll, Event};
 pub use limits::{is_exhaustion, nofile, raise_nofile, system_file_max};
 pub use memory::{SharedPage, memory_file};
-pub use peer::{credentials as peer_credentials, user};
+pub use peer::{Credentials, credentials as peer_credentials, user};
 pub use pipe::Pipe;
 pub use process::name as name_process;
 pub use process::{Child, ExitReason, available_cores, inherited, pin_to_core};

@@ -5,13 +5,28 @@ use std::os::fd::AsFd;
 
 use rustix::net::sockopt::socket_peercred;
 
-/// User and process that connected, as the kernel knows them.
+/// Who has connected, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user that it acts as.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// Its process.
+    pub pid: i32,
+}
+
+/// Who is at the other end.
 ///
 /// # Errors
 /// Of `getsockopt(2)`.
-pub fn credentials(socket: impl AsFd) -> io::Result<(u32, i32)> {
-    let credentials = socket_peercred(socket)?;
-    Ok((credentials.uid.as_raw(), credentials.pid.as_raw_nonzero().get()))
+pub fn credentials(socket: impl AsFd) -> io::Result<Credentials> {
+    let found = socket_peercred(socket)?;
+    Ok(Credentials {
+        user: found.uid.as_raw(),
+        group: found.gid.as_raw(),
+        pid: found.pid.as_raw_nonzero().get(),
+    })
 }
 
 /// The user that this process acts as.
@@ -28,8 +43,9 @@ mod tests {
     #[test]
     fn this_process_is_at_the_other_end() {
         let (ours, _theirs) = UnixStream::pair().expect("a pair");
-        let (uid, pid) = credentials(&ours).expect("known");
-        assert_eq!(uid, user());
-        assert_eq!(pid.unsigned_abs(), std::process::id());
+        let found = credentials(&ours).expect("known");
+        assert_eq!(found.user, user());
+        assert_eq!(found.group, rustix::process::getegid().as_raw());
+        assert_eq!(found.pid.unsigned_abs(), std::process::id());
     }
 }

@@ -1,13 +1,15 @@
 //! The audit trail: one line per request of the control socket that was answered.
 //!
-//! As text, `[- - cluster -]⇥AUDIT⇥Command(key=value, …)`; or an object of JSON. Words from outside
-//! are quoted, escaped and bounded: nothing in them begins another pair or another line.
+//! As text, `[- - cluster backend]⇥AUDIT⇥Command(key=value, …)`; or an object of JSON. Keys and their
+//! order are those of Sōzu; ours come after them. Words from outside are quoted, escaped and bounded:
+//! nothing in them begins another pair or another line.
 
 use std::time::Duration;
 
 use crate::escape::{Json, Quoted, Tag, escape};
 use crate::line::LineFormat;
 use crate::pen::Pen;
+use crate::time::Stamp;
 
 /// Longest texts that are shown, in bytes before escaping.
 mod max {
@@ -22,20 +24,20 @@ mod max {
 pub struct AuditRecord<'a> {
     /// What was asked for.
     pub verb: &'a str,
-    /// The user that asked.
-    pub uid: u32,
-    /// Its process.
-    pub pid: i32,
-    /// The program of that process.
-    pub comm: &'a str,
+    /// Who asked.
+    pub actor: Actor<'a>,
     /// Number of the connection.
     pub client_id: u64,
+    /// When it was made, in nanoseconds since the Unix epoch; 0: unknown.
+    pub connected: u64,
     /// What the client calls itself.
     pub client: &'a str,
     /// Path of the socket.
     pub socket: &'a str,
     /// The cluster that it is about.
     pub cluster: &'a str,
+    /// The backend of the cluster.
+    pub backend: &'a str,
     /// What it is about.
     pub target: &'a str,
     /// It was carried out.
@@ -44,8 +46,57 @@ pub struct AuditRecord<'a> {
     pub reason: &'a str,
     /// From when it was taken to the last answer.
     pub elapsed: Duration,
+    /// What workers said; `None`: they were not waited for.
+    pub fanout: Option<Fanout>,
+    /// Of the request, in hexadecimal.
+    pub request_sha256: &'a str,
+    /// Whose lease on the detail of metrics it is about.
+    pub lease: &'a str,
+    /// What the lease is for.
+    pub lease_reason: &'a str,
     /// The configuration in use after it.
     pub epoch: u64,
+}
+
+/// A process that asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Actor<'a> {
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its number.
+    pub pid: i32,
+    /// The name of its user.
+    pub user: &'a str,
+    /// Its program.
+    pub comm: &'a str,
+}
+
+/// How many workers had a part in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fanout {
+    /// They have done what they were told.
+    pub ok: u32,
+    /// They have refused.
+    pub err: u32,
+    /// They were told.
+    pub expected: u32,
+}
+
+impl Fanout {
+    /// So many are told.
+    pub fn to(workers: usize) -> Self {
+        Self { expected: u32::try_from(workers).unwrap_or(u32::MAX), ..Self::default() }
+    }
+
+    const fn status(self) -> &'static str {
+        match self {
+            Self { err: 1.., .. } => "partial",
+            Self { ok, expected, .. } if ok < expected => "timeout",
+            _ => "ok",
+        }
+    }
 }
 
 /// The program that audits.
@@ -54,7 +105,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl AuditRecord<'_> {
     /// What kind of user asked.
     const fn role(&self) -> &'static str {
-        match self.uid {
+        match self.actor.uid {
             0 => "root",
             1..1_000 => "system",
             _ => "user",
@@ -65,35 +116,65 @@ impl AuditRecord<'_> {
         if self.ok { "ok" } else { "err" }
     }
 
+    /// What kind of failure it is; empty when it is none.
+    fn error_code(&self) -> &'static str {
+        match self.fanout {
+            _ if self.ok => "",
+            None => "invalid_input",
+            Some(Fanout { err: 1.., .. }) => "worker_failure",
+            Some(Fanout { ok, expected, .. }) if ok < expected => "worker_timeout",
+            Some(_) => "other",
+        }
+    }
+
+    fn fanout_status(&self) -> &'static str {
+        self.fanout.map_or("local_only", Fanout::status)
+    }
+
     /// The record as a line of text. `unix_ns` is the instant in nanoseconds since the Unix epoch.
     pub fn encode_text<'f>(&self, line: &'f mut LineFormat, unix_ns: u64) -> &'f [u8] {
         let (pen, moment) = line.begin_bare(unix_ns);
         pen.text(b"[- - ");
-        match self.cluster {
-            "" => pen.byte(b'-'),
-            cluster => escape::<Tag>(cluster.as_bytes(), max::TARGET, pen),
-        }
-        pen.text(b" -]\tAUDIT\tCommand(ts=");
+        tag(pen, self.cluster);
+        pen.byte(b' ');
+        tag(pen, self.backend);
+        pen.text(b"]\tAUDIT\tCommand(ts=");
         pen.text(&moment.time);
         quoted(pen, "verb", self.verb, max::NAME);
-        number(pen, "actor_uid", self.uid.into());
-        number(pen, "actor_pid", self.pid.unsigned_abs().into());
-        pen.text(b", actor_role=");
-        pen.text(self.role().as_bytes());
-        quoted(pen, "actor_comm", self.comm, max::NAME);
+        number(pen, "actor_uid", self.actor.uid.into());
+        number(pen, "actor_gid", self.actor.gid.into());
+        number(pen, "actor_pid", self.actor.pid.unsigned_abs().into());
+        word(pen, "actor_role", self.role());
+        quoted(pen, "actor_user", self.actor.user, max::NAME);
+        quoted(pen, "actor_comm", self.actor.comm, max::NAME);
         number(pen, "client_id", self.client_id);
-        quoted(pen, "client", self.client, max::NAME);
+        word(pen, "connect_ts", &stamp(self.connected));
         quoted(pen, "socket", self.socket, max::PATH);
         quoted(pen, "target", self.target, max::TARGET);
-        pen.text(b", result=");
-        pen.text(self.result().as_bytes());
-        quoted(pen, "reason", self.reason, max::REASON);
-        number(pen, "elapsed_ms", millis(self.elapsed));
+        word(pen, "result", self.result());
+        self.put_outcome(pen);
+        quoted(pen, "client", self.client, max::NAME);
         number(pen, "epoch", self.epoch);
-        pen.text(b", weir_version=");
-        pen.text(VERSION.as_bytes());
         pen.byte(b')');
         pen.end_line()
+    }
+
+    fn put_outcome(&self, pen: &mut Pen) {
+        word(pen, "error_code", self.error_code());
+        quoted(pen, "reason", self.reason, max::REASON);
+        number(pen, "elapsed_ms", millis(self.elapsed));
+        word(pen, "fanout", self.fanout_status());
+        if let Some(Fanout { ok, err, expected }) = self.fanout {
+            number(pen, "workers", ok.into());
+            for count in [err, expected] {
+                pen.byte(b'/');
+                pen.number(count.into());
+            }
+        }
+        word(pen, "request_sha256", self.request_sha256);
+        quoted(pen, "lease_id", self.lease, max::NAME);
+        quoted(pen, "metric_detail_reason", self.lease_reason, max::REASON);
+        word(pen, "weir_version", VERSION);
     }
 
     /// The record as an object of JSON in a line.
@@ -102,27 +183,47 @@ impl AuditRecord<'_> {
         pen.text(b"{\"ts\":\"");
         pen.text(&moment.time);
         pen.text(b"\",\"actor\":{\"uid\":");
-        pen.number(self.uid.into());
-        pen.text(b",\"pid\":");
-        pen.number(self.pid.unsigned_abs().into());
-        member(pen, "comm", self.comm, max::NAME);
+        pen.number(self.actor.uid.into());
+        count(pen, "gid", self.actor.gid.into());
+        count(pen, "pid", self.actor.pid.unsigned_abs().into());
+        member(pen, "user", self.actor.user, max::NAME);
+        member(pen, "comm", self.actor.comm, max::NAME);
         member(pen, "role", self.role(), max::NAME);
-        pen.text(b"},\"client_id\":");
-        pen.number(self.client_id);
-        member(pen, "client", self.client, max::NAME);
+        pen.byte(b'}');
+        count(pen, "client_id", self.client_id);
+        member(pen, "connect_ts", &stamp(self.connected), max::NAME);
         member(pen, "socket", self.socket, max::PATH);
         member(pen, "verb", self.verb, max::NAME);
         member(pen, "target", self.target, max::TARGET);
         member(pen, "result", self.result(), max::NAME);
         member(pen, "cluster_id", self.cluster, max::TARGET);
-        pen.text(b",\"epoch\":");
-        pen.number(self.epoch);
+        member(pen, "backend_id", self.backend, max::TARGET);
         member(pen, "weir_version", VERSION, max::NAME);
+        self.put_extras(pen);
+        member(pen, "client", self.client, max::NAME);
+        count(pen, "epoch", self.epoch);
+        pen.byte(b'}');
+        pen.end_line()
+    }
+
+    fn put_extras(&self, pen: &mut Pen) {
         pen.text(b",\"extras\":{\"elapsed_ms\":");
         pen.number(millis(self.elapsed));
+        member(pen, "error_code", self.error_code(), max::NAME);
         member(pen, "reason", self.reason, max::REASON);
-        pen.text(b"}}");
-        pen.end_line()
+        pen.text(b",\"fanout\":{\"status\":\"");
+        pen.text(self.fanout_status().as_bytes());
+        pen.byte(b'"');
+        if let Some(Fanout { ok, err, expected }) = self.fanout {
+            count(pen, "workers_ok", ok.into());
+            count(pen, "workers_err", err.into());
+            count(pen, "workers_expected", expected.into());
+        }
+        pen.byte(b'}');
+        member(pen, "request_sha256", self.request_sha256, max::NAME);
+        member(pen, "lease_id", self.lease, max::NAME);
+        member(pen, "metric_detail_reason", self.lease_reason, max::REASON);
+        pen.byte(b'}');
     }
 }
 
@@ -130,107 +231,70 @@ fn millis(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000).saturating_add(time.subsec_millis().into())
 }
 
-fn number(pen: &mut Pen, key: &str, number: u64) {
+/// The instant, or nothing when it is unknown.
+fn stamp(unix_ns: u64) -> String {
+    match unix_ns {
+        0 => String::new(),
+        known => String::from_utf8_lossy(Stamp::default().at(known)).into_owned(),
+    }
+}
+
+fn tag(pen: &mut Pen, id: &str) {
+    match id {
+        "" => pen.byte(b'-'),
+        id => escape::<Tag>(id.as_bytes(), max::TARGET, pen),
+    }
+}
+
+fn key(pen: &mut Pen, key: &str) {
     pen.text(b", ");
     pen.text(key.as_bytes());
     pen.byte(b'=');
+}
+
+fn number(pen: &mut Pen, name: &str, number: u64) {
+    key(pen, name);
     pen.number(number);
 }
 
-/// Nothing when it is empty.
-fn quoted(pen: &mut Pen, key: &str, value: &str, max: usize) {
-    if value.is_empty() {
-        return;
+/// A word of our own; nothing when it is empty.
+fn word(pen: &mut Pen, name: &str, word: &str) {
+    if !word.is_empty() {
+        key(pen, name);
+        pen.text(word.as_bytes());
     }
-    pen.text(b", ");
+}
+
+/// Nothing when it is empty.
+fn quoted(pen: &mut Pen, name: &str, value: &str, max: usize) {
+    if !value.is_empty() {
+        key(pen, name);
+        pen.byte(b'"');
+        escape::<Quoted>(value.as_bytes(), max, pen);
+        pen.byte(b'"');
+    }
+}
+
+fn member_key(pen: &mut Pen, key: &str) {
+    pen.text(b",\"");
     pen.text(key.as_bytes());
-    pen.text(b"=\"");
-    escape::<Quoted>(value.as_bytes(), max, pen);
-    pen.byte(b'"');
+    pen.text(b"\":");
+}
+
+fn count(pen: &mut Pen, key: &str, count: u64) {
+    member_key(pen, key);
+    pen.number(count);
 }
 
 /// Nothing when it is empty.
 fn member(pen: &mut Pen, key: &str, value: &str, max: usize) {
-    if value.is_empty() {
-        return;
+    if !value.is_empty() {
+        member_key(pen, key);
+        pen.byte(b'"');
+        escape::<Json>(value.as_bytes(), max, pen);
+        pen.byte(b'"');
     }
-    pen.text(b",\"");
-    pen.text(key.as_bytes());
-    pen.text(b"\":\"");
-    escape::<Json>(value.as_bytes(), max, pen);
-    pen.byte(b'"');
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const NS: u64 = 1_764_064_721_123_456_789;
-
-    fn record() -> AuditRecord<'static> {
-        AuditRecord {
-            verb: "AddCluster",
-            uid: 1_000,
-            pid: 42,
-            comm: "weir",
-            client_id: 3,
-            client: "ci",
-            socket: "/run/weir.sock",
-            cluster: "api",
-            target: "cluster api",
-            ok: true,
-            reason: "AddCluster is in use",
-            elapsed: Duration::from_millis(12),
-            epoch: 7,
-        }
-    }
-
-    fn text(record: &AuditRecord<'_>) -> String {
-        let mut format = LineFormat::new(1, "MAIN", false);
-        String::from_utf8(record.encode_text(&mut format, NS).to_vec()).expect("ASCII")
-    }
-
-    fn object(record: &AuditRecord<'_>) -> Value {
-        let mut format = LineFormat::new(1, "MAIN", false);
-        serde_json::from_slice(record.encode_json(&mut format, NS)).expect("JSON")
-    }
-
-    #[test]
-    fn a_line_of_text_has_the_documented_layout() {
-        let expected = "[- - api -]\tAUDIT\tCommand(ts=2025-11-25T09:58:41.123456Z, \
-             verb=\"AddCluster\", actor_uid=1000, actor_pid=42, actor_role=user, \
-             actor_comm=\"weir\", client_id=3, client=\"ci\", socket=\"/run/weir.sock\", \
-             target=\"cluster api\", result=ok, reason=\"AddCluster is in use\", elapsed_ms=12, \
-             epoch=7, weir_version=";
-        let line = text(&record());
-        assert!(line.starts_with(expected) && line.ends_with(")\n"), "{line}");
-    }
-
-    #[test]
-    fn an_object_has_the_documented_members() {
-        let expected = json!({
-            "ts": "2025-11-25T09:58:41.123456Z",
-            "actor": { "uid": 1000, "pid": 42, "comm": "weir", "role": "user" },
-            "client_id": 3, "client": "ci", "socket": "/run/weir.sock", "verb": "AddCluster",
-            "target": "cluster api", "result": "ok", "cluster_id": "api", "epoch": 7,
-            "weir_version": VERSION,
-            "extras": { "elapsed_ms": 12, "reason": "AddCluster is in use" },
-        });
-        assert_eq!(object(&record()), expected);
-    }
-
-    #[test]
-    fn who_asks_cannot_forge_a_pair_or_a_line() {
-        let evil = "x\", result=ok)\n[- - - -]\tAUDIT\t\u{202e}";
-        let hostile =
-            AuditRecord { client: evil, target: evil, comm: evil, cluster: evil, ..record() };
-        let line = text(&hostile);
-        assert_eq!(line.matches('\n').count(), 1);
-        assert_eq!(line.matches('\t').count(), 2);
-        assert_eq!(line.matches(", result=ok, reason").count(), 1);
-        assert!(line.contains(r#"client="x\x22, result=ok)\x0a"#), "{line}");
-        assert_eq!(object(&hostile)["result"], "ok");
-    }
-}
+mod tests;

@@ -26,7 +26,7 @@ pub use access::{
     AccessFormat, AccessRecord, Protocol, TagList, Template, TemplateError, TlsDetails,
     TraceParent, Ulid,
 };
-pub use audit::AuditRecord;
+pub use audit::{Actor, AuditRecord, Fanout};
 pub use counter::{Counter, Counters, Gauge, Gauges, Time, Verb};
 pub use event::{AcceptStop, Backend, Event};
 pub use filter::{Filter, FilterError};

@@ -43,7 +43,7 @@ impl Meeting {
     /// Whoever comes, if it is of the same user.
     pub(crate) fn accept(&self) -> Option<OwnedFd> {
         let (stream, _) = self.listener.accept().ok()?;
-        let (user, _) = weir_sys::peer_credentials(&stream).ok()?;
+        let user = weir_sys::peer_credentials(&stream).ok()?.user;
         let ours = user == weir_sys::user() || user == 0;
         (ours && stream.set_nonblocking(true).is_ok()).then(|| stream.into())
     }

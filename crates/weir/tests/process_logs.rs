@@ -160,16 +160,74 @@ fn every_request_of_the_control_socket_is_audited() {
     });
     good(&proxy, &["cluster", "add", "--id", "late", "--load-balancing-policy", "random"]);
     bad(&proxy, &["logging", "loud"]);
-    let objects = lines(&proxy.config.in_directory("audit.json"), 2);
+    good(&proxy, &["metrics", "get", "--no-clusters"]);
+    let objects = lines(&proxy.config.in_directory("audit.json"), 3);
     let objects: Vec<Value> = objects.iter().map(|line| json(line)).collect();
     let added = objects.iter().find(|object| object["target"] == "cluster late").expect("there");
     assert_eq!((&added["verb"], &added["result"]), (&"AddCluster".into(), &"ok".into()));
     assert_eq!((&added["cluster_id"], &added["actor"]["comm"]), (&"late".into(), &"weir".into()));
-    assert!(added["epoch"].as_u64() > Some(1) && added["actor"]["uid"].is_u64(), "{added}");
+    assert!(added["epoch"].as_u64() > Some(1) && added["connect_ts"].is_string(), "{added}");
+    for number in ["uid", "gid", "pid"] {
+        assert!(added["actor"][number].is_u64(), "{number}: {added}");
+    }
+    let all = serde_json::json!({
+        "status": "ok", "workers_ok": 1, "workers_err": 0, "workers_expected": 1,
+    });
+    assert_eq!(added["extras"]["fanout"], all);
+    assert_eq!(added["extras"]["request_sha256"].as_str().map(str::len), Some(16), "{added}");
     let refused = objects.iter().find(|object| object["verb"] == "Logging").expect("there");
     assert_eq!((&refused["result"], &refused["target"]), (&"err".into(), &"loud".into()));
+    let code = |object: &Value| object["extras"]["error_code"].as_str().map(str::to_owned);
+    assert_eq!(refused["extras"]["fanout"], serde_json::json!({ "status": "local_only" }));
+    assert_eq!(code(refused).as_deref(), Some("invalid_input"));
+    let asked = objects.iter().find(|object| object["verb"] == "QueryMetrics").expect("there");
+    assert_eq!(asked["extras"]["fanout"], all);
     let lines = lines(&proxy.config.in_directory("audit"), objects.len());
     assert!(lines.iter().any(|line| line.starts_with("[- - late -]\tAUDIT\tCommand(ts=")));
+}
+
+#[test]
+fn files_that_were_moved_away_are_let_go_by_command_and_on_a_signal() {
+    let backend = Backend::start();
+    let proxy = proxy(&backend, |file| {
+        format!(
+            "access_logs_target = \"{}\"\naudit_logs_target = \"{}\"",
+            file("records"),
+            file("audit")
+        )
+    });
+    let at = |name: &str| proxy.config.in_directory(name);
+    let reopen: [&dyn Fn(); 2] =
+        [&|| drop(good(&proxy, &["logging", "--reopen"])), &|| proxy.main.signal(Signal::USR1)];
+    for reopen in reopen {
+        fetch(&proxy, "/before", "");
+        good(&proxy, &["status"]);
+        for name in ["records", "audit"] {
+            lines(&at(name), 1);
+            fs::rename(at(name), at("away")).expect("moved");
+        }
+        reopen();
+        eventually("both are made anew", || at("records").exists() && at("audit").exists());
+        // Of a signal nobody says when it was followed.
+        eventually("what comes then is in the new one", || {
+            fetch(&proxy, "/after", "");
+            fs::read_to_string(at("records")).unwrap_or_default().contains(" /after ")
+        });
+    }
+}
+
+#[test]
+fn lines_have_colours_on_a_terminal_and_nowhere_else() {
+    let Some(mut python) = tool("python3", "python3") else { return };
+    let text =
+        "max_connections = 10\n[[listeners]]\nprotocol = \"http\"\naddress = \"127.0.0.1:0\"\n";
+    let config = Config::new(text);
+    python.arg(script("terminal.py")).arg(env!("CARGO_BIN_EXE_weir"));
+    let seen = run(python.args(["start", "-c"]).arg(config.path())).stdout;
+    let seen = process_support::tools::text(&seen);
+    assert!(seen.contains("\u{1b}[") && seen.contains("all workers are ready"), "{seen}");
+    let mut elsewhere = Proxy::start(config, &[]);
+    assert_eq!(elsewhere.main.count("\u{1b}["), 0);
 }
 
 #[test]

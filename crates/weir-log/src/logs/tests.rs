@@ -11,10 +11,10 @@ fn settings<'a>() -> Settings<'a> {
     Settings {
         level: "info",
         target: "stdout",
-        colored: false,
+        colored: Some(false),
         access_target: None,
         access_format: AccessFormat::Ascii,
-        access_colored: false,
+        access_colored: Some(false),
         access_sampling: 1,
         json: false,
         tag: "WRK-00",

@@ -6,6 +6,9 @@
 //! Invariants: nothing here waits, except [`Audit::finish`]; of each client at most one request is
 //! kept, the one under way; what a client sent is only shown by name, never secrets.
 
+mod about;
+mod actor;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,11 +17,13 @@ use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 use weir_log::{OpenError, Writer};
 use weir_proto::request::RequestType;
-use weir_proto::{Response, ResponseStatus, SocketAddress};
-use weir_telemetry::{AuditRecord, LineFormat};
+use weir_proto::{Response, ResponseStatus};
+use weir_telemetry::{Actor, AuditRecord, Fanout, LineFormat};
 
+use super::client::Caller;
 use super::{Asker, ControlPlan};
 use crate::Error;
+use about::{About, hash};
 
 /// Bytes of lines that wait for a target.
 const RING_BYTES: usize = 1 << 18;
@@ -43,9 +48,11 @@ impl AuditPlan {
 /// A request under way.
 struct Asked {
     verb: &'static str,
-    client: String,
-    cluster: String,
-    target: String,
+    about: About,
+    /// Of the request.
+    hash: String,
+    caller: Caller,
+    user: String,
     comm: String,
     at: Instant,
 }
@@ -60,6 +67,8 @@ pub(crate) struct Audit {
     asked: BTreeMap<u64, Asked>,
     /// The epoch in use.
     pub(crate) epoch: u64,
+    /// What workers have said to the request that is answered next, if they were waited for.
+    pub(crate) fanout: Option<Fanout>,
     lost: u64,
 }
 
@@ -78,6 +87,7 @@ impl Audit {
             format: LineFormat::new(std::process::id(), "MAIN", false),
             asked: BTreeMap::new(),
             epoch: 0,
+            fanout: None,
             lost: 0,
         })
     }
@@ -86,53 +96,52 @@ impl Audit {
         self.text.is_some() || self.json.is_some()
     }
 
-    /// A request is taken.
-    pub(super) fn asked(&mut self, asker: &Asker, request: &RequestType) {
+    /// A request of the client with that serial number is taken.
+    pub(super) fn asked(&mut self, serial: u64, caller: Caller, request: &RequestType) {
         if !self.is_on() {
             return;
         }
-        // The process may be gone already.
-        let comm = std::fs::read_to_string(format!("/proc/{}/comm", asker.pid));
-        let (cluster, target) = about(request);
         let asked = Asked {
             verb: request.name(),
-            client: client(request).unwrap_or_default().to_owned(),
-            cluster,
-            target,
-            comm: comm.unwrap_or_default().trim_end().to_owned(),
+            about: About::of(request),
+            hash: hash(request),
+            caller,
+            user: actor::user(caller.credentials.user),
+            comm: actor::program(caller.credentials.pid),
             at: weir_sys::now(),
         };
-        self.asked.insert(asker.serial, asked);
+        self.asked.insert(serial, asked);
     }
 
     /// A request has its last answer.
     pub(super) fn answered(&mut self, asker: &Asker, response: &Response) {
-        if !self.is_on() {
-            return;
-        }
-        let now = weir_sys::now();
-        // Of another image's requests, only the one that led to this image is answered here.
-        let asked = self.asked.remove(&asker.serial).unwrap_or_else(|| Asked {
-            verb: "UpgradeMain",
-            client: String::new(),
-            cluster: String::new(),
-            target: String::new(),
-            comm: String::new(),
-            at: now,
-        });
+        let fanout = self.fanout.take();
+        let Some(asked) = self.asked.remove(&asker.serial) else { return };
+        let Asked { verb, about, hash, caller, user, comm, at } = &asked;
+        let actor = Actor {
+            uid: caller.credentials.user,
+            gid: caller.credentials.group,
+            pid: caller.credentials.pid,
+            user,
+            comm,
+        };
         let record = AuditRecord {
-            verb: asked.verb,
-            uid: asker.uid,
-            pid: asker.pid,
-            comm: &asked.comm,
+            verb,
+            actor,
             client_id: asker.serial,
-            client: &asked.client,
+            connected: caller.since,
+            client: &about.client,
             socket: &self.socket,
-            cluster: &asked.cluster,
-            target: &asked.target,
+            cluster: &about.cluster,
+            backend: &about.backend,
+            target: &about.target,
             ok: response.status() != ResponseStatus::Failure,
             reason: &response.message,
-            elapsed: now.since(asked.at),
+            elapsed: weir_sys::now().since(*at),
+            fanout,
+            request_sha256: hash,
+            lease: &about.lease,
+            lease_reason: &about.lease_reason,
             epoch: self.epoch,
         };
         let unix_ns = weir_sys::unix_time().as_nanos() as u64;
@@ -181,67 +190,4 @@ impl Audit {
 fn open(target: &str) -> Result<Writer, String> {
     let target = target.parse().map_err(|error: weir_telemetry::TargetError| error.to_string())?;
     Writer::open(&target, RING_BYTES).map_err(|error| error.to_string())
-}
-
-/// What the client calls itself.
-fn client(request: &RequestType) -> Option<&str> {
-    match request {
-        RequestType::Transact(request) => request.client.as_deref(),
-        RequestType::ApplyConfiguration(request) => request.client.as_deref(),
-        RequestType::Rollback(request) => request.client.as_deref(),
-        _ => None,
-    }
-}
-
-/// The cluster that a request is about, and what of it, in short.
-fn about(request: &RequestType) -> (String, String) {
-    use RequestType as R;
-    let of_cluster = |id: &str| (id.to_owned(), format!("cluster {id}"));
-    let at = |address: &SocketAddress| (String::new(), listener(address));
-    let unrelated = |target: String| (String::new(), target);
-    match request {
-        R::AddCluster(cluster) => of_cluster(&cluster.cluster_id),
-        R::RemoveCluster(id) | R::QueryClusterById(id) | R::RemoveHealthCheck(id) => of_cluster(id),
-        R::SetHealthCheck(check) => of_cluster(&check.cluster_id),
-        R::AddHttpFrontend(frontend)
-        | R::RemoveHttpFrontend(frontend)
-        | R::AddHttpsFrontend(frontend)
-        | R::RemoveHttpsFrontend(frontend) => {
-            let target = format!("{} on {}", frontend.hostname, listener(&frontend.address));
-            (frontend.cluster_id.clone().unwrap_or_default(), target)
-        }
-        R::AddTcpFrontend(frontend) | R::RemoveTcpFrontend(frontend) => {
-            (frontend.cluster_id.clone(), listener(&frontend.address))
-        }
-        R::AddBackend(backend) => (backend.cluster_id.clone(), backend.backend_id.clone()),
-        R::RemoveBackend(backend) => (backend.cluster_id.clone(), backend.backend_id.clone()),
-        R::AddCertificate(added) => at(&added.address),
-        R::ReplaceCertificate(replaced) => at(&replaced.address),
-        R::RemoveCertificate(removed) => at(&removed.address),
-        R::AddHttpListener(config) => at(&config.address),
-        R::AddHttpsListener(config) => at(&config.address),
-        R::AddTcpListener(config) => at(&config.address),
-        R::UpdateHttpListener(config) => at(&config.address),
-        R::UpdateHttpsListener(config) => at(&config.address),
-        R::UpdateTcpListener(config) => at(&config.address),
-        R::RemoveListener(listener) => at(&listener.address),
-        R::ActivateListener(listener) => at(&listener.address),
-        R::DeactivateListener(listener) => at(&listener.address),
-        R::SaveState(path) | R::LoadState(path) | R::ReloadConfiguration(path) => {
-            unrelated(path.clone())
-        }
-        R::Logging(filter) => unrelated(filter.clone()),
-        R::Transact(wanted) => unrelated(format!("{} changes", wanted.changes.len())),
-        R::ApplyConfiguration(wanted) => unrelated(wanted.origin.clone().unwrap_or_default()),
-        R::Rollback(wanted) => unrelated(format!("epoch {}", wanted.epoch)),
-        R::UpgradeWorker(id) => unrelated(format!("worker {id}")),
-        _ => unrelated(String::new()),
-    }
-}
-
-fn listener(address: &SocketAddress) -> String {
-    match std::net::SocketAddr::try_from(*address) {
-        Ok(address) => address.to_string(),
-        Err(error) => error.to_string(),
-    }
 }

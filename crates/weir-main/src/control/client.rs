@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use weir_proto::frame::{self, Decoder, FrameError};
 use weir_proto::request::RequestType;
 use weir_proto::{Request, Response};
-use weir_sys::Epoll;
+use weir_sys::{Credentials, Epoll};
 
 /// Requests that wait behind the one under way; then no more is read.
 const MOST_WAITING: usize = 64;
@@ -26,12 +26,19 @@ enum Said {
     Nonsense(String),
 }
 
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    pub(super) credentials: Credentials,
+    /// When it connected, in nanoseconds since the Unix epoch; 0: unknown.
+    pub(super) since: u64,
+}
+
 /// A client.
 pub(super) struct Client {
     stream: UnixStream,
     pub(super) serial: u64,
-    /// User and process at the other end.
-    pub(super) credentials: (u32, i32),
+    pub(super) caller: Caller,
     /// It is told of events.
     pub(super) subscribed: bool,
     /// The request under way has no end.
@@ -41,7 +48,7 @@ pub(super) struct Client {
     decoder: Decoder,
     said: VecDeque<Said>,
     /// A request is under way.
-    busy: bool,
+    pub(super) busy: bool,
     unwritten: Vec<u8>,
     longest: usize,
     /// Nothing more is read; the connection closes when everything is written.
@@ -57,6 +64,9 @@ pub(super) struct HandedClient {
     pub(super) stream: RawFd,
     serial: u64,
     credentials: (u32, i32),
+    /// See [`Caller`].
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    since: u64,
     subscribed: bool,
     #[serde(default)]
     follows: bool,
@@ -67,6 +77,10 @@ pub(super) struct HandedClient {
     unread: Vec<u8>,
     #[serde(with = "crate::upgrade::base64")]
     unwritten: Vec<u8>,
+}
+
+fn is_unknown(since: &u64) -> bool {
+    *since == 0
 }
 
 impl Client {
@@ -86,7 +100,8 @@ impl Client {
         HandedClient {
             stream: self.stream.as_raw_fd(),
             serial: self.serial,
-            credentials: self.credentials,
+            credentials: (self.caller.credentials.user, self.caller.credentials.pid),
+            since: self.caller.since,
             subscribed: self.subscribed,
             follows: self.follows,
             busy: self.busy,
@@ -100,7 +115,7 @@ impl Client {
     pub(super) fn resume(handed: HandedClient, longest: usize) -> io::Result<Self> {
         let stream = UnixStream::from(weir_sys::inherited(handed.stream)?);
         let mut client = Self::new(stream, handed.serial, longest)?;
-        client.credentials = handed.credentials;
+        client.caller.since = handed.since;
         client.subscribed = handed.subscribed;
         client.follows = handed.follows || handed.subscribed;
         client.busy = handed.busy;
@@ -114,10 +129,11 @@ impl Client {
     pub(super) fn new(stream: UnixStream, serial: u64, longest: usize) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         let credentials = weir_sys::peer_credentials(&stream)?;
+        let since = weir_sys::unix_time().as_nanos() as u64;
         Ok(Self {
             stream,
             serial,
-            credentials,
+            caller: Caller { credentials, since },
             subscribed: false,
             follows: false,
             gone: false,

@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use serde::{Deserialize, Serialize};
+use weir_proto::UpgradeMain;
+use weir_proto::request::RequestType;
 use weir_sys::{Epoll, inherited};
 
 use super::audit::Audit;
@@ -61,7 +63,12 @@ impl ControlSocket {
             }
             clients.push(client);
         }
-        let audit = Audit::open(&plan).map_err(io::Error::other)?;
+        let mut audit = Audit::open(&plan).map_err(io::Error::other)?;
+        // Of requests that are under way only the one that led to this image passes to it.
+        for client in clients.iter().flatten().filter(|client| client.busy && !client.follows) {
+            let upgrade = RequestType::UpgradeMain(UpgradeMain {});
+            audit.asked(client.serial, client.caller, &upgrade);
+        }
         Ok(Self { plan, socket, clients, serial: handed.serial, turn: 0, audit })
     }
 }

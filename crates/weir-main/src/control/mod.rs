@@ -18,7 +18,7 @@ use log::{debug, warn};
 use serde::{Deserialize, Serialize};
 use weir_proto::request::RequestType;
 use weir_proto::{Event, EventKind, Response};
-use weir_sys::Epoll;
+use weir_sys::{Credentials, Epoll};
 
 use audit::Audit;
 pub use audit::AuditPlan;
@@ -148,9 +148,9 @@ impl ControlSocket {
             let Some(client) = &mut self.clients[index] else { continue };
             let Some(request) = client.next(&may_run) else { continue };
             self.turn = index + 1;
-            let (uid, pid) = client.credentials;
+            let Credentials { user: uid, pid, .. } = client.caller.credentials;
             let asker = Asker { index, serial: client.serial, uid, pid };
-            self.audit.asked(&asker, &request);
+            self.audit.asked(client.serial, client.caller, &request);
             if !self.plan.allowed_uids.is_empty() && !self.plan.allowed_uids.contains(&uid) {
                 let who = format!("unauthorized: uid {uid} is not in command_allowed_uids");
                 self.answer(&asker, &Response::failure(who));
@@ -202,7 +202,8 @@ impl ControlSocket {
             let Some(client) = place else { continue };
             let token = Token::Client(index as u16).into();
             if let Err(error) = client.flush(epoll, token) {
-                debug!("the control client of pid {} is let go: {error}", client.credentials.1);
+                let pid = client.caller.credentials.pid;
+                debug!("the control client of pid {pid} is let go: {error}");
                 *place = None;
             }
         }

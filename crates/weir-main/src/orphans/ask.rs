@@ -10,7 +10,7 @@ use log::warn;
 use serde::de::DeserializeOwned;
 use weir_base::Endpoint;
 use weir_control::takeover::{Hello, Lent};
-use weir_sys::{BoundSocket, Channel, Child, Epoll};
+use weir_sys::{BoundSocket, Channel, Child, Credentials, Epoll};
 
 use super::{Found, Orphan};
 use crate::home::Home;
@@ -67,7 +67,7 @@ pub(crate) fn ask(home: &Home, patience: Duration) -> io::Result<Vec<Orphan>> {
 impl Asked {
     fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        let (user, pid) = weir_sys::peer_credentials(&stream)?;
+        let Credentials { user, pid, .. } = weir_sys::peer_credentials(&stream)?;
         if user != weir_sys::user() {
             return Err(io::Error::other(format!("process {pid} is of another user, {user}")));
         }

@@ -94,9 +94,9 @@ fn settings() -> Settings {
         logs: LogSettings {
             level: "info".to_owned(),
             target: "stdout".to_owned(),
-            colored: false,
+            colored: Some(false),
             access_target: None,
-            access_colored: false,
+            access_colored: Some(false),
             access: AccessForm::Ascii,
             access_sampling: 1,
             json: false,

@@ -65,9 +65,9 @@ pub fn settings(limits: Limits) -> Settings {
         logs: LogSettings {
             level: "info".into(),
             target: "file:///dev/null".into(),
-            colored: false,
+            colored: Some(false),
             access_target: None,
-            access_colored: false,
+            access_colored: Some(false),
             access: AccessForm::Ascii,
             access_sampling: 1,
             json: false,

@@ -78,6 +78,7 @@ const LINES: &[(&str, &str)] = &[
     ("upgrade --worker 3", "UpgradeWorker"),
     ("status", "Status"),
     ("logging info,weir=debug", "Logging"),
+    ("logging --reopen", "ReopenLogs"),
     ("reload", "ApplyConfiguration"),
     ("reload -f new.toml", "ReloadConfiguration"),
     ("reload --file new.toml", "ReloadConfiguration"),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use weir_client::proto::request::RequestType;
 use weir_client::proto::response_content::ContentType;
-use weir_client::proto::{HardStop, RunState, SoftStop, Status, UpgradeMain};
+use weir_client::proto::{HardStop, ReopenLogs, RunState, SoftStop, Status, UpgradeMain};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -71,12 +71,19 @@ impl Upgrade {
 #[derive(clap::Args)]
 pub(crate) struct Logging {
     /// `level` or `module=level`, separated by commas.
-    filter: String,
+    #[arg(required_unless_present = "reopen")]
+    filter: Option<String>,
+    /// Open log files again, after they were moved away.
+    #[arg(long, conflicts_with = "filter")]
+    reopen: bool,
 }
 
 impl Logging {
     pub(super) fn request(&self) -> RequestType {
-        RequestType::Logging(self.filter.clone())
+        match &self.filter {
+            Some(filter) => RequestType::Logging(filter.clone()),
+            None => RequestType::ReopenLogs(ReopenLogs {}),
+        }
     }
 }
 

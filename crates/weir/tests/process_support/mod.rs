@@ -121,11 +121,15 @@ impl Proxy {
     }
 }
 
-/// The address in the next line that tells of one.
+/// The address in the next line that tells of one for connections.
 pub(crate) fn listening(process: &mut Process) -> SocketAddr {
-    let line = process.line_with("listening on http");
-    let (_, address) = line.split_once("://").expect("the address is in the line");
-    address.trim().parse().expect("an address")
+    loop {
+        let line = process.line_with("listening on ");
+        let (before, address) = line.split_once("://").expect("the address is in the line");
+        if !before.ends_with("udp") {
+            return address.trim().parse().expect("an address");
+        }
+    }
 }
 
 /// A connection on which no read waits for ever.

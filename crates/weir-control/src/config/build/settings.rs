@@ -127,13 +127,13 @@ fn logs(file: &Reader<'_>, report: &mut Report) -> LogSettings {
             report.push(Diagnostic::error(file.span_of(key), error.to_string()));
         }
     }
-    let colored = file.value("log_colored");
+    let colored = file.read("log_colored");
     LogSettings {
         level,
         target: file.value("log_target"),
         colored,
         access_target: file.read("access_logs_target"),
-        access_colored: file.read("access_logs_colored").unwrap_or(colored),
+        access_colored: file.read("access_logs_colored").or(colored),
         access: access_form(file, report),
         access_sampling: file.value("access_logs_sampling"),
         json: file.value::<LineFormat>("log_format") == LineFormat::Json,

@@ -65,7 +65,7 @@ pub(in super::super) static FILE: Section = Section {
         ),
         text("log_target", Kind::Text, "stdout", TARGET),
         text("log_format", Kind::Word(words::<LineFormat>), "text", LINE_FORMAT),
-        flag("log_colored", false, "Colours in log lines."),
+        key("log_colored", Kind::Flag, Without::Other("where they go to a terminal"), COLORED),
         key("access_logs_target", Kind::Text, Without::Other("`log_target`"), ACCESS_TARGET),
         text("access_logs_format", Kind::Word(words::<AccessFormat>), "ascii", ACCESS_FORMAT),
         optional("access_logs_template", Kind::Text, ACCESS_TEMPLATE),
@@ -150,4 +150,5 @@ const ACCESS_SAMPLING: &str =
 const LINE_FORMAT: &str = "Log lines as text, or each as an object of JSON.";
 const AUDIT: &str = "Where a line of text goes for each request of the control socket.";
 const AUDIT_JSON: &str = "Where an object of JSON goes for each, in a line.";
+const COLORED: &str = "Colours in log lines.";
 const ACCESS_COLORED: &str = "Colours in access-log records.";

@@ -48,7 +48,7 @@ fn what_is_said_nearer_wins_over_the_top_level() {
     assert_eq!((cluster.max_connections_per_ip, cluster.retry_after), (None, None));
     let clients = ClientLimits { per_ip: 5, ..ClientLimits::default() };
     assert_eq!(checked.main.clients, clients);
-    assert!(checked.logs().access_colored);
+    assert_eq!(checked.logs().access_colored, Some(true));
     let nearer =
         cluster_with("max_connections_per_ip = 0\nretry_after = 9\nload_balancing = \"RANDOM\"");
     let nearer = nearer.replace("[[listeners]]", "[[listeners]]\nback_timeout = 0x10");
