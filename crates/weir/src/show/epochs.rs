@@ -49,6 +49,20 @@ fn or_nothing(text: &str) -> &str {
     if text.is_empty() { "(nothing)" } else { text }
 }
 
+/// A transaction of the past in a line.
+pub(crate) fn line(entry: &HistoryEntry) -> String {
+    let HistoryEntry { epoch, added, changed, removed, .. } = entry;
+    let by = [
+        entry.client.as_ref().map(|client| format!(" by {client}")),
+        entry.uid.map(|uid| format!(", uid {uid}")),
+        entry.pid.map(|pid| format!(", pid {pid}")),
+    ];
+    let by: String = by.into_iter().flatten().collect();
+    let line =
+        format!("main, epoch {epoch}: {added} added, {changed} changed, {removed} removed{by}");
+    line.replace(char::is_control, "\u{fffd}")
+}
+
 pub(super) fn history(page: &mut Page, history: &History) {
     let header = ["epoch", "time", "client", "uid", "pid", "added", "changed", "removed"];
     let rows = history.entries.iter().map(|entry| {

@@ -21,6 +21,7 @@ use weir_client::proto::response_content::ContentType;
 use weir_client::proto::{ResponseContent, SessionList, WorkerResponses};
 
 pub(crate) use certificates::without_keys;
+pub(crate) use epochs::line as transaction;
 pub(crate) use events::{event, event_json};
 
 pub(crate) use page::address;
