@@ -6,11 +6,12 @@ mod process_support;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use process_support::backend::Backend;
 use process_support::certificates::{Authority, Wish};
-use process_support::control::json;
+use process_support::control::{good, json};
 use process_support::counted::{start, traffic};
 use process_support::crowd::{Crowd, response};
 use process_support::tools::{python, run, script, text, tool};
@@ -144,6 +145,19 @@ fn a_reader_of_openmetrics_gets_them_compressed() {
 }
 
 #[test]
+fn transactions_are_among_the_events_those_of_before_too() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    good(&proxy, &["cluster", "add", "--id", "late", "--load-balancing-policy", "random"]);
+    let (_exporter, address) = exporter(&proxy);
+    let shows = |text: &str| eventually(text, || fetch(address, "/api/events").contains(text));
+    shows("main, epoch 2: 1 added, 0 changed, 0 removed, uid ");
+    good(&proxy, &["cluster", "remove", "--id", "late"]);
+    shows("main, CLUSTER_REMOVED cluster=late");
+    shows("main, epoch 3: 0 added, 0 changed, 1 removed, uid ");
+}
+
+#[test]
 fn a_browser_shows_what_changes() {
     let (Some(_), Some(mut python)) = (tool("chromium", "chromium"), python("playwright")) else {
         return;
@@ -156,6 +170,8 @@ fn a_browser_shows_what_changes() {
         format!("[clusters.idle-{n}]\nprotocol = \"http\"\n{backend}\n{frontends}\n")
     };
     let proxy = start(&backend, &(0..120).map(idle).collect::<String>());
+    let more = ["--id", "idle-0", "--backend-id", "more", "--address", "127.0.0.1:1"];
+    good(&proxy, &[&["backend", "add"][..], &more].concat());
     let (_exporter, address) = exporter(&proxy);
     python.arg(script("dashboard.py")).args([address, proxy.address].map(|a| a.to_string()));
     // Somebody may want to look at it.
@@ -319,6 +335,15 @@ fn prometheus_has_nothing_against_the_text() {
     let complaints: Vec<_> =
         complaints.lines().filter(|line| !line.contains("no help text")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn prometheus_takes_the_rules() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/prometheus");
+    for (verb, file) in [("check", "weir.rules.yml"), ("test", "weir.rules.test.yml")] {
+        let Some(mut promtool) = tool("promtool", "prometheus") else { return };
+        run(promtool.args([verb, "rules"]).arg(packaging.join(file)));
+    }
 }
 
 #[test]

@@ -211,7 +211,7 @@ mod tests {
     fn rules_and_dashboard_name_only_what_there_is() {
         let names = weir_control::metrics::names();
         let (proxy, cluster) = (&names.proxy_metrics, &names.cluster_metrics);
-        let all = proxy.iter().map(|name| ("proxy", name));
+        let all = proxy.iter().flat_map(|name| [("main", name), ("proxy", name)]);
         let all = all.chain(cluster.iter().flat_map(|name| [("cluster", name), ("backend", name)]));
         let mut known: Vec<_> = all.flat_map(|(of, name)| family(of, name)).collect();
         known.push("weir_up".to_owned());

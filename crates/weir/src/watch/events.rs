@@ -1,7 +1,7 @@
 //! What has happened lately: events, of which Weir tells, and transactions, which it is asked for.
 //!
-//! Invariants: at most [`KEPT`] are kept, the newest. Weir is asked only while somebody looks, at most
-//! once in [`PAUSE`].
+//! Invariants: at most [`KEPT`] are kept, the newest. Weir is asked only while somebody looks, at
+//! most once in [`PAUSE`].
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;

@@ -70,6 +70,7 @@ def main():
         page.goto(f"http://{exporter}/")
         expect(page.locator("#state")).to_contain_text("2 workers", timeout=PATIENCE)
         expect(card(page, "requests/s")).to_have_text("0", timeout=PATIENCE)
+        expect(page.locator("#events")).to_contain_text("epoch 2: 1 added", timeout=PATIENCE)
         stop = threading.Event()
         thread = threading.Thread(target=load, args=[stop])
         thread.start()

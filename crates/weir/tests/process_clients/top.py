@@ -109,6 +109,8 @@ def main():
     terminal.until_shows("PROTOCOL", "no row has that text")
     terminal.press("\x1b")
     terminal.until_shows("HTTP", address)
+    terminal.press("7")
+    terminal.until_shows("EVENT", "epoch 2: 1 added")
     terminal.press("1")
     terminal.until_shows("requests/s")
     stop.set()
