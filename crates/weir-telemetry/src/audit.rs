@@ -1,8 +1,8 @@
 //! The audit trail: one line per request of the control socket that was answered.
 //!
-//! As text, `[- - cluster backend]⇥AUDIT⇥Command(key=value, …)`; or an object of JSON. Keys and their
-//! order are those of Sōzu; ours come after them. Words from outside are quoted, escaped and bounded:
-//! nothing in them begins another pair or another line.
+//! As text, `[- - cluster backend]⇥AUDIT⇥Command(key=value, …)`; or an object of JSON. Keys and
+//! their order are those of Sōzu; ours come after them. Words from outside are quoted, escaped and
+//! bounded: nothing in them begins another pair or another line.
 
 use std::time::Duration;
 

@@ -58,6 +58,7 @@ pub const SCOPED: &[Counter] = &[
     Counter::Answer507,
     Counter::AnswerOther,
     Counter::BackendConnectErrors,
+    Counter::RetriesExhausted,
     Counter::Queued,
     Counter::QueueFull,
     Counter::QueueTimeouts,

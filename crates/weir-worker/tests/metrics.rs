@@ -148,6 +148,7 @@ fn frames_of_http2_are_counted_by_kind_and_code() {
     assert_eq!(client.answer(stream).body, b"abc");
     let given_up = client.open("POST", "/b", &[], false);
     client.send(Kind::RstStream, 0, given_up, &8_u32.to_be_bytes());
+    client.open("GET", "", &[], true);
     client.send(Kind::Ping, 0, 0, b"question");
     client.send(Kind::Continuation, 0, given_up, b"");
     let deadline = Instant::now() + PATIENCE;
@@ -158,7 +159,8 @@ fn frames_of_http2_are_counted_by_kind_and_code() {
     }
     let counted = [
         ("h2.frames.rx.settings", 1),
-        ("h2.frames.rx.headers", 2),
+        ("h2.frames.rx.headers", 3),
+        ("h2.headers.rejected.total", 1),
         ("h2.frames.rx.rst_stream", 1),
         ("h2.frames.rx.ping", 1),
         ("h2.rst_stream.received.cancel", 1),

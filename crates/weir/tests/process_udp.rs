@@ -186,6 +186,9 @@ fn flows_leave_a_server_that_stops_answering_and_come_back() {
         assert_eq!(ask(&client(), at, "?"), "two ?");
     }
     assert_eq!(ask(&kept, at, "?"), "two ?", "a flow that was there");
+    let asked = good(&proxy, &["metrics", "get", "--json", "--names", "udp.flow.duration"]);
+    let lasted = &json(&asked)["proxying"]["udp.flow.duration"]["inner"]["PERCENTILES"];
+    assert!(lasted["samples"].as_u64() > Some(0), "{asked}");
     let checks = good(&proxy, &["cluster", "health-check", "list"]);
     assert!(checks.contains("UDP"), "{checks}");
     one.answers(true);

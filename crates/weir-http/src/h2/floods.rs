@@ -53,6 +53,7 @@ impl Default for Limits {
 #[expect(missing_docs, reason = "see `Limits`")]
 pub enum Flood {
     Resets,
+    ResetsInAll,
     AbusiveResets,
     ProvokedResets,
     Pings,
@@ -60,6 +61,7 @@ pub enum Flood {
     EmptyData,
     WindowUpdates,
     Continuations,
+    BlockBytes,
     Glitches,
 }
 
@@ -132,7 +134,10 @@ impl Floods {
         let over = match what {
             Flood::Resets => {
                 self.resets_in_all += 1;
-                add(&mut self.resets) > limits.resets || self.resets_in_all > limits.resets_in_all
+                if self.resets_in_all > limits.resets_in_all {
+                    return Err(Flood::ResetsInAll);
+                }
+                add(&mut self.resets) > limits.resets
             }
             Flood::AbusiveResets => {
                 self.abusive += 1;
@@ -150,7 +155,7 @@ impl Floods {
                 let answers = self.sent.saturating_mul(2);
                 add(&mut self.window_updates) > useless.saturating_add(answers)
             }
-            Flood::Continuations => true,
+            Flood::ResetsInAll | Flood::Continuations | Flood::BlockBytes => true,
             Flood::Glitches => add(&mut self.glitches) > limits.glitches,
         };
         if over { Err(what) } else { Ok(()) }

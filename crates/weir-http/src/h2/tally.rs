@@ -37,8 +37,9 @@ const SENT: [&str; 8] = [
 ];
 
 /// In the order of [`Flood`].
-const FLOODS: [&str; 9] = [
+const FLOODS: [&str; 11] = [
     "h2.flood.violation.rst_stream_window",
+    "h2.flood.violation.rst_stream_lifetime",
     "h2.flood.violation.rst_stream_pre_response_lifetime",
     "h2.flood.violation.rst_stream_emitted_lifetime",
     "h2.flood.violation.ping_window",
@@ -46,12 +47,16 @@ const FLOODS: [&str; 9] = [
     "h2.flood.violation.empty_data_window",
     "h2.flood.violation.window_update_window",
     "h2.flood.violation.continuation_per_block",
+    "h2.flood.violation.header_size_per_block",
     "h2.flood.violation.glitch_window",
 ];
 
 /// Whatever else happens.
-const OTHERS: [&str; 2] =
-    ["h2.rst_stream.received.pre_response_start", "h2.close_with_active_streams"];
+const OTHERS: [&str; 3] = [
+    "h2.rst_stream.received.pre_response_start",
+    "h2.close_with_active_streams",
+    "h2.headers.rejected.total",
+];
 
 /// Names that begin so, by code.
 macro_rules! by_code {
@@ -184,6 +189,11 @@ impl Tally {
     pub fn ended_busy(&mut self) {
         self.add(OTHERS_AT + 1);
     }
+
+    /// A head, or trailers, broke a rule: the stream was given up.
+    pub(super) fn rejected(&mut self) {
+        self.add(OTHERS_AT + 2);
+    }
 }
 
 /// The place of a kind that is sent, among [`SENT`]; a PING of ours is an answer, but for the one
@@ -274,16 +284,22 @@ mod tests {
         tally.received(Kind::Unknown);
         tally.was_reset(99, true);
         tally.flooded(Flood::Glitches);
+        tally.flooded(Flood::ResetsInAll);
+        tally.flooded(Flood::BlockBytes);
         tally.ended_busy();
+        tally.rejected();
         let found = counted(tally);
         let names = [
             "h2.frames.rx.unknown",
             "h2.frames.tx.settings",
             "h2.frames.tx.rst_stream",
             "h2.frames.tx.goaway",
+            "h2.flood.violation.rst_stream_lifetime",
+            "h2.flood.violation.header_size_per_block",
             "h2.flood.violation.glitch_window",
             "h2.rst_stream.received.pre_response_start",
             "h2.close_with_active_streams",
+            "h2.headers.rejected.total",
             "h2.goaway.sent.enhance_your_calm",
             "h2.rst_stream.sent.cancel",
             "h2.rst_stream.received.unknown_error",

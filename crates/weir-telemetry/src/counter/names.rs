@@ -289,6 +289,10 @@ names! {
         BackendConnectErrors = "backend.connections.error",
         /// Attempts to reach another backend for a request.
         BackendRetries = "backend.connect.retries",
+        /// Requests that failed after as many attempts as there may be.
+        RetriesExhausted = "backend.connect.retries_exhausted",
+        /// Choices of a backend when none could be tried.
+        FailOpen = "backends.fail_open",
         /// Requests that waited for a connection to a backend.
         Queued = "backend.queued",
         /// Those that did not, since as many waited as may.
@@ -498,6 +502,8 @@ names! {
         AcceptWait = "accept_queue.wait_time",
         /// From the session of a client to the end of its handshake.
         Handshake = "tls.handshake_ms",
+        /// From the first datagram of a flow to its end.
+        Flow = "udp.flow.duration",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use weir_telemetry::{Counter, Event};
+use weir_telemetry::{Counter, Event, Time};
 
 use super::Observe;
 use crate::udp::Tally;
@@ -55,6 +55,9 @@ impl Observe {
     }
 
     pub(crate) fn flow_ended(&mut self, event: Event<'_>) {
+        if let Event::UdpFlowEnded { after, .. } = event {
+            self.timed(Time::Flow, after);
+        }
         self.tell(event);
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use weir_base::Key;
-use weir_http::exchange::{BackFailure, Cause, FrontFailure, Verdict};
+use weir_http::exchange::{BackFailure, CONNECT_ATTEMPTS, Cause, FrontFailure, Verdict};
+use weir_telemetry::Counter;
 
 use super::answer::Answer;
 use super::{Active, Session, Stage, Step};
@@ -26,6 +27,12 @@ impl Session {
         if let Some(back) = active.back.filter(|_| !stale) {
             cx.backend_failed(active.cluster, back.backend, failure, active.times.connect);
             active.tried.push(back.backend);
+            if verdict != Verdict::Retry && active.tried.len() == usize::from(CONNECT_ATTEMPTS) {
+                cx.observe.count(Counter::RetriesExhausted);
+                cx.tables.count(active.cluster, Some(back.backend), |scope| {
+                    scope.add(Counter::RetriesExhausted, 1);
+                });
+            }
         }
         detach(active, self.key, None, cx);
         self.resolve(verdict, cx)

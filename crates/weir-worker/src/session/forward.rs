@@ -11,6 +11,7 @@ use weir_http::exchange::BackFailure;
 use weir_http::h1::Pump;
 use weir_http::message::{Field, Fields, Method, Version};
 use weir_http::policy;
+use weir_telemetry::Counter;
 
 use super::active::Upstreamed;
 use super::answer::Answer;
@@ -77,6 +78,9 @@ impl Session {
             return self.wait_in_line(active, &pick, cx);
         }
         active.waits_until = None;
+        if pick.fail_open {
+            cx.observe.count(Counter::FailOpen);
+        }
         let (backend, address) = (pick.key, pick.address);
         let peer = self.peer(active, address.clone(), cx)?;
         let shared = cx.upstream.may_share(&peer);

@@ -96,3 +96,29 @@ fn no_times_make_empty_percentiles() {
     let Value::Times(none) = times(&[]) else { unreachable!() };
     assert_eq!(percentiles(&none), Percentiles::default());
 }
+
+/// What Sōzu calls its metrics, a name a line.
+const SOZU: &str = include_str!("../sozu.txt");
+const DIFFERENCES: &str = include_str!("../../../../../docs/compatibility.md");
+
+#[test]
+fn a_name_of_sozu_is_there_or_the_documents_say_why_not() {
+    let listed = names();
+    let ours: Vec<_> = [listed.proxy_metrics, listed.cluster_metrics].concat();
+    let (_, table) = DIFFERENCES.split_once("## Metrics of Sōzu").expect("the table");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let absent: Vec<&str> = rows.flat_map(|row| row.split('`').step_by(2)).collect();
+    let is_explained = |name: &str| {
+        absent.iter().any(|pattern| match pattern.split_once('*') {
+            Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+            None => name == *pattern,
+        })
+    };
+    let is_there = |name: &str| ours.iter().any(|ours| ours == name);
+    let neither: Vec<_> =
+        SOZU.lines().filter(|name| !is_there(name) && !is_explained(name)).collect();
+    assert!(neither.is_empty(), "{neither:#?}");
+    let both: Vec<_> = absent.iter().filter(|name| is_there(name)).collect();
+    assert!(both.is_empty(), "there are such metrics: {both:?}");
+    assert!(SOZU.lines().count() > 350 && absent.len() > 40, "both lists are whole");
+}

@@ -62,8 +62,11 @@ impl Connection {
             return Err(Fault::Rule(Code::ProtocolError, "CONTINUATION of another stream"));
         }
         block.frames += 1;
-        if block.frames > most || block.bytes.len() + payload.len() > MOST_BLOCK {
+        if block.frames > most {
             return Err(Fault::Flood(Flood::Continuations));
+        }
+        if block.bytes.len() + payload.len() > MOST_BLOCK {
+            return Err(Fault::Flood(Flood::BlockBytes));
         }
         block.bytes.extend_from_slice(payload);
         if header.has(flag::END_HEADERS) {
@@ -152,6 +155,7 @@ impl Connection {
 
     /// A message breaks a rule (RFC 9113 §8.1.1).
     fn malformed(&mut self, id: u32, now: Instant) -> Result<Event, Fault> {
+        self.tally.rejected();
         self.provoked(id, Code::ProtocolError, now)?;
         Ok(Event::Reset { stream: id, code: Code::ProtocolError })
     }
@@ -181,6 +185,7 @@ impl Connection {
             faulty => {
                 let large = faulty == Err(HeadFault::TooLarge);
                 let code = if large { Code::EnhanceYourCalm } else { Code::ProtocolError };
+                self.tally.rejected();
                 frame::write_reset(id, code, &mut self.control);
                 self.floods.count(Flood::ProvokedResets, self.streams.len(), now)?;
                 return Ok(Event::Nothing);
