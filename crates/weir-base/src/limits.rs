@@ -31,4 +31,17 @@ pub struct Limits {
     /// Bytes of log and access-log lines waiting for a slow sink. Beyond: lines are dropped and
     /// counted.
     pub log_bytes: usize,
+    /// Clusters and backends that are counted apart (`max_scopes`). Beyond: they are counted
+    /// together.
+    #[serde(default = "usual_scopes")]
+    pub scopes: usize,
+}
+
+impl Limits {
+    /// [`Limits::scopes`], when nobody says how many.
+    pub const SCOPES: usize = 16 << 10;
+}
+
+fn usual_scopes() -> usize {
+    Limits::SCOPES
 }

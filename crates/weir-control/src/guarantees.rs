@@ -97,6 +97,7 @@ mod tests {
             pipes: 0,
             pipe_bytes: 0,
             log_bytes: 0,
+            scopes: 0,
         };
         // 50 + 11 + 1 sessions, and 200 + 88 + 4 buffers.
         let excess = check(&state, &limits(65, 311), 2).expect_err("a session and a buffer short");

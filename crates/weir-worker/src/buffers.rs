@@ -253,6 +253,7 @@ pub(crate) mod testing {
             pipes: 0,
             pipe_bytes: 0,
             log_bytes: 0,
+            scopes: 0,
         };
         Buffers::new(&limits)
     }

@@ -3,17 +3,15 @@
 //! Must not know: what is counted. A scope lies beside what it is of, so that counting looks
 //! nothing up by name.
 //!
-//! Invariant: there are never more than [`MOST_SCOPES`]. Clusters that find no place are counted
+//! Invariant: there are never more than [`Limits::scopes`]. Clusters that find no place are counted
 //! together, and the heaviest of them are known.
 
 use weir_balance::BackendKey;
-use weir_base::Key;
+use weir_base::{Key, Limits};
 use weir_control::metrics::Detail;
 use weir_telemetry::{Counter, Heaviest, Scope};
 
 use crate::tables::{Cluster, Tables};
-
-pub(crate) use weir_control::config::MOST_SCOPES;
 
 /// The scopes of one cluster.
 #[derive(Default)]
@@ -27,6 +25,8 @@ pub(crate) struct Scopes {
 #[derive(Default)]
 pub(crate) struct Places {
     pub(crate) detail: Detail,
+    /// So many may be used.
+    most: usize,
     used: usize,
     /// How often there was no place.
     pub(crate) refused: u64,
@@ -37,8 +37,12 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { most: limits.scopes, ..Self::default() }
+    }
+
     fn take(&mut self) -> Option<Box<Scope>> {
-        if self.used >= MOST_SCOPES {
+        if self.used >= self.most {
             self.refused += 1;
             return None;
         }
@@ -208,22 +212,22 @@ mod tests {
     fn there_are_only_so_many_scopes() {
         let (_, [a, b]) = backends();
         let mut scopes = Scopes::default();
-        let mut places = Places { used: MOST_SCOPES - 2, ..Places::default() };
+        let mut places = Places { most: 5, used: 3, ..Places::default() };
         assert!(scopes.own_mut(&mut places).is_some());
         assert!(scopes.of_mut(a, &mut places).is_some());
         assert!(scopes.of_mut(b, &mut places).is_none());
-        assert_eq!((places.used, places.refused), (MOST_SCOPES, 1));
+        assert_eq!((places.used, places.refused), (5, 1));
         scopes.clear_backends(&mut places);
         assert!(scopes.of_mut(b, &mut places).is_some() && scopes.of(a).is_none());
         scopes.clear(&mut places);
-        assert_eq!(places.used, MOST_SCOPES - 2);
+        assert_eq!(places.used, 3);
     }
 
     #[test]
     fn who_finds_no_place_is_counted_with_others_and_known_if_heavy() {
         let mut keys = weir_base::Slab::new(3);
         let keys = [(); 3].map(|()| keys.insert(()).expect("room"));
-        let mut places = Places { used: MOST_SCOPES, ..Places::default() };
+        let mut places = Places::default();
         for (key, times) in keys.into_iter().zip([3, 1, 0]) {
             let mut scopes = Scopes::default();
             for _ in 0..times {
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn a_backend_does_not_get_what_was_counted_for_another() {
         let (mut group, [a, _]) = backends();
-        let (mut scopes, mut places) = (Scopes::default(), Places::default());
+        let (mut scopes, mut places) = (Scopes::default(), Places { most: 9, ..Places::default() });
         scopes.of_mut(a, &mut places).expect("room").add(Counter::Served, 1);
         let spec = group.spec_of("a").expect("there").clone();
         group.remove("a");

@@ -223,7 +223,7 @@ impl Tables {
             rates: Rates::new(),
             hash: 0,
             tickets: Tickets::new(TICKET_LIFETIME),
-            places: Places::default(),
+            places: Places::new(limits),
             share: Share::default(),
             commons: Commons::default(),
             unfinished: Vec::new(),

@@ -5,8 +5,8 @@ mod process_support;
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use process_support::backend::Backend;
@@ -74,6 +74,29 @@ fn requests_are_counted_as_a_whole_and_by_cluster() {
     let apart = get(&proxy, &["--workers"]);
     let of = |id: &str| count(&apart["workers"][id]["proxy"], "http.requests").unwrap_or(0);
     assert_eq!((of("0") + of("1"), &apart["proxying"]), (7, &json("{}")), "{apart}");
+}
+
+#[test]
+fn attempts_in_vain_are_counted() {
+    let backend = Backend::start();
+    let proxy = start(&backend, "");
+    for host in 2..=4 {
+        let (id, address) = (format!("none-{host}"), format!("127.0.0.{host}:1"));
+        let words = ["backend", "add", "--id", "broken", "--backend-id", &id, "-a", &address];
+        good(&proxy, &words);
+    }
+    eventually("nobody is left to be tried", || {
+        traffic(&proxy);
+        count(&get(&proxy, &[])["proxying"], "backends.fail_open").is_some()
+    });
+    let all = get(&proxy, &[]);
+    let vain = [
+        &all["proxying"],
+        &all["clusters"]["broken"]["cluster"],
+        &all["clusters"]["good"]["cluster"],
+    ]
+    .map(|of| count(of, "backend.connect.retries_exhausted"));
+    assert!(vain[0].is_some() && vain[0] == vain[1] && vain[2].is_none(), "{vain:?}");
 }
 
 #[test]
@@ -208,6 +231,45 @@ fn no_count_goes_back_while_processes_are_replaced() {
     over.store(true, Ordering::SeqCst);
     let wrong = watching.join().expect("it does not panic");
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What comes for counters of processes as a whole, added up by their names.
+fn sums(sink: UdpSocket) -> Arc<Mutex<Counts>> {
+    let sums = Arc::<Mutex<Counts>>::default();
+    let ours = Arc::clone(&sums);
+    std::thread::spawn(move || {
+        let mut datagram = [0; 2000];
+        while let Ok(length) = sink.recv(&mut datagram) {
+            let text = String::from_utf8_lossy(&datagram[..length]);
+            for (name, value) in text.lines().filter_map(|line| line.rsplit_once(':')) {
+                let count = value.strip_suffix("|c").and_then(|count| count.parse::<u64>().ok());
+                let name = name.splitn(3, '.').nth(2).expect("behind the prefix and the process");
+                let mut sums = ours.lock().expect("no panic");
+                *sums.entry(name.to_owned()).or_default() += count.unwrap_or_default();
+            }
+        }
+    });
+    sums
+}
+
+#[test]
+fn statsd_is_told_once_what_is_counted_while_processes_are_replaced() {
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let keys = format!("metrics = {{ address = \"{}\" }}", sink.local_addr().expect("bound"));
+    let sums = sums(sink);
+    let sum = |name: &str| sums.lock().expect("no panic").get(name).copied();
+    let installed = Installed::start_with(&keys, 20);
+    let traffic = installed.traffic();
+    traffic.goes_on(20);
+    for words in [&["upgrade", "--main", "-t", "60000"][..], &["upgrade", "--worker", "0"]] {
+        good(&installed.proxy, words);
+        traffic.goes_on(20);
+    }
+    let requests = traffic.finish() as u64;
+    eventually("all are told", || sum("http.requests") >= Some(requests));
+    eventually("main's, too", || sum("config.worker_upgraded").is_some());
+    let told = ["http.requests", "config.main_upgraded", "config.worker_upgraded"].map(sum);
+    assert_eq!(told, [requests, 1, 1].map(Some));
 }
 
 #[test]
@@ -376,7 +438,9 @@ fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
 fn top_shows_on_a_terminal_what_happens() {
     let Some(mut python) = python("pyte") else { return };
     let backend = Backend::start();
-    let Proxy { main, address, config } = start(&backend, "");
+    let proxy = start(&backend, "");
+    good(&proxy, &["cluster", "add", "--id", "late", "--load-balancing-policy", "random"]);
+    let Proxy { main, address, config } = proxy;
     python.arg(script("top.py")).arg(env!("CARGO_BIN_EXE_weir"));
     let mut top = Process::spawn(python.arg(config.path()).arg(address.to_string()));
     top.line_with("numbers have changed");

@@ -20,10 +20,6 @@ const MULTIPLEX: usize = 40 << 10;
 /// Bytes of a certificate with its key, parsed; its issuers are kept once.
 const CERTIFICATE: usize = 4 << 10;
 
-/// Clusters and backends of a worker that are counted apart, at most; beyond, they are counted with
-/// all others only.
-pub const MOST_SCOPES: usize = 16 << 10;
-
 /// Bytes of what main keeps of one of them for one worker: what it has told, or what those before
 /// it in its slot had counted.
 pub const ACCOUNT: usize = 8 << 10;
@@ -221,7 +217,8 @@ fn rates(checked: &Checked) -> usize {
 
 fn scopes(checked: &Checked) -> usize {
     // One more is for all others together.
-    (checked.state.clusters.len() + checked.state.backends.len()).min(MOST_SCOPES + 1)
+    (checked.state.clusters.len() + checked.state.backends.len())
+        .min(checked.settings.limits.scopes + 1)
 }
 
 fn regexes(checked: &Checked) -> usize {

@@ -35,7 +35,7 @@ use crate::metrics::MetricsPlan;
 use crate::state::State;
 
 pub(crate) use catalogue::LONGEST_SECONDS;
-pub use memory::{ACCOUNT, MOST_SCOPES, MOST_WINDOWED, Memory, SNAPSHOTS, Sizes};
+pub use memory::{ACCOUNT, MOST_WINDOWED, Memory, SNAPSHOTS, Sizes};
 pub use reference::reference;
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::json_schema;

@@ -151,7 +151,7 @@ impl Supervisor {
         let (by_process, main) = (by_process.collect(), self.own_metrics());
         let clusters = &self.plan.state.clusters;
         let Some(statsd) = &mut self.metrics.statsd else { return };
-        statsd.send(&main, by_process, |id| id == OTHER || clusters.contains_key(id));
+        statsd.send(main, by_process, |id| id == OTHER || clusters.contains_key(id));
     }
 
     /// What a worker has counted since it was asked the last time.
@@ -159,7 +159,7 @@ impl Supervisor {
         let clusters = &self.plan.state.clusters;
         if let Some(statsd) = &mut self.metrics.statsd {
             let by_process = [((who.pid, who.slot), part)].into();
-            statsd.send(&[], by_process, |id| id == OTHER || clusters.contains_key(id));
+            statsd.send(Vec::new(), by_process, |id| id == OTHER || clusters.contains_key(id));
         }
     }
 
@@ -223,7 +223,7 @@ impl Supervisor {
             Some(Sample::count(verb.name(), *count))
         }));
         if let Some(statsd) = &self.metrics.statsd {
-            samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped));
+            samples.push(Sample::count(Counter::StatsdDropped.name(), statsd.dropped()));
         }
         samples
     }

@@ -4,7 +4,7 @@
 //! Must not know: what is counted, who asks. Gauges are not kept: they end with a worker.
 //!
 //! Invariants: what a process counted is told once, by itself, by what it told last, or as a part
-//! of what is gone; for each process and each slot there are at most [`MOST_SCOPES`] clusters and
+//! of what is gone; for each process and each slot there are at most [`Ledger::most`] clusters and
 //! backends, and what finds no place is forgotten with its process.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,6 @@ use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use weir_control::config::MOST_SCOPES;
 use weir_control::metrics::{Clusters, Detail, Measured, OTHER, OfCluster, Part, Query, Sample};
 use weir_control::packed::{pack, unpack};
 use weir_control::state::{BackendId, State};
@@ -35,6 +34,8 @@ pub(super) struct Heard {
 /// The accounts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
+    /// Clusters and backends of an account.
+    most: usize,
     /// By process, with its slot.
     told: BTreeMap<i32, (u16, Account)>,
     /// By slot.
@@ -65,12 +66,18 @@ enum How {
 }
 
 impl Ledger {
+    /// An account has at most so many clusters and backends.
+    pub(super) fn limit(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// A worker has told this as an answer to a question, or of itself (0); `whole`: it has left
     /// no names out.
     pub(super) fn note(&mut self, who: Speaker, number: u64, part: &Measured, whole: bool) {
         let (_, account) = self.told.entry(who.pid).or_insert((who.slot, Account::default()));
         if number == 0 || number > self.stale {
-            account.take(part, if whole { How::Replaced } else { How::Updated });
+            let how = if whole { How::Replaced } else { How::Updated };
+            account.take(part, how, self.most);
         }
     }
 
@@ -80,7 +87,7 @@ impl Ledger {
             match self.departed.entry(slot) {
                 Entry::Vacant(place) => _ = place.insert(account),
                 Entry::Occupied(mut known) => {
-                    known.get_mut().take(&account.all(), How::Added);
+                    known.get_mut().take(&account.all(), How::Added, self.most);
                 }
             }
         }
@@ -143,19 +150,19 @@ impl Ledger {
 }
 
 impl Account {
-    fn take(&mut self, part: &Measured, how: How) {
+    fn take(&mut self, part: &Measured, how: How, most: usize) {
         merge(&mut self.proxy, counted(&part.proxy), how);
         for OfCluster { id, own, backends } in &part.clusters {
-            self.take_scope((id.clone(), String::new()), own, how);
+            self.take_scope((id.clone(), String::new()), own, how, most);
             for (backend, samples) in backends {
-                self.take_scope((id.clone(), backend.clone()), samples, how);
+                self.take_scope((id.clone(), backend.clone()), samples, how, most);
             }
         }
     }
 
-    fn take_scope(&mut self, scope: Scope, samples: &[Sample], how: How) {
+    fn take_scope(&mut self, scope: Scope, samples: &[Sample], how: How, most: usize) {
         let mut known = match (how, self.scopes.get(&scope)) {
-            (_, None) if self.scopes.len() >= MOST_SCOPES => return,
+            (_, None) if self.scopes.len() >= most => return,
             (How::Replaced, _) | (_, None) => Vec::new(),
             (How::Updated | How::Added, Some(packed)) => unpack(packed).unwrap_or_default(),
         };

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use weir_base::Instant;
 use weir_control::channel::ToWorker;
 use weir_control::metrics::Detail;
-use weir_control::packed::unpack;
+use weir_control::packed::{pack, unpack};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
     ChangeKind, Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
@@ -41,8 +41,8 @@ use crate::supervise::Supervisor;
 pub(crate) use gather::Gathering;
 use leases::Leases;
 use ledger::Ledger;
-use statsd::Statsd;
-use windows::Windows;
+use statsd::{Sent, Statsd};
+use windows::{HandedSnapshot, Windows};
 
 /// A cluster, and a backend of it; nothing for the cluster itself.
 type Scope = (String, String);
@@ -54,6 +54,8 @@ pub(crate) struct Metrics {
     /// What workers tell apart; `None`: they were not told.
     told: Option<Detail>,
     statsd: Option<Statsd>,
+    /// What another image has sent to it.
+    sent: Sent,
     windows: Windows,
     /// Changes so far, by the name of what they are: another image goes on counting.
     pub(crate) verbs: BTreeMap<String, u64>,
@@ -63,8 +65,23 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Those of another image of main.
-    pub(crate) fn resume(verbs: BTreeMap<String, u64>, ledger: &[u8]) -> Self {
-        Self { verbs, ledger: unpack(ledger).unwrap_or_default(), ..Self::default() }
+    pub(crate) fn resume(
+        verbs: BTreeMap<String, u64>,
+        ledger: &[u8],
+        lately: &[u8],
+        now: Instant,
+    ) -> Self {
+        let ledger = unpack(ledger).unwrap_or_default();
+        let (sent, snapshots): (Sent, Vec<HandedSnapshot>) = unpack(lately).unwrap_or_default();
+        Self { verbs, ledger, sent, windows: Windows::resume(snapshots, now), ..Self::default() }
+    }
+
+    /// What was sent to statsd, and what windows are made of, packed, for another image.
+    pub(crate) fn lately(&self, now: Instant) -> Vec<u8> {
+        let sent = self.statsd.as_ref().map_or(&self.sent, Statsd::sent);
+        // It does not fail; without it, both begin with what is counted afterwards.
+        let packed = pack(&(sent, self.windows.hand_over(now)));
+        packed.map(|bytes| bytes.to_vec()).unwrap_or_default()
     }
 
     /// When something changes though nobody asks.
@@ -112,8 +129,11 @@ impl Supervisor {
     pub(crate) fn attend_metrics(&mut self, now: Instant) {
         let ended = self.metrics.leases.expire(now);
         if self.metrics.told.is_none() {
-            let plan = self.plan.metrics.statsd.clone();
-            self.metrics.statsd = plan.map(|plan| Statsd::new(plan, now));
+            // One more is for all others together.
+            self.metrics.ledger.limit(self.plan.settings.limits.scopes + 1);
+            let (plan, sent) =
+                (self.plan.metrics.statsd.clone(), std::mem::take(&mut self.metrics.sent));
+            self.metrics.statsd = plan.map(|plan| Statsd::new(plan, sent, now));
         }
         self.tell_detail("lease_tick_expired", ended);
         let begins = self.metrics.statsd.as_mut().is_some_and(|statsd| statsd.begins(now));

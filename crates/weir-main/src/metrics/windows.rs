@@ -34,11 +34,29 @@ pub(super) struct Windows {
 
 struct Snapshot {
     at: Instant,
-    /// Samples, packed.
-    scopes: BTreeMap<Scope, Vec<u8>>,
+    scopes: Packed,
 }
 
+/// Samples, packed, by what they are of.
+type Packed = BTreeMap<Scope, Vec<u8>>;
+
+/// A snapshot that passes to another image of main: how old it is, and what is in it.
+pub(super) type HandedSnapshot = (Duration, Packed);
+
 impl Windows {
+    /// What another image needs to go on with them.
+    pub(super) fn hand_over(&self, now: Instant) -> Vec<(Duration, &Packed)> {
+        let snapshots = self.snapshots.iter();
+        snapshots.map(|snapshot| (now.since(snapshot.at), &snapshot.scopes)).collect()
+    }
+
+    /// Goes on with what [`Windows::hand_over`] has told.
+    pub(super) fn resume(handed: Vec<HandedSnapshot>, now: Instant) -> Self {
+        let snapshots = handed.into_iter().take(SNAPSHOTS);
+        let snapshots = snapshots.map(|(ago, scopes)| Snapshot { at: now.before(ago), scopes });
+        Self { snapshots: snapshots.collect(), ..Self::default() }
+    }
+
     /// What workers are to be asked now, if that is due.
     pub(super) fn begins(&mut self, now: Instant) -> Option<Query> {
         if now < self.next {
@@ -216,6 +234,19 @@ mod tests {
         // Nobody has looked since.
         let now = windows.of(&found(12, 6), at(300));
         assert_eq!(counts(&now.clusters[0].own), []);
+    }
+
+    #[test]
+    fn the_next_image_of_main_goes_on_with_them() {
+        let mut windows = Windows::default();
+        windows.note(&found(10, 5), at(95));
+        windows.note(&found(20, 5), at(100));
+        let packed = pack(&windows.hand_over(at(103))).expect("packed");
+        // What an instant is depends on who counts.
+        let next = Windows::resume(unpack(&packed).expect("whole"), at(1_003));
+        let now = next.of(&found(22, 6), at(1_006));
+        assert_eq!(counts(&now.proxy), named(12, 12));
+        assert_eq!(counts(&now.clusters[0].own), named(1, 1));
     }
 
     #[test]

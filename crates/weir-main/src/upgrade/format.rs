@@ -86,6 +86,9 @@ pub(super) struct Handover {
     /// What workers have counted, packed.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
     pub(super) ledger: Vec<u8>,
+    /// What was sent to statsd, and what windows are made of, packed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
+    pub(super) lately: Vec<u8>,
     /// Who looks at requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) taps: Vec<Tapping>,
@@ -127,6 +130,7 @@ impl Handover {
             verbs: main.metrics.verbs.clone(),
             // It does not fail; without it, counters begin anew.
             ledger: pack(&main.metrics.ledger).map(|bytes| bytes.to_vec()).unwrap_or_default(),
+            lately: main.metrics.lately(now),
             taps: main.taps.clone(),
             asked: main.asked,
         }

@@ -167,7 +167,7 @@ impl Prepared {
             home: home.transpose()?,
             found: false,
             retiring: Vec::new(),
-            metrics: Metrics::resume(handover.verbs, &handover.ledger),
+            metrics: Metrics::resume(handover.verbs, &handover.ledger, &handover.lately, now),
             suspects: Suspects::resume(handover.suspects, now),
             spare_hosts: handover.spare_hosts,
             resize: handover.resize.map(|resize| resize.resumed(&plan, now)),

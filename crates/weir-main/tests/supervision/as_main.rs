@@ -80,6 +80,7 @@ fn settings() -> Settings {
         pipes: 2,
         pipe_bytes: 65_536,
         log_bytes: 65_536,
+        scopes: Limits::SCOPES,
     };
     Settings {
         worker: 0,

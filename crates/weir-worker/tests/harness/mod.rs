@@ -48,6 +48,7 @@ pub fn limits() -> Limits {
         pipes: 8,
         pipe_bytes: 65_536,
         log_bytes: 65_536,
+        scopes: Limits::SCOPES,
     }
 }
 

@@ -96,6 +96,7 @@ fn limits(file: &Reader<'_>) -> Limits {
     let buffer_bytes: usize = file.value("buffer_size");
     let entries: usize = file.value("slab_entries_per_connection");
     let backend_connections = sessions.saturating_mul(entries.saturating_sub(1).max(1));
+    let metrics = file.section("metrics");
     Limits {
         sessions,
         backend_connections,
@@ -109,6 +110,7 @@ fn limits(file: &Reader<'_>) -> Limits {
         pipes: (buffers / 2).clamp(1, PIPES),
         pipe_bytes: or_if_zero(file.value("splice_pipe_capacity_bytes"), PIPE_BYTES),
         log_bytes: LOG_BYTES,
+        scopes: metrics.map_or(Limits::SCOPES, |metrics| metrics.value("max_scopes")),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Keys of the top level.
 
+use weir_base::Limits;
+
 use super::access::LIST;
 use super::tls::TLS;
 use super::words::{AccessFormat, LineFormat, OnStart, words};
 use super::{CLUSTER, DAY_SECONDS, Key, Kind, LISTENER, Section, Without};
-use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, required, text};
+use super::{PER_IP, RETRY_AFTER, flag, key, number, optional, text};
 use crate::metrics::Detail;
 
 const fn seconds(name: &'static str, default: u64, doc: &'static str) -> Key {
@@ -93,10 +95,11 @@ static METRICS: Section = Section {
     name: "the metrics",
     heading: "`[metrics]`",
     keys: &[
-        required("address", Kind::Address, "Where metrics are sent to once a second, by UDP."),
+        optional("address", Kind::Address, STATSD),
         flag("tagged_metrics", false, "Labels are tags (InfluxDB), not parts of names."),
         text("prefix", Kind::Text, "sozu", "The first part of names."),
         text("detail", Kind::Word(words::<Detail>), "cluster", DETAIL),
+        number("max_scopes", Kind::Number(1, 1 << 18), Limits::SCOPES as u64, SCOPES),
     ],
     later: &[],
 };
@@ -112,6 +115,10 @@ static STATE: Section = Section {
     later: &[],
 };
 
+const STATSD: &str =
+    "Where metrics are sent to once a second, by UDP; without it, they are sent nowhere.";
+const SCOPES: &str = "Clusters and backends that each worker tells apart; what is beyond is \
+                      counted together, the heaviest by name.";
 const DETAIL: &str = "What is told apart, in answers of Weir too; `frontend` is the same as \
                       `process`.";
 const ORPHANS: &str =

@@ -309,6 +309,9 @@ fn where_metrics_go_is_resolved() {
     let statsd = |tagged, prefix: &str| StatsdPlan { address, tagged, prefix: prefix.to_owned() };
     let short = plan("metrics = { address = \"127.0.0.1:8125\" }");
     assert_eq!(short, MetricsPlan { statsd: Some(statsd(false, "sozu")), ..Default::default() });
+    assert_eq!(plan("metrics = { max_scopes = 7 }"), MetricsPlan::default());
+    let scopes = |lines: &str| good(&small_with(lines)).settings.limits.scopes;
+    assert_eq!((scopes(""), scopes("metrics = { max_scopes = 7 }")), (16_384, 7));
     let all = "disable_cluster_metrics = true\nmetrics = { address = \"127.0.0.1:8125\", \
                tagged_metrics = true, prefix = \"edge\", detail = \"backend\" }";
     let statsd = Some(statsd(true, "edge"));

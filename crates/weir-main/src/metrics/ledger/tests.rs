@@ -60,9 +60,13 @@ fn told(ledger: &Ledger, found: Found) -> Measured {
     ledger.complete(found, &Query::default(), &state(), SLOTS).remove(&0).unwrap_or_default()
 }
 
+fn ledger() -> Ledger {
+    Ledger { most: 100, ..Ledger::default() }
+}
+
 #[test]
 fn what_a_worker_had_told_stays_when_others_take_its_place() {
-    let mut ledger = Ledger::default();
+    let mut ledger = ledger();
     ledger.note(who(0, 1), 1, &measured(5), true);
     let found = Found::from([(0, heard(1, measured(5)))]);
     assert_eq!(counts(&told(&ledger, found)), [5, 5, 5], "it is not counted twice");
@@ -86,7 +90,7 @@ fn what_a_worker_had_told_stays_when_others_take_its_place() {
 
 #[test]
 fn a_worker_that_says_nothing_is_told_as_it_was_last() {
-    let mut ledger = Ledger::default();
+    let mut ledger = ledger();
     ledger.note(who(1, 1), 1, &measured(5), true);
     let part = Measured { clusters: Vec::new(), ..measured(6) };
     ledger.note(who(1, 1), 2, &part, true);
@@ -100,7 +104,7 @@ fn a_worker_that_says_nothing_is_told_as_it_was_last() {
 
 #[test]
 fn an_answer_about_some_names_leaves_the_others() {
-    let mut ledger = Ledger::default();
+    let mut ledger = ledger();
     let mut more = measured(1);
     more.proxy.push(Sample::count("m", 3));
     ledger.note(who(0, 1), 1, &more, true);
@@ -112,7 +116,7 @@ fn an_answer_about_some_names_leaves_the_others() {
 
 #[test]
 fn what_is_asked_for_is_what_is_told() {
-    let mut ledger = Ledger::default();
+    let mut ledger = ledger();
     ledger.note(who(0, 1), 1, &measured(1), true);
     ledger.close(1);
     let all = |query: Query| {
@@ -139,7 +143,7 @@ fn what_is_asked_for_is_what_is_told() {
 
 #[test]
 fn what_is_to_be_forgotten_does_not_come_back() {
-    let mut ledger = Ledger::default();
+    let mut ledger = ledger();
     ledger.note(who(0, 1), 1, &measured(5), true);
     ledger.close(1);
     ledger.note(who(0, 2), 2, &measured(5), true);
@@ -172,12 +176,12 @@ fn there_are_only_so_many_clusters_and_each_takes_only_so_much() {
         }),
     });
     let full: Vec<_> = counts.chain(times).collect();
-    account.take_scope(("full".to_owned(), String::new()), &full, How::Replaced);
+    account.take_scope(("full".to_owned(), String::new()), &full, How::Replaced, 9);
     let bytes = account.scopes.values().map(Vec::len).max().expect("one");
     assert!(bytes < ACCOUNT, "{bytes}");
-    for number in 0..=MOST_SCOPES {
+    for number in 0..20 {
         let scope = (number.to_string(), String::new());
-        account.take_scope(scope, &[Sample::count("n", 1)], How::Replaced);
+        account.take_scope(scope, &[Sample::count("n", 1)], How::Replaced, 9);
     }
-    assert_eq!(account.scopes.len(), MOST_SCOPES);
+    assert_eq!(account.scopes.len(), 9);
 }

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_base::Instant;
 use weir_control::metrics::{Measured, OfCluster, Sample, StatsdPlan, Value};
 use weir_telemetry::Gauge;
@@ -30,25 +31,43 @@ pub(super) struct Statsd {
     socket: Option<UdpSocket>,
     /// When the next round begins.
     pub(super) next: Instant,
+    sent: Sent,
+}
+
+/// What was sent: another image of main goes on from there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Sent {
+    /// What main had measured.
+    main: Known,
     /// What each worker had measured, by process id.
     last: HashMap<i32, Last>,
     /// Datagrams that were not sent.
-    pub(super) dropped: u64,
+    dropped: u64,
 }
 
 /// Samples by name.
 type Known = HashMap<String, Value>;
 
 /// What a worker had measured.
-#[derive(Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Last {
     proxy: Known,
     clusters: HashMap<String, (Known, HashMap<String, Known>)>,
 }
 
 impl Statsd {
-    pub(super) fn new(plan: StatsdPlan, now: Instant) -> Self {
-        Self { plan, socket: None, next: now, last: HashMap::new(), dropped: 0 }
+    /// Goes on where this much was sent.
+    pub(super) fn new(plan: StatsdPlan, sent: Sent, now: Instant) -> Self {
+        Self { plan, socket: None, next: now, sent }
+    }
+
+    pub(super) fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    /// Datagrams that were not sent.
+    pub(super) fn dropped(&self) -> u64 {
+        self.sent.dropped
     }
 
     /// Whether a round begins, and the next one is due later.
@@ -62,25 +81,23 @@ impl Statsd {
 
     /// Everything that a worker has counted is to be asked for, not only what has changed.
     pub(super) fn is_new(&self, pids: &[i32]) -> bool {
-        pids.iter().any(|pid| !self.last.contains_key(pid))
+        pids.iter().any(|pid| !self.sent.last.contains_key(pid))
     }
 
     /// Sends what has changed. `found` is by process id and slot; `serves` says what clusters there
     /// still are.
     pub(super) fn send(
         &mut self,
-        main: &[Sample],
+        main: Vec<Sample>,
         found: BTreeMap<(i32, u16), Measured>,
         serves: impl Fn(&str) -> bool,
     ) {
         let plan = self.plan.clone();
         let mut lines = Lines::new(&plan);
-        for sample in main {
-            lines.add(&Labels::process("MAIN"), &sample.name, &sample.value);
-        }
+        changes(&mut self.sent.main, main, &Labels::process("MAIN"), &mut lines);
         for ((pid, slot), measured) in found {
             let origin = format!("WRK-{slot:02}");
-            match self.last.get_mut(&pid) {
+            match self.sent.last.get_mut(&pid) {
                 Some(last) => last.changes(&origin, measured, &mut lines),
                 None => {
                     let mut last = Last::default();
@@ -88,21 +105,21 @@ impl Statsd {
                     let mut unheard = Lines::new(&plan);
                     let to = if young { &mut lines } else { &mut unheard };
                     last.changes(&origin, measured, to);
-                    self.last.insert(pid, last);
+                    self.sent.last.insert(pid, last);
                 }
             }
         }
-        self.last.values_mut().for_each(|last| last.clusters.retain(|id, _| serves(id)));
+        self.sent.last.values_mut().for_each(|last| last.clusters.retain(|id, _| serves(id)));
         for datagram in lines.datagrams() {
             if self.send_one(datagram.as_bytes()).is_err() {
-                self.dropped += 1;
+                self.sent.dropped += 1;
             }
         }
     }
 
     /// Forgets workers that have ended.
     pub(super) fn retain(&mut self, lives: impl Fn(i32) -> bool) {
-        self.last.retain(|pid, _| lives(*pid));
+        self.sent.last.retain(|pid, _| lives(*pid));
     }
 
     fn send_one(&mut self, datagram: &[u8]) -> io::Result<()> {

@@ -1,6 +1,7 @@
 use std::net::UdpSocket;
 
 use weir_control::metrics::Times;
+use weir_control::packed::{pack, unpack};
 
 use super::*;
 
@@ -88,19 +89,45 @@ fn many_lines_share_a_datagram_that_fits_a_packet() {
     assert_eq!(datagrams.concat().lines().count(), 500);
 }
 
+/// What sends to a sink, and what comes there next.
+fn sending(sent: Sent) -> (Statsd, impl Fn() -> String) {
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let plan = plan(sink.local_addr().expect("bound"), false);
+    let received = move || {
+        let mut datagram = [0; 2000];
+        let length = sink.recv(&mut datagram).expect("received");
+        String::from_utf8_lossy(&datagram[..length]).into_owned()
+    };
+    (Statsd::new(plan, sent, Instant::default()), received)
+}
+
 #[test]
 fn an_old_worker_that_main_meets_has_sent_what_it_had() {
-    let sink = UdpSocket::bind("127.0.0.1:0").expect("bound");
-    let mut statsd =
-        Statsd::new(plan(sink.local_addr().expect("bound"), false), Instant::default());
-    let mut send = |measured| statsd.send(&[], [((7, 0), measured)].into(), |_| true);
+    let (mut statsd, received) = sending(Sent::default());
+    let mut send = |measured| statsd.send(Vec::new(), [((7, 0), measured)].into(), |_| true);
     send(measured(100, 20, &[]));
     send(measured(100, 21, &[]));
-    let mut datagram = [0; 2000];
-    let length = sink.recv(&mut datagram).expect("received");
-    let text = String::from_utf8_lossy(&datagram[..length]);
+    let text = received();
     assert!(text.starts_with("p.WRK-00.n:1|c\n"), "{text}");
     assert!(statsd.is_new(&[7, 8]) && !statsd.is_new(&[7]));
     statsd.retain(|_| false);
     assert!(statsd.is_new(&[7]));
+}
+
+#[test]
+fn the_next_image_of_main_goes_on_from_what_was_sent() {
+    let (mut statsd, received) = sending(Sent::default());
+    let main = |count| vec![Sample::count("m", count)];
+    let workers = |count| [((7, 0), measured(100, count, &[]))].into();
+    statsd.send(main(4), workers(20), |_| true);
+    assert_eq!(received(), "p.MAIN.m:4|c\n");
+    let packed = pack(statsd.sent()).expect("packed");
+    let (mut next, received) = sending(unpack(&packed).expect("whole"));
+    assert!(!next.is_new(&[7]));
+    next.send(main(5), workers(22), |_| true);
+    let text = received();
+    assert!(text.starts_with("p.MAIN.m:1|c\np.WRK-00.n:2|c\n"), "{text}");
+    next.send(main(5), workers(22), |_| true);
+    next.send(main(6), workers(22), |_| true);
+    assert_eq!(received(), "p.MAIN.m:1|c\n", "what is as before is not sent");
 }
