@@ -111,49 +111,63 @@ pub(crate) fn escape<S: Style>(text: &[u8], max: usize, pen: &mut Pen) {
     let cut = text.len() > max;
     let (blocks, rest) = text.get(..max).unwrap_or(text).as_chunks::<BLOCK>();
     for block in blocks {
-        escape_block::<S>(block, BLOCK, pen);
+        match shown::<S, BLOCK>(block) {
+            Some(shown) => pen.block(&shown, BLOCK),
+            None => escape_bytes::<S>(block, pen),
+        }
     }
-    if !rest.is_empty() {
-        escape_block::<S>(&filled_up(rest), rest.len(), pen);
-    }
+    escape_rest::<S>(rest, pen);
     if cut {
         pen.block(b"...", 3);
     }
 }
 
-/// `rest`, which is shorter than a block, and harmless bytes behind it. It is read as two words
-/// that overlap: for so few bytes, that takes less time than to call `memcpy`.
-fn filled_up(rest: &[u8]) -> [u8; BLOCK] {
-    const HARMLESS: u128 = u128::from_le_bytes([b'0'; BLOCK]);
-    let len = rest.len();
-    let word = |bytes: &[u8; 8]| u128::from(u64::from_le_bytes(*bytes));
-    let half = |bytes: &[u8; 4]| u128::from(u32::from_le_bytes(*bytes));
-    let start = if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
-        word(first) | word(last) << (8 * (len - 8))
+/// Less than a block: as two words that overlap, since few bytes by themselves, or a call of
+/// `memcpy`, take longer.
+fn escape_rest<S: Style>(rest: &[u8], pen: &mut Pen) {
+    if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        escape_both::<S, 8>(first, last, rest.len(), pen);
     } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
-        half(first) | half(last) << (8 * (len - 4))
+        escape_both::<S, 4>(first, last, rest.len(), pen);
+    } else if rest.iter().any(|byte| S::is_escaped(*byte)) {
+        escape_bytes::<S>(rest, pen);
     } else {
-        rest.iter().rev().fold(0, |word, &byte| word << 8 | u128::from(byte))
-    };
-    (start | HARMLESS << (8 * len)).to_le_bytes()
+        rest.iter().for_each(|byte| pen.byte(S::shown(*byte)));
+    }
 }
 
-/// Writes the first `len` bytes of a block. The loop has no branch, so that it compiles to vector
-/// instructions; a block with anything to escape is done again byte by byte. Inlined even where it
-/// is called twice, so that the block stays in registers.
-#[inline(always)]
-fn escape_block<S: Style>(block: &[u8; BLOCK], len: usize, pen: &mut Pen) {
-    let mut shown = [0; BLOCK];
+/// Writes `len` bytes that begin with `first` and end with `last`, with nothing between. With
+/// anything to escape they are done again byte by byte.
+#[inline]
+fn escape_both<S: Style, const N: usize>(
+    first: &[u8; N],
+    last: &[u8; N],
+    len: usize,
+    pen: &mut Pen,
+) {
+    match (shown::<S, N>(first), shown::<S, N>(last)) {
+        (Some(start), Some(end)) => {
+            pen.block(&start, len - N);
+            pen.block(&end, N);
+        }
+        _ => {
+            escape_bytes::<S>(&first[..len - N], pen);
+            escape_bytes::<S>(last, pen);
+        }
+    }
+}
+
+/// What is shown for these, if none is escaped. The loop has no branch, so that it compiles to
+/// vector instructions.
+#[inline]
+fn shown<S: Style, const N: usize>(bytes: &[u8; N]) -> Option<[u8; N]> {
+    let mut shown = [0; N];
     let mut escapes = 0_u8;
-    for (to, &from) in shown.iter_mut().zip(block) {
+    for (to, &from) in shown.iter_mut().zip(bytes) {
         *to = S::shown(from);
         escapes |= u8::from(S::is_escaped(from));
     }
-    if escapes == 0 {
-        pen.block(&shown, len);
-    } else {
-        escape_bytes::<S>(&block[..len], pen);
-    }
+    (escapes == 0).then_some(shown)
 }
 
 #[cold]
