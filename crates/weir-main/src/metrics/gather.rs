@@ -172,7 +172,7 @@ impl Supervisor {
                 let Gathering { found, query, .. } = gathering;
                 let (state, slots) = (&self.plan.state, self.plan.worker_count);
                 let all = self.metrics.ledger.complete(found, &query, state, slots);
-                return self.metrics.windows.note(&all, weir_sys::now());
+                return self.metrics.windows.note(&all, &query.clusters, weir_sys::now());
             }
         };
         let message = match late {

@@ -37,7 +37,7 @@ use weir_telemetry::Verb;
 
 use crate::control::Asker;
 use crate::slot::Slot;
-use crate::supervise::Supervisor;
+use crate::supervise::{Stage, Supervisor};
 pub(crate) use gather::Gathering;
 use leases::Leases;
 use ledger::Ledger;
@@ -139,6 +139,9 @@ impl Supervisor {
         let begins = self.metrics.statsd.as_mut().is_some_and(|statsd| statsd.begins(now));
         if begins {
             self.ask_for_changes(now);
+        }
+        if matches!(self.stage, Stage::Starting(_)) {
+            return self.metrics.windows.postpone(now);
         }
         if let Some(query) = self.metrics.windows.begins(now) {
             self.ask_for_windows(query, now);

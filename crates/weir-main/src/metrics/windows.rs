@@ -19,6 +19,8 @@ use super::Scope;
 
 /// Time between two snapshots.
 const PERIOD: Duration = Duration::from_secs(5);
+/// Until workers that start are looked for again.
+const STARTING: Duration = Duration::from_millis(100);
 /// For how long somebody looks who has asked.
 const LOOK: Duration = Duration::from_secs(15);
 
@@ -34,26 +36,32 @@ pub(super) struct Windows {
 
 struct Snapshot {
     at: Instant,
+    /// Clusters and backends that are not in it had counted nothing.
+    is_whole: bool,
     scopes: Packed,
 }
 
 /// Samples, packed, by what they are of.
 type Packed = BTreeMap<Scope, Vec<u8>>;
 
-/// A snapshot that passes to another image of main: how old it is, and what is in it.
-pub(super) type HandedSnapshot = (Duration, Packed);
+/// A snapshot that passes to another image of main: how old it is, whether it is whole, and what is
+/// in it.
+pub(super) type HandedSnapshot = (Duration, bool, Packed);
 
 impl Windows {
     /// What another image needs to go on with them.
-    pub(super) fn hand_over(&self, now: Instant) -> Vec<(Duration, &Packed)> {
+    pub(super) fn hand_over(&self, now: Instant) -> Vec<(Duration, bool, &Packed)> {
         let snapshots = self.snapshots.iter();
-        snapshots.map(|snapshot| (now.since(snapshot.at), &snapshot.scopes)).collect()
+        snapshots.map(|of| (now.since(of.at), of.is_whole, &of.scopes)).collect()
     }
 
     /// Goes on with what [`Windows::hand_over`] has told.
     pub(super) fn resume(handed: Vec<HandedSnapshot>, now: Instant) -> Self {
         let snapshots = handed.into_iter().take(SNAPSHOTS);
-        let snapshots = snapshots.map(|(ago, scopes)| Snapshot { at: now.before(ago), scopes });
+        let snapshots = snapshots.map(|(ago, is_whole, scopes)| {
+            let at = now.before(ago);
+            Snapshot { at, is_whole, scopes }
+        });
         Self { snapshots: snapshots.collect(), ..Self::default() }
     }
 
@@ -69,6 +77,11 @@ impl Windows {
         Some(Query { names, clusters, ..Query::default() })
     }
 
+    /// Not yet: workers start.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.next = now + STARTING;
+    }
+
     /// Somebody looks at clusters.
     pub(super) fn watch(&mut self, now: Instant) {
         if self.watched_until <= now {
@@ -77,15 +90,22 @@ impl Windows {
         self.watched_until = now + LOOK;
     }
 
-    /// Takes down what all workers have counted.
-    pub(super) fn note(&mut self, found: &BTreeMap<u16, Measured>, now: Instant) {
-        let scopes = totals(found).into_iter().take(MOST_WINDOWED);
+    /// Takes down what all workers have counted, of these clusters.
+    pub(super) fn note(
+        &mut self,
+        found: &BTreeMap<u16, Measured>,
+        clusters: &Clusters,
+        now: Instant,
+    ) {
+        let totals = totals(found);
+        let is_whole = *clusters == Clusters::All && totals.len() <= MOST_WINDOWED;
+        let scopes = totals.into_iter().take(MOST_WINDOWED);
         let packed = |samples: Vec<Sample>| pack(&samples).ok().map(|bytes| bytes.to_vec());
         let scopes = scopes.filter_map(|(scope, samples)| Some((scope, packed(samples)?)));
         if self.snapshots.len() == SNAPSHOTS {
             self.snapshots.pop_front();
         }
-        self.snapshots.push_back(Snapshot { at: now, scopes: scopes.collect() });
+        self.snapshots.push_back(Snapshot { at: now, is_whole, scopes: scopes.collect() });
     }
 
     /// Counting begins anew.
@@ -98,13 +118,12 @@ impl Windows {
     pub(super) fn of(&self, found: &BTreeMap<u16, Measured>, now: Instant) -> Measured {
         let mut all = Measured::default();
         for (scope, samples) in totals(found) {
-            let windows = WINDOWS.iter().flat_map(|(suffix, length)| {
-                let before = self.before(&scope, *length, now).unwrap_or_default();
-                let lasts =
-                    samples.iter().filter_map(move |sample| between(&before, sample, suffix));
-                lasts.collect::<Vec<_>>()
+            let windows = WINDOWS.iter().filter_map(|(suffix, length)| {
+                let before = self.before(&scope, *length, now)?;
+                let lasts = samples.iter().filter_map(|sample| between(&before, sample, suffix));
+                Some(lasts.collect::<Vec<_>>())
             });
-            let windows = windows.collect();
+            let windows = windows.flatten().collect();
             put(&mut all, scope, windows);
         }
         all
@@ -112,23 +131,35 @@ impl Windows {
 
     /// What a scope had counted at the beginning of a window.
     fn before(&self, scope: &Scope, length: Duration, now: Instant) -> Option<Vec<Sample>> {
-        let known = self.snapshots.iter().filter(|snapshot| {
-            // What is older is of the time before somebody looked.
-            snapshot.scopes.contains_key(scope) && now.since(snapshot.at) <= length + PERIOD * 2
-        });
+        // What is older is of the time before somebody looked.
+        let is_recent = |of: &&Snapshot| now.since(of.at) <= length + PERIOD * 2;
+        let known = self.snapshots.iter().filter(|of| of.knows(scope)).filter(is_recent);
         let mut known = known.peekable();
         let oldest = *known.peek()?;
         let begins = known.rfind(|snapshot| now.since(snapshot.at) >= length);
-        unpack(begins.unwrap_or(oldest).scopes.get(scope)?).ok()
+        match begins.unwrap_or(oldest).scopes.get(scope) {
+            Some(packed) => unpack(packed).ok(),
+            None => Some(Vec::new()),
+        }
     }
 }
 
-/// The times between two samples; `None` without the first.
+impl Snapshot {
+    /// Whether it says what a scope had counted, be it nothing.
+    fn knows(&self, scope: &Scope) -> bool {
+        self.is_whole || scope.0.is_empty() || self.scopes.contains_key(scope)
+    }
+}
+
+/// The times since then; what was not there had counted nothing.
 fn between(before: &[Sample], now: &Sample, suffix: &str) -> Option<Sample> {
-    let was = before.iter().find(|sample| sample.name == now.name)?;
-    let (Value::Times(was), Value::Times(times)) = (&was.value, &now.value) else { return None };
-    let name = format!("{}{suffix}", now.name).into();
-    Some(Sample { name, value: Value::Times(times.since(was)) })
+    let Value::Times(times) = &now.value else { return None };
+    let was = before.iter().find(|sample| sample.name == now.name);
+    let since = match was.map(|was| &was.value) {
+        Some(Value::Times(was)) => times.since(was),
+        _ => times.clone(),
+    };
+    Some(Sample { name: format!("{}{suffix}", now.name).into(), value: Value::Times(since) })
 }
 
 fn put(all: &mut Measured, (cluster, backend): Scope, samples: Vec<Sample>) {
@@ -212,7 +243,7 @@ mod tests {
         let mut windows = Windows::default();
         assert_eq!(counts(&windows.of(&found(7, 0), at(0)).proxy), []);
         for second in (0..=70).step_by(5) {
-            windows.note(&found(10 + second, 0), at(second));
+            windows.note(&found(10 + second, 0), &Clusters::none(), at(second));
         }
         assert_eq!(windows.snapshots.len(), SNAPSHOTS);
         // Since second 60 and second 10.
@@ -227,7 +258,7 @@ mod tests {
     #[test]
     fn a_window_that_is_not_full_is_as_long_as_is_known() {
         let mut windows = Windows::default();
-        windows.note(&found(10, 5), at(100));
+        windows.note(&found(10, 5), &Clusters::none(), at(100));
         let now = windows.of(&found(12, 6), at(103));
         assert_eq!(counts(&now.proxy), named(2, 2));
         assert_eq!(counts(&now.clusters[0].own), named(1, 1));
@@ -237,10 +268,22 @@ mod tests {
     }
 
     #[test]
+    fn what_had_counted_nothing_is_known_to_have() {
+        let mut windows = Windows::default();
+        windows.note(&BTreeMap::new(), &Clusters::none(), at(100));
+        let now = windows.of(&found(12, 6), at(103));
+        assert_eq!(counts(&now.proxy), named(12, 12), "workers are always asked");
+        assert_eq!(counts(&now.clusters[0].own), [], "nobody has asked for clusters");
+        windows.note(&BTreeMap::new(), &Clusters::All, at(104));
+        let now = windows.of(&found(12, 6), at(105));
+        assert_eq!(counts(&now.clusters[0].own), named(6, 6));
+    }
+
+    #[test]
     fn the_next_image_of_main_goes_on_with_them() {
         let mut windows = Windows::default();
-        windows.note(&found(10, 5), at(95));
-        windows.note(&found(20, 5), at(100));
+        windows.note(&found(10, 5), &Clusters::All, at(95));
+        windows.note(&found(20, 5), &Clusters::All, at(100));
         let packed = pack(&windows.hand_over(at(103))).expect("packed");
         // What an instant is depends on who counts.
         let next = Windows::resume(unpack(&packed).expect("whole"), at(1_003));
