@@ -4,15 +4,17 @@
 //! needs no answer of Weir does not wait for one. Bounds: [`WAITING`] requests wait for Weir,
 //! [`ANSWER`] each; a text is good for [`FRESH`].
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use futures_util::stream;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -48,8 +50,11 @@ pub(super) struct Site {
     turn: Arc<Semaphore>,
     places: Semaphore,
     /// The last text in each form, and when it was made.
-    texts: Mutex<[Option<(Instant, Bytes)>; 2]>,
+    texts: Mutex<[Option<(Instant, Pieces)>; 2]>,
 }
+
+/// A text.
+type Pieces = Arc<[Bytes]>;
 
 /// There is no answer of Weir, and why.
 struct Away(String);
@@ -96,7 +101,15 @@ async fn metrics(
     let accept = fields.get_all(header::ACCEPT).iter().filter_map(|field| field.to_str().ok());
     let form = Form::wanted(accept);
     let text = site.ask(move |site| Ok(site.text(form))).await?;
-    Ok(([(header::CONTENT_TYPE, form.media_type()), (header::VARY, "accept")], text))
+    let length = text.iter().map(Bytes::len).sum::<usize>();
+    let pieces = (0..text.len()).map(move |at| Ok::<_, Infallible>(text[at].clone()));
+    let body = Body::from_stream(stream::iter(pieces));
+    let fields = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(form.media_type())),
+        (header::CONTENT_LENGTH, length.into()),
+        (header::VARY, HeaderValue::from_static("accept")),
+    ];
+    Ok((fields, body))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Away> {
@@ -155,19 +168,21 @@ impl Site {
     }
 
     /// All metrics; of Weir, only that it is away if it is.
-    fn text(&self, form: Form) -> Bytes {
+    fn text(&self, form: Form) -> Pieces {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut texts[form as usize];
-        if let Some((_, text)) = kept.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
-            return text.clone();
+        for kept in texts.iter_mut() {
+            // Its room is needed for the next one.
+            kept.take_if(|(at, _)| at.elapsed() >= FRESH);
         }
-        // Its place is needed for the next one.
-        *kept = None;
+        let kept = &mut texts[form as usize];
+        if let Some((_, text)) = kept {
+            return Arc::clone(text);
+        }
         let mut text = self.own();
         let found = self.source.by_worker(|part| text.add(part));
         let text = if found.is_ok() { text.up(true) } else { self.own().up(false) };
-        let text = Bytes::from(text.finish(form));
-        *kept = Some((Instant::now(), text.clone()));
+        let text = Pieces::from(text.finish(form));
+        *kept = Some((Instant::now(), Arc::clone(&text)));
         text
     }
 

@@ -6,12 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::mem;
 
+use axum::body::Bytes;
 use weir_client::proto::filtered_metrics::Inner;
 use weir_client::proto::{AggregatedMetrics, FilteredHistogram};
 
 use super::form::Form;
 use crate::watch::{self, Series};
+
+/// Bytes of a piece of a text, about. A text is tens of megabytes, and is never copied.
+const PIECE: usize = 64 << 10;
 
 /// What was measured, as it comes in.
 #[derive(Default)]
@@ -23,7 +28,25 @@ pub(super) struct Text {
 /// Samples of one name.
 struct Family {
     kind: &'static str,
+    /// Lines before those, in pieces.
+    full: Vec<Bytes>,
     lines: String,
+}
+
+impl Family {
+    /// Where the next lines belong.
+    fn end(&mut self) -> &mut String {
+        if self.lines.len() >= PIECE {
+            self.break_off();
+        }
+        &mut self.lines
+    }
+
+    fn break_off(&mut self) {
+        let mut piece = mem::take(&mut self.lines);
+        piece.shrink_to_fit();
+        self.full.push(piece.into());
+    }
 }
 
 impl Text {
@@ -43,23 +66,23 @@ impl Text {
         self
     }
 
-    /// The whole text; each family is let go as soon as it is in there.
-    pub(super) fn finish(self, form: Form) -> String {
-        const TYPE: usize = "# TYPE  histogram\n".len();
-        let length = |(name, of): (&String, &Family)| name.len() + TYPE + of.lines.len();
-        let mut text =
-            String::with_capacity(self.families.iter().map(length).sum::<usize>() + TYPE);
-        for (name, Family { kind, lines }) in self.families {
+    /// The whole text, in pieces.
+    pub(super) fn finish(self, form: Form) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        for (name, mut family) in self.families {
+            family.break_off();
+            let kind = family.kind;
             let name = match (form, kind) {
                 (Form::OpenMetrics, "counter") => name.strip_suffix("_total").unwrap_or(&name),
                 _ => &name,
             };
-            let _ = write!(text, "# TYPE {name} {kind}\n{lines}");
+            pieces.push(format!("# TYPE {name} {kind}\n").into());
+            pieces.append(&mut family.full);
         }
         if form == Form::OpenMetrics {
-            text.push_str("# EOF\n");
+            pieces.push("# EOF\n".into());
         }
-        text
+        pieces
     }
 
     fn add_series(&mut self, series: Series<'_>) {
@@ -83,8 +106,8 @@ impl Text {
     }
 
     fn lines(&mut self, kind: &'static str, name: &str) -> &mut String {
-        let family = || Family { kind, lines: String::new() };
-        &mut self.families.entry(name.to_owned()).or_insert_with(family).lines
+        let family = || Family { kind, full: Vec::new(), lines: String::new() };
+        self.families.entry(name.to_owned()).or_insert_with(family).end()
     }
 
     fn add_number(&mut self, kind: &'static str, name: &str, labels: &str, value: u64) {
@@ -121,10 +144,15 @@ fn written(labels: &[(&str, &str)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use weir_client::proto::{Bucket, ClusterMetrics, FilteredMetrics, WorkerMetrics};
 
     use super::*;
+
+    /// All pieces together.
+    pub(crate) fn whole(text: Text, form: Form) -> String {
+        String::from_utf8(text.finish(form).concat()).expect("text")
+    }
 
     fn map(metrics: [(&str, Inner); 1]) -> BTreeMap<String, FilteredMetrics> {
         let entries = metrics.into_iter();
@@ -151,7 +179,7 @@ mod tests {
         let text = |form| {
             let mut text = Text::default();
             text.add(&metrics);
-            text.up(true).finish(form)
+            whole(text.up(true), form)
         };
         assert_eq!(
             text(Form::Plain),
@@ -167,8 +195,22 @@ mod tests {
         assert!(open.starts_with("# TYPE weir_cluster_http_status_2xx counter\n"), "{open}");
         assert!(open.contains("\nweir_cluster_http_status_2xx_total{"), "{open}");
         assert!(open.ends_with("weir_up 1\n# EOF\n"), "{open}");
-        let away = Text::default().up(false).finish(Form::Plain);
+        let away = whole(Text::default().up(false), Form::Plain);
         assert_eq!(away, "# TYPE weir_up gauge\nweir_up 0\n");
+    }
+
+    #[test]
+    fn a_long_text_comes_in_pieces_of_whole_lines() {
+        let mut text = Text::default();
+        let count = 10_000;
+        for n in 0..count {
+            text.add_counter("weir_a_total", &[("cluster", &n.to_string())], n);
+        }
+        let pieces = text.finish(Form::OpenMetrics);
+        assert!(pieces.len() > 4 && pieces.iter().all(|piece| piece.len() < 2 * PIECE));
+        assert!(pieces.iter().all(|piece| piece.ends_with(b"\n")));
+        let lines = pieces.concat().split(|byte| *byte == b'\n').count() as u64;
+        assert_eq!(lines, count + 3, "a type, an end and what follows it");
     }
 
     #[test]
@@ -187,7 +229,7 @@ mod tests {
         text.add(&part("a"));
         text.add(&part("b"));
         assert_eq!(
-            text.finish(Form::Plain),
+            whole(text, Form::Plain),
             "# TYPE weir_cluster_requests_total counter\n\
              weir_cluster_requests_total{worker=\"0\",cluster=\"a\"} 1\n\
              weir_cluster_requests_total{worker=\"0\",cluster=\"b\"} 1\n"
@@ -238,7 +280,7 @@ mod tests {
         let workers = [("0".to_owned(), worker)].into();
         let mut text = Text::default();
         text.add(&AggregatedMetrics { workers, ..AggregatedMetrics::default() });
-        let text = text.finish(Form::Plain);
+        let text = whole(text, Form::Plain);
         let line = |le: &str, n: u64| {
             let name = "weir_proxy_request_time_seconds_bucket";
             text.contains(&format!("{name}{{worker=\"0\",le=\"{le}\"}} {n}\n"))

@@ -227,6 +227,7 @@ fn is_wanted(trace: u128, ratio: f64) -> bool {
 mod tests {
     use super::*;
     use crate::exporter::form::Form;
+    use crate::exporter::text::tests::whole;
 
     fn tapped(count: usize) -> Tapped {
         let record = "{\"request\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"level\":\"info\"}";
@@ -241,7 +242,7 @@ mod tests {
         traces.take(&tapped(5), 0.0);
         let mut text = Text::default();
         traces.tell(&mut text);
-        let text = text.finish(Form::Plain);
+        let text = whole(text, Form::Plain);
         let counts = [("rate", 3), ("slow_reader", 4), ("queue_full", 2), ("garbled", 1)];
         for (outcome, count) in counts.into_iter().chain([("sampled_out", 5), ("sent", 0)]) {
             let line = format!("weir_exporter_spans_total{{outcome=\"{outcome}\"}} {count}\n");
