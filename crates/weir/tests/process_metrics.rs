@@ -429,6 +429,8 @@ fn a_client_has_backends_told_apart_for_as_long_as_its_lease() {
     traffic(&proxy);
     let backends = || get(&proxy, &[])["clusters"]["good"]["backends"].clone();
     assert_eq!(count(&backends()[0]["metrics"], "requests"), Some(5));
+    good(&proxy, &["upgrade", "--main", "-t", "60000"]);
+    assert_eq!(count(&backends()[0]["metrics"], "requests"), Some(5), "it goes on");
     let refused = second.request(wanted(true)).expect_err("it is of another client").to_string();
     assert!(refused.contains("of another client"), "{refused}");
     first.request(wanted(true)).expect("given up");

@@ -28,7 +28,27 @@ struct Lease {
     owner: Asker,
 }
 
+/// A lease that passes to another image of main: its id, what is left of it, and whose it is.
+pub(super) type HandedLease = (String, Detail, Duration, Asker);
+
 impl Leases {
+    /// What another image needs to go on with them.
+    pub(super) fn hand_over(&self, now: Instant) -> Vec<HandedLease> {
+        let leases = self.0.iter();
+        let handed = leases
+            .map(|(id, lease)| (id.clone(), lease.detail, lease.until.since(now), lease.owner));
+        handed.collect()
+    }
+
+    /// Goes on with what [`Leases::hand_over`] has told: clients pass to that image, too.
+    pub(super) fn resume(handed: Vec<HandedLease>, now: Instant) -> Self {
+        let leases = handed
+            .into_iter()
+            .take(MOST)
+            .map(|(id, detail, left, owner)| (id, Lease { detail, until: now + left, owner }));
+        Self(leases.collect())
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> u32 {
         self.0.len() as u32
@@ -140,5 +160,18 @@ mod tests {
         assert!(change(asker, backend("one more")).is_err());
         assert_eq!(change(asker, backend("0")), Ok(()));
         assert!(change(Asker::numbered(2), backend("0")).is_err());
+    }
+
+    #[test]
+    fn the_next_image_of_main_goes_on_with_them() {
+        let (asker, other) = (Asker::numbered(1), Asker::numbered(2));
+        let mut leases = Leases::default();
+        let wish = wanted("top", MetricDetail::DetailBackend, Some(30));
+        leases.change(&asker, &wish, at(100)).expect("granted");
+        // What an instant is depends on who counts.
+        let mut next = Leases::resume(leases.hand_over(at(110)), at(1_000));
+        assert_eq!((next.most(), next.deadline()), (Some(Detail::Backend), at(1_020)));
+        next.change(&other, &wish, at(1_001)).expect_err("it is of another client");
+        next.change(&asker, &wish, at(1_001)).expect("renewed");
     }
 }

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use weir_base::Instant;
 use weir_control::channel::ToWorker;
-use weir_control::metrics::Detail;
+use weir_control::metrics::{Clusters, Detail};
 use weir_control::packed::{pack, unpack};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
@@ -39,7 +39,7 @@ use crate::control::Asker;
 use crate::slot::Slot;
 use crate::supervise::{Stage, Supervisor};
 pub(crate) use gather::Gathering;
-use leases::Leases;
+use leases::{HandedLease, Leases};
 use ledger::Ledger;
 use statsd::{Sent, Statsd};
 use windows::{HandedSnapshot, Windows};
@@ -72,15 +72,17 @@ impl Metrics {
         now: Instant,
     ) -> Self {
         let ledger = unpack(ledger).unwrap_or_default();
-        let (sent, snapshots): (Sent, Vec<HandedSnapshot>) = unpack(lately).unwrap_or_default();
-        Self { verbs, ledger, sent, windows: Windows::resume(snapshots, now), ..Self::default() }
+        let (sent, snapshots, leases): (Sent, Vec<HandedSnapshot>, Vec<HandedLease>) =
+            unpack(lately).unwrap_or_default();
+        let (windows, leases) = (Windows::resume(snapshots, now), Leases::resume(leases, now));
+        Self { verbs, ledger, sent, windows, leases, ..Self::default() }
     }
 
-    /// What was sent to statsd, and what windows are made of, packed, for another image.
+    /// What was sent to statsd, what windows are made of, and leases, packed, for another image.
     pub(crate) fn lately(&self, now: Instant) -> Vec<u8> {
         let sent = self.statsd.as_ref().map_or(&self.sent, Statsd::sent);
-        // It does not fail; without it, both begin with what is counted afterwards.
-        let packed = pack(&(sent, self.windows.hand_over(now)));
+        // It does not fail; without it, all begin with what is counted afterwards.
+        let packed = pack(&(sent, self.windows.hand_over(now), self.leases.hand_over(now)));
         packed.map(|bytes| bytes.to_vec()).unwrap_or_default()
     }
 
@@ -134,6 +136,9 @@ impl Supervisor {
             let (plan, sent) =
                 (self.plan.metrics.statsd.clone(), std::mem::take(&mut self.metrics.sent));
             self.metrics.statsd = plan.map(|plan| Statsd::new(plan, sent, now));
+            if matches!(self.stage, Stage::Starting(_)) && !self.found {
+                self.metrics.windows.note(&BTreeMap::new(), &Clusters::All, now);
+            }
         }
         self.tell_detail("lease_tick_expired", ended);
         let begins = self.metrics.statsd.as_mut().is_some_and(|statsd| statsd.begins(now));

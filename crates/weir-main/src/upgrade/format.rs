@@ -86,7 +86,7 @@ pub(super) struct Handover {
     /// What workers have counted, packed.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
     pub(super) ledger: Vec<u8>,
-    /// What was sent to statsd, and what windows are made of, packed.
+    /// What was sent to statsd, what windows are made of, and leases, packed.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
     pub(super) lately: Vec<u8>,
     /// Who looks at requests.
