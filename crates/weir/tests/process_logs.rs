@@ -294,6 +294,47 @@ fn collector(kind: &str, path: &str) -> (Process, String) {
     }
 }
 
+/// Main is connected, too, and each connection has a process.
+fn all_of(socat: &Process) -> Vec<i32> {
+    socat.children().into_iter().chain([socat.pid()]).collect()
+}
+
+#[test]
+fn what_a_sleeping_collector_loses_is_counted_and_told_when_it_wakes() {
+    if tool("socat", "socat").is_none() {
+        return;
+    }
+    let backend = Backend::start();
+    let mut sink = None;
+    let proxy = proxy(&backend, |file| {
+        let path = file("sink");
+        let (socat, target) = collector("unix-stream", path.trim_start_matches("file://"));
+        sink = Some(socat);
+        format!("access_logs_target = \"{target}\"")
+    });
+    let mut sink = sink.expect("started");
+    fetch(&proxy, "/awake", "");
+    sink.line_with("/awake");
+    let asleep = all_of(&sink);
+    asleep.iter().for_each(|pid| send_signal(*pid, Signal::STOP));
+    let lost = || {
+        let asked = good(&proxy, &["metrics", "get", "--json", "--names", "unsent-access-logs"]);
+        json(&asked)["proxying"]["unsent-access-logs"]["inner"]["COUNT"].as_u64()
+    };
+    // More than a socket and the memory for lines hold together.
+    let long = format!("/{}", "x".repeat(4_000));
+    eventually("records are lost", || {
+        (0..100).for_each(|_| fetch(&proxy, &long, ""));
+        lost().is_some()
+    });
+    let lost = lost().expect("some");
+    asleep.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
+    let told = sink.line_with("lines were dropped");
+    assert!(told.contains(&format!("\t{lost} lines were dropped")), "{lost}: {told}");
+    fetch(&proxy, "/again", "");
+    sink.line_with("/again");
+}
+
 #[test]
 fn records_reach_collectors_of_every_kind_and_wait_for_one_that_sleeps() {
     if tool("socat", "socat").is_none() {
@@ -310,14 +351,12 @@ fn records_reach_collectors_of_every_kind_and_wait_for_one_that_sleeps() {
         let mut sink = sink.expect("started");
         fetch(&proxy, "/awake", "");
         sink.line_with("/awake");
-        // Main is connected, too, and each connection has a process.
-        let all = || sink.children().into_iter().chain([sink.pid()]);
-        let all: Vec<_> = all().collect();
-        all.iter().for_each(|pid| send_signal(*pid, Signal::STOP));
+        let asleep = all_of(&sink);
+        asleep.iter().for_each(|pid| send_signal(*pid, Signal::STOP));
         for number in 0..20 {
             fetch(&proxy, &format!("/asleep-{number}."), "");
         }
-        all.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
+        asleep.iter().for_each(|pid| send_signal(*pid, Signal::CONT));
         for number in 0..20 {
             sink.line_with(&format!("/asleep-{number}."));
         }
