@@ -130,6 +130,12 @@ impl<T: Named> Declared<T> {
         self.places.range::<T::Name, _>(range).filter_map(|(_, place)| self.things.get(place))
     }
 
+    /// Those declared behind a place, with theirs; all without one.
+    pub fn behind(&self, place: Option<u64>) -> impl Iterator<Item = (u64, &T)> {
+        let start = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.things.range((start, Bound::Unbounded)).map(|(place, thing)| (*place, thing))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.things.len()

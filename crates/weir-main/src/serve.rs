@@ -65,9 +65,10 @@ impl Supervisor {
         let state = &self.plan.state;
         let content = match request {
             R::ListWorkers(_) | R::Status(_) => ContentType::Workers(self.worker_infos()),
-            R::ListFrontends(filters) => {
-                ContentType::FrontendList(query::frontends(state, &filters))
-            }
+            R::ListFrontends(filters) => match query::frontends(state, &filters) {
+                Ok(found) => ContentType::FrontendList(found),
+                Err(refusal) => return self.answer(&asker, &Response::failure(refusal.0)),
+            },
             R::QueryAddressLists(query) => match requests::address_lists(state, &query) {
                 Ok(lists) => ContentType::AddressLists(lists),
                 Err(refusal) => {

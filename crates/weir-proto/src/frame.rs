@@ -44,7 +44,7 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError::TooLarge`] when the frame is longer than `limit`; `out` is as it was.
 pub fn encode(message: &impl Message, limit: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let length = PREFIX + message.encoded_len();
+    let length = length(message);
     let prefix = length as u64;
     if length > limit {
         return Err(FrameError::TooLarge { length: prefix, limit });
@@ -55,9 +55,14 @@ pub fn encode(message: &impl Message, limit: usize, out: &mut Vec<u8>) -> Result
     Ok(())
 }
 
+/// Bytes of the frame of `message`.
+pub fn length(message: &impl Message) -> usize {
+    PREFIX + message.encoded_len()
+}
+
 /// Whether [`encode`] makes a frame of `message`.
 pub fn fits(message: &impl Message, limit: usize) -> bool {
-    PREFIX + message.encoded_len() <= limit
+    length(message) <= limit
 }
 
 /// Cuts a stream of bytes into frames.

@@ -16,6 +16,8 @@ impl RequestType {
         match self {
             Self::QueryMetrics(query) => Some(&mut query.page),
             Self::QueryCertificatesFromTheState(filters) => Some(&mut filters.page),
+            Self::QueryHealthChecks(query) => Some(&mut query.page),
+            Self::ListFrontends(filters) => Some(&mut filters.page),
             _ => None,
         }
     }
@@ -27,6 +29,8 @@ impl ContentType {
         match self {
             Self::Metrics(metrics) => metrics.next.take(),
             Self::CertificatesWithFingerprints(list) => list.next.take(),
+            Self::HealthChecksList(list) => list.next.take(),
+            Self::FrontendList(list) => list.next.take(),
             _ => None,
         }
     }
@@ -37,6 +41,17 @@ impl ContentType {
             (Self::Metrics(all), Self::Metrics(page)) => all.append(page),
             (Self::CertificatesWithFingerprints(all), Self::CertificatesWithFingerprints(page)) => {
                 all.certs.extend(page.certs);
+                all.next = page.next;
+            }
+            (Self::HealthChecksList(all), Self::HealthChecksList(page)) => {
+                all.map.extend(page.map);
+                all.next = page.next;
+            }
+            (Self::FrontendList(all), Self::FrontendList(page)) => {
+                all.http_frontends.extend(page.http_frontends);
+                all.https_frontends.extend(page.https_frontends);
+                all.tcp_frontends.extend(page.tcp_frontends);
+                all.udp_frontends.extend(page.udp_frontends);
                 all.next = page.next;
             }
             _ => {}

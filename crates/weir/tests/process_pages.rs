@@ -279,6 +279,8 @@ const HEAVY: usize = 64;
 fn beyond_what_is_told_apart_the_heaviest_are_known_by_name() {
     const CLUSTERS: usize = 20_000;
     let proxy = Proxy::start(Config::new(&configured(CLUSTERS, CLUSTERS, 1, None)), &[]);
+    let listed = json(&good(&proxy, &["frontend", "list", "--json"]));
+    assert_eq!(listed["http_frontends"].as_array().map(Vec::len), Some(CLUSTERS), "in pages, too");
     // The first ones have a place each; of the others, three have most of what there is.
     requests(&proxy, (0..APART).collect());
     let beyond: Vec<usize> = (APART..APART + 200).collect();

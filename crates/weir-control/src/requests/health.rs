@@ -1,14 +1,16 @@
 //! Health checks of clusters, and when backends are ejected.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use weir_proto::{
     Breaker, Cluster as Config, Ejection, HealthCheckConfig, HealthCheckMode, HealthChecksList,
     HttpStatusRange, QueryHealthChecks, RetryBudget, SetHealthCheck, UdpHealthConfig,
-    UdpHealthMode,
+    UdpHealthMode, frame,
 };
 
 use super::Refusal;
+use super::query::PAGE;
 use crate::check;
 use crate::order::Order;
 use crate::state::{
@@ -28,14 +30,32 @@ fn known<'a>(state: &'a State, cluster: &str) -> Result<&'a Cluster, Refusal> {
     state.clusters.get(cluster).ok_or_else(|| format!("there is no cluster `{cluster}`").into())
 }
 
-/// The checks in force, of one cluster or of all.
+/// The checks in force, of one cluster or of all; the whole list, or a page of it, which begins
+/// behind a cluster.
 pub fn health_checks(state: &State, query: &QueryHealthChecks) -> HealthChecksList {
+    health_checks_up_to(state, query, PAGE)
+}
+
+/// The same, with pages of so many bytes.
+pub(super) fn health_checks_up_to(
+    state: &State,
+    query: &QueryHealthChecks,
+    most: usize,
+) -> HealthChecksList {
     let wanted = |id: &str| query.cluster_id.as_ref().is_none_or(|wanted| wanted == id);
-    let clusters = state.clusters.values().filter(|cluster| wanted(&cluster.id));
-    let checks = clusters.filter_map(|cluster| {
-        Some((cluster.id.clone(), health_config(cluster.health.as_deref()?)))
-    });
-    HealthChecksList { map: checks.collect() }
+    let behind = query.page.as_deref().unwrap_or("");
+    let clusters = state.clusters.range::<str, _>((Bound::Excluded(behind), Bound::Unbounded));
+    let (mut list, mut bytes) = (HealthChecksList::default(), 0);
+    for (id, cluster) in clusters.filter(|(id, _)| wanted(id)) {
+        let Some(check) = cluster.health.as_deref().map(health_config) else { continue };
+        bytes += id.len() + frame::length(&check);
+        list.map.insert(id.clone(), check);
+        if query.page.is_some() && bytes >= most {
+            list.next = Some(id.clone());
+            break;
+        }
+    }
+    list
 }
 
 /// How a cluster is checked.

@@ -7,7 +7,8 @@ use weir_proto::{
     AddBackend, CertificateSummary, CertificatesByAddress, CertificatesWithFingerprints,
     ClusterHashes, ClusterInformation, ClusterInformations, FrontendFilters, HttpListenerConfig,
     HttpsListenerConfig, ListOfCertificatesByAddress, ListedFrontends, ListenersList,
-    QueryCertificatesFilters, QueryClusterByDomain, TcpListenerConfig, UdpListenerConfig,
+    QueryCertificatesFilters, QueryClusterByDomain, RequestUdpFrontend, TcpListenerConfig,
+    UdpListenerConfig, frame,
 };
 
 use super::{
@@ -18,31 +19,66 @@ use crate::change::object_hash;
 use crate::channel::FoundCertificates;
 use crate::state::{Backend, Certificate, CertificateId, Frontend, PathRule, State, UdpListener};
 
-/// Bytes of PEM on a page of certificates; the last of them may go beyond.
-const PAGE: usize = 256 << 10;
+/// Bytes of what is on a page; the last of it may go beyond.
+pub(super) const PAGE: usize = 256 << 10;
 
-/// Frontends by protocol (none named: all), part of the host, and cluster.
-pub fn frontends(state: &State, filters: &FrontendFilters) -> ListedFrontends {
+/// Frontends by protocol (none named: all), part of the host, and cluster; the whole list, or a
+/// page of it. Those of UDP are on the first one.
+///
+/// # Errors
+/// When the page is none that was given.
+pub fn frontends(state: &State, filters: &FrontendFilters) -> Result<ListedFrontends, Refusal> {
+    frontends_up_to(state, filters, PAGE)
+}
+
+/// The same, with pages of so many bytes.
+pub(super) fn frontends_up_to(
+    state: &State,
+    filters: &FrontendFilters,
+    most: usize,
+) -> Result<ListedFrontends, Refusal> {
+    let behind = match filters.page.as_deref() {
+        None | Some("") => None,
+        Some(page) => Some(page.parse().map_err(|_| no_page(page, "frontends"))?),
+    };
     let all = !(filters.http || filters.https || filters.tcp);
-    let wanted = |frontend: &&Frontend| {
+    let is_wanted = |frontend: &Frontend| {
         let domain = filters.domain.as_ref().is_none_or(|part| frontend.hostname.contains(part));
-        let cluster = filters.cluster_id.is_none() || filters.cluster_id == frontend.cluster;
-        domain && cluster
+        domain && (filters.cluster_id.is_none() || filters.cluster_id == frontend.cluster)
     };
-    let of = |asked: bool, kind| {
-        let frontends = state.frontends.iter().filter(move |_| asked || all).filter(wanted);
-        frontends.filter(move |frontend| Kind::at(state, frontend.address) == kind)
-    };
-    // They have no host, and no flag of their own.
-    let udp = state.udp.values().filter(|_| (filters.tcp || all) && filters.domain.is_none());
-    let wanted = |l: &&UdpListener| filters.cluster_id.is_none() || filters.cluster_id == l.cluster;
-    let udp = udp.filter(wanted).filter_map(udp::frontend_config);
-    ListedFrontends {
-        http_frontends: of(filters.http, Kind::Http).map(frontend::config).collect(),
-        https_frontends: of(filters.https, Kind::Https).map(frontend::config).collect(),
-        tcp_frontends: of(filters.tcp, Kind::Tcp).map(tcp_frontend::config).collect(),
-        udp_frontends: udp.collect(),
+    let mut list = ListedFrontends::default();
+    if behind.is_none() && (filters.tcp || all) && filters.domain.is_none() {
+        list.udp_frontends = udp_frontends(state, filters.cluster_id.as_deref());
     }
+    let mut bytes = frame::length(&list);
+    for (place, frontend) in state.frontends.behind(behind).filter(|(_, of)| is_wanted(of)) {
+        bytes += match Kind::at(state, frontend.address) {
+            Kind::Http if filters.http || all => {
+                list.http_frontends.push(frontend::config(frontend));
+                list.http_frontends.last().map_or(0, frame::length)
+            }
+            Kind::Https if filters.https || all => {
+                list.https_frontends.push(frontend::config(frontend));
+                list.https_frontends.last().map_or(0, frame::length)
+            }
+            Kind::Tcp if filters.tcp || all => {
+                list.tcp_frontends.push(tcp_frontend::config(frontend));
+                list.tcp_frontends.last().map_or(0, frame::length)
+            }
+            _ => 0,
+        };
+        if filters.page.is_some() && bytes >= most {
+            list.next = Some(place.to_string());
+            break;
+        }
+    }
+    Ok(list)
+}
+
+/// Frontends of UDP, which have no host: all, or those that lead to a cluster.
+fn udp_frontends(state: &State, cluster: Option<&str>) -> Vec<RequestUdpFrontend> {
+    let leads = |of: &&UdpListener| cluster.is_none() || of.cluster.as_deref() == cluster;
+    state.udp.values().filter(leads).filter_map(udp::frontend_config).collect()
 }
 
 /// Every listener by its address, without private keys.
@@ -124,10 +160,11 @@ fn page_start(page: &str) -> Result<Bound<CertificateId>, Refusal> {
         let (address, fingerprint) = (address.parse().ok()?, fingerprint.parse().ok()?);
         Some(CertificateId { address, fingerprint })
     });
-    let id = id.ok_or_else(|| {
-        format!("`{page}` is no page of certificates: begin with an empty one, go on with `next`")
-    })?;
-    Ok(Bound::Excluded(id))
+    Ok(Bound::Excluded(id.ok_or_else(|| no_page(page, "certificates"))?))
+}
+
+fn no_page(page: &str, of: &str) -> Refusal {
+    format!("`{page}` is no page of {of}: begin with an empty one, go on with `next`").into()
 }
 
 /// What a worker found of certificates, as the protocol shows it.

@@ -1,6 +1,7 @@
 use weir_proto::{
-    AddBackend, Cluster, FrontendFilters, HttpListenerConfig, PathRule, PathRuleKind,
-    RemoveBackend, RequestHttpFrontend, RequestUdpFrontend, RulePosition, UpdateHttpListenerConfig,
+    AddBackend, Cluster, FrontendFilters, HealthCheckConfig, HealthChecksList, HttpListenerConfig,
+    PathRule, PathRuleKind, QueryHealthChecks, RemoveBackend, RequestHttpFrontend,
+    RequestUdpFrontend, RulePosition, SetHealthCheck, UpdateHttpListenerConfig,
 };
 
 use super::query;
@@ -150,16 +151,66 @@ fn what_cannot_be_carried_out_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn frontends_and_checks_are_listed_page_by_page() {
+    let mut state = served();
+    for id in ["b", "c"] {
+        make(&mut state, &RequestType::AddHttpFrontend(frontend(&format!("{id}.example"))))
+            .expect("accepted");
+        let cluster_id = id.to_owned();
+        let added = Cluster { cluster_id: cluster_id.clone(), ..cluster() };
+        make(&mut state, &RequestType::AddCluster(added)).expect("accepted");
+        let config = HealthCheckConfig {
+            uri: "/".to_owned(),
+            interval: 1,
+            timeout: 1,
+            healthy_threshold: 1,
+            unhealthy_threshold: 1,
+            expected_status: 200,
+            ..HealthCheckConfig::default()
+        };
+        let set = RequestType::SetHealthCheck(SetHealthCheck { cluster_id, config });
+        make(&mut state, &set).expect("accepted");
+    }
+    let page = |page: &str| {
+        let filters = FrontendFilters { page: Some(page.to_owned()), ..Default::default() };
+        query::frontends_up_to(&state, &filters, 1)
+    };
+    let (mut next, mut hosts) = (Some(String::new()), Vec::new());
+    while let Some(text) = next {
+        let found = page(&text).expect("a page");
+        assert!(found.http_frontends.len() < 2);
+        hosts.extend(found.http_frontends.into_iter().map(|frontend| frontend.hostname));
+        next = found.next;
+    }
+    assert_eq!(hosts, ["example.org", "b.example", "c.example"]);
+    assert!(page("x").expect_err("refused").0.starts_with("`x` is no page of frontends"));
+    let checks = |page: &str| {
+        let query = QueryHealthChecks { page: Some(page.to_owned()), ..Default::default() };
+        health::health_checks_up_to(&state, &query, 1)
+    };
+    let first = checks("");
+    let second = checks(first.next.as_deref().expect("more"));
+    let keys = |list: &HealthChecksList| list.map.keys().cloned().collect::<Vec<_>>();
+    assert_eq!((keys(&first), keys(&second)), (vec!["b".into()], vec!["c".into()]));
+    assert_eq!(checks("c"), HealthChecksList::default());
+}
+
+#[test]
 fn questions_are_answered_from_the_state() {
     let state = served();
     let filters = |domain: &str| FrontendFilters {
         domain: Some(domain.into()),
         ..FrontendFilters::default()
     };
-    assert_eq!(query::frontends(&state, &filters("ample")).http_frontends.len(), 1);
-    assert!(query::frontends(&state, &filters("other")).http_frontends.is_empty());
+    assert_eq!(
+        query::frontends(&state, &filters("ample")).expect("no page").http_frontends.len(),
+        1
+    );
+    assert!(
+        query::frontends(&state, &filters("other")).expect("no page").http_frontends.is_empty()
+    );
     let https = FrontendFilters { https: true, ..FrontendFilters::default() };
-    assert!(query::frontends(&state, &https).http_frontends.is_empty());
+    assert!(query::frontends(&state, &https).expect("no page").http_frontends.is_empty());
     assert!(query::listeners(&state).http_listeners["127.0.0.1:8080"].active);
     let known = query::cluster_by_id(&state, "app").vec;
     assert_eq!((known[0].backends.len(), known[0].http_frontends.len()), (1, 1));

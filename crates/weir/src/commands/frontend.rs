@@ -184,6 +184,7 @@ impl Verb {
                 tcp: list.tcp,
                 domain: list.domain.clone(),
                 cluster_id: None,
+                page: None,
             }),
         }
     }

@@ -80,9 +80,10 @@ impl Verb {
         Ok(match self {
             Self::Set(set) => RequestType::SetHealthCheck(set.message()?),
             Self::Remove { id } => RequestType::RemoveHealthCheck(id.clone()),
-            Self::List { id } => {
-                RequestType::QueryHealthChecks(QueryHealthChecks { cluster_id: id.clone() })
-            }
+            Self::List { id } => RequestType::QueryHealthChecks(QueryHealthChecks {
+                cluster_id: id.clone(),
+                page: None,
+            }),
         })
     }
 }

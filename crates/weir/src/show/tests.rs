@@ -166,7 +166,7 @@ fn hashes_of_workers_are_side_by_side() {
 #[test]
 fn health_checks_are_shown() {
     let check = HealthCheckConfig { uri: "/up".into(), ..HealthCheckConfig::default() };
-    let list = HealthChecksList { map: [("app".to_owned(), check)].into() };
+    let list = HealthChecksList { map: [("app".to_owned(), check)].into(), next: None };
     shows(ContentType::HealthChecksList(list), &["app", "/up", "any 2xx"]);
 }
 

@@ -163,7 +163,8 @@ fn there_is_a_frontend_for_each_protocol() {
     let mut state = proxying();
     make(&mut state, &add(route(None, &[]))).expect("accepted");
     make(&mut state, &add(route(Some("DB.Example."), &["h2", "http/1.1", "h2"]))).expect("added");
-    let listed = query::frontends(&state, &FrontendFilters { tcp: true, ..Default::default() });
+    let listed = query::frontends(&state, &FrontendFilters { tcp: true, ..Default::default() })
+        .expect("no page");
     assert!(listed.http_frontends.is_empty());
     let expected = [
         route(None, &[]),

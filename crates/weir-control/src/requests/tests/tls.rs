@@ -232,7 +232,7 @@ fn frontends_are_for_listeners_of_their_kind() {
     }
     let filters = |http, https| FrontendFilters { http, https, ..FrontendFilters::default() };
     let counts = |http, https| {
-        let list = query::frontends(&state, &filters(http, https));
+        let list = query::frontends(&state, &filters(http, https)).expect("no page");
         (list.http_frontends.len(), list.https_frontends.len())
     };
     assert_eq!([counts(true, false), counts(false, true)], [(1, 0), (0, 1)]);

@@ -82,7 +82,8 @@ fn a_listener_leads_to_the_cluster_that_was_named_last() {
     assert_eq!(state.udp[&here()].tags.len(), 1);
     make(&mut state, &RequestType::AddUdpFrontend(to("other"))).expect("accepted");
     assert_eq!(state.udp[&here()].cluster.as_deref(), Some("other"));
-    let listed = query::frontends(&state, &FrontendFilters::default()).udp_frontends;
+    let listed =
+        query::frontends(&state, &FrontendFilters::default()).expect("no page").udp_frontends;
     assert_eq!(listed, [to("other")]);
     assert_eq!(query::cluster_by_id(&state, "other").vec[0].udp_frontends, [to("other")]);
     assert_eq!(query::listeners(&state).udp_listeners.len(), 1);
