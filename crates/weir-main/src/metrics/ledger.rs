@@ -7,8 +7,8 @@
 //! of what is gone; for each process and each slot there are at most [`Ledger::most`] clusters and
 //! backends, and what finds no place is forgotten with its process.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use weir_control::metrics::{Clusters, Detail, Measured, OTHER, OfCluster, Part, 
 use weir_control::packed::{pack, unpack};
 use weir_control::state::{BackendId, State};
 
-use super::Scope;
+use super::{Scope, parts};
 use crate::questions::Speaker;
 
 /// What workers say, by slot.
@@ -79,6 +79,16 @@ impl Ledger {
             let how = if whole { How::Replaced } else { How::Updated };
             account.take(part, how, self.most);
         }
+    }
+
+    /// The first clusters and backends that anything was counted for, if there are more than that.
+    pub(super) fn first(&self, most: usize) -> Option<Vec<Part>> {
+        let told = self.told.values().map(|(_, account)| account);
+        let accounts = told.chain(self.departed.values());
+        let scopes = accounts.flat_map(|account| account.scopes.keys().take(most + 1));
+        let scopes: BTreeSet<&Scope> = scopes.collect();
+        let first = scopes.iter().take(most).map(|(cluster, backend)| (&**cluster, &**backend));
+        (scopes.len() > most).then(|| parts(first))
     }
 
     /// A process has ended: what it had told is gone with it.

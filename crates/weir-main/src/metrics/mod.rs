@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use weir_base::Instant;
 use weir_control::channel::ToWorker;
-use weir_control::metrics::{Clusters, Detail};
+use weir_control::metrics::{Clusters, Detail, Part};
 use weir_control::packed::{pack, unpack};
 use weir_proto::response_content::ContentType;
 use weir_proto::{
@@ -148,7 +148,8 @@ impl Supervisor {
         if matches!(self.stage, Stage::Starting(_)) {
             return self.metrics.windows.postpone(now);
         }
-        if let Some(query) = self.metrics.windows.begins(now) {
+        let Metrics { windows, ledger, .. } = &mut self.metrics;
+        if let Some(query) = windows.begins(now, |most| ledger.first(most)) {
             self.ask_for_windows(query, now);
         }
     }
@@ -252,6 +253,23 @@ impl Supervisor {
             self.metrics.ledger.prune(&self.plan.state);
         }
     }
+}
+
+/// What workers are to be asked for these scopes, in their order.
+fn parts<'a>(scopes: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Part> {
+    let mut parts = Vec::<Part>::new();
+    for (cluster, backend) in scopes {
+        if parts.last().is_none_or(|part| part.cluster != cluster) {
+            parts.push(Part::none_of(cluster.to_owned()));
+        }
+        if let Some(part) = parts.last_mut() {
+            match backend {
+                "" => part.own = true,
+                id => part.backends.get_or_insert_default().push(id.to_owned()),
+            }
+        }
+    }
+    parts
 }
 
 fn number(detail: Detail) -> i32 {

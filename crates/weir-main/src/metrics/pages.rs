@@ -15,8 +15,8 @@ use weir_control::metrics::{Detail, Part};
 use weir_control::state::{BackendId, State};
 use weir_proto::{AggregatedMetrics, ClusterMetrics};
 
-use super::Scope;
 use super::selection::Selection;
+use super::{Scope, parts};
 
 /// Scopes that the first page asks for, and any other at most.
 const FIRST: usize = 250;
@@ -56,25 +56,13 @@ impl Page {
         state: &State,
         detail: Detail,
     ) -> Vec<Part> {
-        let mut parts = Vec::<Part>::new();
         let mut scopes = scopes(&self.after, selection, state, detail);
-        let (mut asked, mut last) = (0, None);
-        for (cluster, backend) in scopes.by_ref().take(self.scopes) {
-            if parts.last().is_none_or(|part| part.cluster != cluster) {
-                parts.push(Part::none_of(cluster.to_owned()));
-            }
-            if let Some(part) = parts.last_mut() {
-                match backend {
-                    "" => part.own = true,
-                    id => part.backends.get_or_insert_default().push(id.to_owned()),
-                }
-            }
-            (asked, last) = (asked + 1, Some((cluster, backend)));
-        }
-        let end = last.filter(|_| scopes.next().is_some());
-        let end = end.map(|(cluster, backend)| (cluster.to_owned(), backend.to_owned()));
+        let run: Vec<_> = scopes.by_ref().take(self.scopes).collect();
+        let end = run.last().filter(|_| scopes.next().is_some());
+        let end = end.map(|(cluster, backend)| ((*cluster).to_owned(), (*backend).to_owned()));
+        let parts = parts(run.iter().copied());
         drop(scopes);
-        (self.scopes, self.end) = (asked, end);
+        (self.scopes, self.end) = (run.len(), end);
         parts
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use weir_base::Instant;
 use weir_control::config::{MOST_WINDOWED, SNAPSHOTS};
 use weir_control::metrics::{
-    Clusters, Measured, OfCluster, Query, Sample, Value, WINDOWED, WINDOWS,
+    Clusters, Measured, OfCluster, Part, Query, Sample, Value, WINDOWED, WINDOWS,
 };
 use weir_control::packed::{pack, unpack};
 
@@ -65,15 +65,23 @@ impl Windows {
         Self { snapshots: snapshots.collect(), ..Self::default() }
     }
 
-    /// What workers are to be asked now, if that is due.
-    pub(super) fn begins(&mut self, now: Instant) -> Option<Query> {
+    /// What workers are to be asked now, if that is due; `first` says what so many clusters and
+    /// backends are, if more are known to have counted: no others have windows then.
+    pub(super) fn begins(
+        &mut self,
+        now: Instant,
+        first: impl FnOnce(usize) -> Option<Vec<Part>>,
+    ) -> Option<Query> {
         if now < self.next {
             return None;
         }
         self.next = now + PERIOD;
         let names = WINDOWED.iter().map(|time| time.name().to_owned()).collect();
         let is_watched = now < self.watched_until;
-        let clusters = if is_watched { Clusters::All } else { Clusters::none() };
+        let clusters = match is_watched {
+            true => first(MOST_WINDOWED).map_or(Clusters::All, Clusters::These),
+            false => Clusters::none(),
+        };
         Some(Query { names, clusters, ..Query::default() })
     }
 
@@ -296,7 +304,7 @@ mod tests {
     fn clusters_are_asked_for_while_somebody_looks() {
         let mut windows = Windows::default();
         let asks = |windows: &mut Windows, second| {
-            windows.begins(at(second)).map(|query| query.clusters == Clusters::none())
+            windows.begins(at(second), |_| None).map(|query| query.clusters == Clusters::none())
         };
         assert_eq!(asks(&mut windows, 100), Some(true));
         assert_eq!(asks(&mut windows, 104), None);
@@ -306,5 +314,9 @@ mod tests {
         assert_eq!(asks(&mut windows, 108), None);
         assert_eq!(asks(&mut windows, 109), Some(false));
         assert_eq!(asks(&mut windows, 123), Some(true));
+        windows.watch(at(124));
+        let first = |most: usize| Some(vec![Part::all_of(most.to_string())]);
+        let crowded = windows.begins(at(128), first).expect("it is due");
+        assert_eq!(crowded.clusters, Clusters::These(first(MOST_WINDOWED).expect("some")));
     }
 }

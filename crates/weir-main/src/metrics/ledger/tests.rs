@@ -142,6 +142,21 @@ fn what_is_asked_for_is_what_is_told() {
 }
 
 #[test]
+fn the_first_of_many_are_known() {
+    let mut ledger = ledger();
+    ledger.note(who(0, 1), 1, &measured(5), true);
+    ledger.note(who(1, 2), 1, &measured(5), true);
+    ledger.close(2);
+    let part = |id: &str, backends: &[&str]| {
+        let backends = Some(backends.iter().map(ToString::to_string).collect());
+        Part { backends, ..Part::all_of(id.to_owned()) }
+    };
+    assert_eq!(ledger.first(3), None);
+    assert_eq!(ledger.first(2), Some(vec![part("a", &["x"])]));
+    assert_eq!(ledger.first(1), Some(vec![part("a", &[])]));
+}
+
+#[test]
 fn what_is_to_be_forgotten_does_not_come_back() {
     let mut ledger = ledger();
     ledger.note(who(0, 1), 1, &measured(5), true);
