@@ -15,8 +15,8 @@ use weir_telemetry::{
 use crate::framing::Framing;
 use crate::writer::{OpenError, Writer};
 
-/// How long access-log records wait for others that are written with them. Longer than a tick of the
-/// kernel, so that a wait for events rarely needs a timer of its own.
+/// How long access-log records wait for others that are written with them. Longer than a tick of
+/// the kernel, so that a wait for events rarely needs a timer of its own.
 const HOLD: Duration = Duration::from_millis(20);
 
 /// Where lines of a process go and what they look like.
