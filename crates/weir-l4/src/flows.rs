@@ -252,9 +252,16 @@ impl<T> Flows<T> {
         self.flows.remove(id).map(|entry| entry.flow)
     }
 
-    /// Goes on with a flow of another process.
+    /// Goes on with a flow of another process. The kernel may have given a client's datagrams to
+    /// both: the flow that was used last goes on, as an answer may be on its way there.
     pub fn restore(&mut self, saved: Saved, data: T, now: Instant) -> Result<Key, NoRoom> {
-        self.insert(Flow::restore(saved, data, now))
+        let flow = Flow::restore(saved, data, now);
+        let known = self.by_key.get(&flow.key).copied();
+        let is_older = |id: &Key| self.get(*id).is_some_and(|known| known.active < flow.active);
+        if let Some(older) = known.filter(is_older) {
+            self.close(older);
+        }
+        self.insert(flow)
     }
 
     /// Flows that are not over.

@@ -75,7 +75,7 @@ pub struct Flow<T> {
     /// What the caller keeps with it.
     pub data: T,
     /// When the last datagram came.
-    active: Instant,
+    pub(super) active: Instant,
 }
 
 /// A flow on its way to another process.

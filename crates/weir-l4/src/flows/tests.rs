@@ -215,6 +215,24 @@ fn flows_go_on_in_another_process() {
     assert_eq!(ended(&mut new, at(105_100)), [(2, Cause::Idle)]);
 }
 
+#[test]
+fn of_two_flows_of_a_client_the_one_used_last_goes_on() {
+    let mut there = flows(10, 0);
+    let saved = |sent: u64, now: u64| {
+        let mut old = flows(10, 0);
+        known(send(&mut old, "10.0.0.1:1", RULES, at(sent)));
+        let (_, flow) = old.iter().next().expect("a flow");
+        flow.save(at(now))
+    };
+    let first = known(send(&mut there, "10.0.0.1:1", RULES, at(1_000)));
+    assert_eq!(there.restore(saved(500, 2_000), "older", at(2_000)), Err(NoRoom::Taken));
+    assert!(there.get(first).is_some_and(|flow| flow.data != "older"));
+    let newer = there.restore(saved(1_500, 2_000), "newer", at(2_000)).expect("room");
+    assert_eq!(ended(&mut there, at(2_000)), [(1, Cause::Closed)]);
+    let again = known(send(&mut there, "10.0.0.1:1", RULES, at(2_000)));
+    assert_eq!((again, there.len()), (newer, 1));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Request(u8),
