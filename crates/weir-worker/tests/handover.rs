@@ -200,12 +200,7 @@ fn a_pipe_has_its_place_in_the_worker_that_it_comes_to() {
         let full = Cluster { max_sessions: Some(1), ..harness::cluster() };
         state.clusters.insert("app".into(), full);
     });
-    let mut client = old.connect();
-    client.send(&get("/").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
-    let mut peer = backend.accept();
-    peer.head();
-    peer.send("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
-    client.head();
+    let (mut client, mut peer) = upgraded(&old, &backend);
     retire(&mut old);
     let (passed, descriptors) = old.passed();
     old.has_nothing_left();
@@ -224,17 +219,23 @@ fn a_pipe_has_its_place_in_the_worker_that_it_comes_to() {
     backend.accept().head();
 }
 
-#[test]
-fn a_pipe_is_passed_on_with_what_was_not_sent() {
-    let backend = Backside::new();
-    let mut old = Proxy::to(&[backend.address]);
-    let mut new = other(old.address, &backend);
-    let mut client = old.connect();
+/// A client and a backend between which the proxy passes bytes on.
+fn upgraded(proxy: &Proxy, backend: &Backside) -> (Peer, Peer) {
+    let mut client = proxy.connect();
     client.send(&get("/").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
     let mut peer = backend.accept();
     peer.head();
     peer.send("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     client.head();
+    (client, peer)
+}
+
+#[test]
+fn a_pipe_is_passed_on_with_what_was_not_sent() {
+    let backend = Backside::new();
+    let mut old = Proxy::to(&[backend.address]);
+    let mut new = other(old.address, &backend);
+    let (mut client, mut peer) = upgraded(&old, &backend);
     client.send("up");
     peer.until("up");
     retire(&mut old);

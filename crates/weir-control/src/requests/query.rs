@@ -163,7 +163,8 @@ fn page_start(page: &str) -> Result<Bound<CertificateId>, Refusal> {
     Ok(Bound::Excluded(id.ok_or_else(|| no_page(page, "certificates"))?))
 }
 
-fn no_page(page: &str, of: &str) -> Refusal {
+/// Why a page is refused that no answer has named.
+pub fn no_page(page: &str, of: &str) -> Refusal {
     format!("`{page}` is no page of {of}: begin with an empty one, go on with `next`").into()
 }
 

@@ -4,15 +4,16 @@
 //!
 //! Bounds: of a page, no more than a page; of a question without one, what workers tell apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weir_base::Instant;
 use weir_control::channel::{Question, UNASKED};
-use weir_control::metrics::{self, Clusters, Measured, OTHER, Query, Sample};
+use weir_control::metrics::{self, Clusters, Measured, Query, Sample};
 use weir_proto::response_content::ContentType;
 use weir_proto::{AggregatedMetrics, QueryMetricsOptions, Response, frame};
 use weir_telemetry::{Counter, Gauge, Verb};
 
+use super::has_cluster;
 use super::ledger::Found;
 use super::pages::Page;
 use super::selection::Selection;
@@ -124,7 +125,7 @@ impl Supervisor {
         let whole = number == UNASKED || self.gathering(number).is_some_and(names_all);
         self.metrics.ledger.note(who, number, &part, whole);
         if number == UNASKED {
-            return self.send_last_to_statsd(who, part);
+            return self.send_to_statsd(Vec::new(), [((who.pid, who.slot), part)].into());
         }
         if let Some(gathering) = self.gathering(number) {
             let heard = gathering.found.entry(who.slot).or_default();
@@ -145,21 +146,11 @@ impl Supervisor {
         }
     }
 
-    /// Sends what workers have counted since the last time.
-    fn send_to_statsd(&mut self, found: Found) {
-        let by_process = found.into_iter().map(|(slot, heard)| ((heard.pid, slot), heard.measured));
-        let (by_process, main) = (by_process.collect(), self.own_metrics());
-        let clusters = &self.plan.state.clusters;
-        let Some(statsd) = &mut self.metrics.statsd else { return };
-        statsd.send(main, by_process, |id| id == OTHER || clusters.contains_key(id));
-    }
-
-    /// What a worker has counted since it was asked the last time.
-    fn send_last_to_statsd(&mut self, who: Speaker, part: Measured) {
-        let clusters = &self.plan.state.clusters;
+    /// Sends what main and workers, by process id and slot, have counted since the last time.
+    fn send_to_statsd(&mut self, main: Vec<Sample>, found: BTreeMap<(i32, u16), Measured>) {
+        let state = &self.plan.state;
         if let Some(statsd) = &mut self.metrics.statsd {
-            let by_process = [((who.pid, who.slot), part)].into();
-            statsd.send(Vec::new(), by_process, |id| id == OTHER || clusters.contains_key(id));
+            statsd.send(main, found, |id| has_cluster(state, id));
         }
     }
 
@@ -167,7 +158,11 @@ impl Supervisor {
     pub(crate) fn tell_metrics(&mut self, gathering: Gathering, late: usize) {
         let asker = match gathering.whom {
             Whom::Client(asker) => asker,
-            Whom::Statsd => return self.send_to_statsd(gathering.found),
+            Whom::Statsd => {
+                let found = gathering.found.into_iter();
+                let found = found.map(|(slot, heard)| ((heard.pid, slot), heard.measured));
+                return self.send_to_statsd(self.own_metrics(), found.collect());
+            }
             Whom::Windows => {
                 let Gathering { found, query, .. } = gathering;
                 let (state, slots) = (&self.plan.state, self.plan.worker_count);

@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use weir_control::metrics::{Clusters, Detail, Measured, OTHER, OfCluster, Part, Query, Sample};
+use weir_control::metrics::{Clusters, Detail, Measured, OfCluster, Part, Query, Sample};
 use weir_control::packed::{pack, unpack};
 use weir_control::state::{BackendId, State};
 
-use super::{Scope, parts};
+use super::{Scope, has_cluster, parts};
 use crate::questions::Speaker;
 
 /// What workers say, by slot.
@@ -262,7 +262,7 @@ fn merge(known: &mut Vec<Sample>, samples: Vec<Sample>, how: How) {
 fn exists(state: &State, cluster: &str, backend: &str) -> bool {
     let id = || BackendId { cluster: cluster.to_owned(), id: backend.to_owned() };
     match backend {
-        "" => cluster == OTHER || state.clusters.contains_key(cluster),
+        "" => has_cluster(state, cluster),
         _ => state.backends.get(&id()).is_some(),
     }
 }

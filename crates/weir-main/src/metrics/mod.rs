@@ -26,8 +26,9 @@ use std::collections::BTreeMap;
 
 use weir_base::Instant;
 use weir_control::channel::ToWorker;
-use weir_control::metrics::{Clusters, Detail, Part};
+use weir_control::metrics::{Clusters, Detail, OTHER, Part};
 use weir_control::packed::{pack, unpack};
+use weir_control::state::State;
 use weir_proto::response_content::ContentType;
 use weir_proto::{
     ChangeKind, Event, EventKind, MetricDetail, MetricDetailStatus, MetricDetailTransition,
@@ -253,6 +254,11 @@ impl Supervisor {
             self.metrics.ledger.prune(&self.plan.state);
         }
     }
+}
+
+/// There is a cluster of this id; what is counted together is always there.
+fn has_cluster(state: &State, id: &str) -> bool {
+    id == OTHER || state.clusters.contains_key(id)
 }
 
 /// What workers are to be asked for these scopes, in their order.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use weir_control::metrics::{Detail, Part};
+use weir_control::requests::query::no_page;
 use weir_control::state::{BackendId, State};
 use weir_proto::{AggregatedMetrics, ClusterMetrics};
 
@@ -43,9 +44,7 @@ impl Page {
             next => serde_json::from_str(next).ok(),
         };
         let known = known.filter(|(scopes, ..)| (1..=MOST).contains(scopes));
-        let (scopes, cluster, backend) = known.ok_or_else(|| {
-            format!("`{text}` is no page of metrics: begin with an empty one, go on with `next`")
-        })?;
+        let (scopes, cluster, backend) = known.ok_or_else(|| no_page(text, "metrics").0)?;
         Ok(Self { is_first: text.is_empty(), after: (cluster, backend), scopes, end: None })
     }
 

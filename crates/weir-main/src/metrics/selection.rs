@@ -11,6 +11,8 @@ use weir_control::metrics::{Clusters, OTHER, Part};
 use weir_control::state::{BackendId, State};
 use weir_proto::QueryMetricsOptions;
 
+use super::has_cluster;
+
 /// Clusters.
 #[derive(Debug)]
 pub(super) enum Selection {
@@ -53,7 +55,7 @@ impl Selection {
         match self {
             Self::All | Self::None => Ok(()),
             Self::Named(ids) => {
-                let unknown = ids.iter().find(|id| !is_known(state, id));
+                let unknown = ids.iter().find(|id| !has_cluster(state, id));
                 unknown.map_or(Ok(()), |id| Err(format!("there is no cluster `{id}`")))
             }
             Self::Owners(ids) => {
@@ -85,7 +87,7 @@ impl Selection {
             Self::None => Box::new(iter::empty()),
             Self::Named(ids) => {
                 let ids = ids.range::<str, _>((Bound::Included(start), Bound::Unbounded));
-                Box::new(ids.map(String::as_str).filter(|id| is_known(state, id)))
+                Box::new(ids.map(String::as_str).filter(|id| has_cluster(state, id)))
             }
             Self::Owners(ids) => {
                 let first = BackendId { cluster: start.to_owned(), id: String::new() };
@@ -96,10 +98,6 @@ impl Selection {
             }
         }
     }
-}
-
-fn is_known(state: &State, id: &str) -> bool {
-    id == OTHER || state.clusters.contains_key(id)
 }
 
 /// What is counted together has its place among clusters.
